@@ -1,0 +1,44 @@
+FROM python:3.11-slim-bookworm
+
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+ARG CREATED=unknown
+
+LABEL org.opencontainers.image.title="MRIderived" \
+      org.opencontainers.image.description="A BIDS App: raw MRI to one table of MRI-derived measures" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.source="https://github.com/MRIderived/mriderived" \
+      org.opencontainers.image.licenses="Apache-2.0"
+
+# Any user, a read-only root, no HOME and no network: nothing is written outside the output and
+# work folders, and nothing is fetched. A filled TemplateFlow folder may be mounted over this one.
+ENV OMP_NUM_THREADS=1 \
+    OPENBLAS_NUM_THREADS=1 \
+    MKL_NUM_THREADS=1 \
+    TEMPLATEFLOW_HOME=/opt/templateflow \
+    TEMPLATEFLOW_AUTOUPDATE=off \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONNOUSERSITE=1 \
+    MRIDERIVED_CONTAINER=docker
+
+WORKDIR /opt/mriderived
+COPY constraints.txt pyproject.toml README.md LICENSE CITATION.cff ./
+COPY src ./src
+COPY templates ./templates
+COPY bids_validator_config ./bids_validator_config
+# The dependencies of deepbet's window and of its post-processing are never imported.
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt torch \
+    && /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt '.[validator]' \
+    && /opt/venv/bin/pip uninstall --yes customtkinter darkdetect connected-components-3d fill-voids \
+    && (/opt/venv/bin/python -m compileall -q /opt/venv/lib || echo 'some third-party test files do not compile')
+RUN mkdir -p /opt/templateflow \
+    && chmod -R a+rX /opt \
+    && echo "${VERSION}" > /version \
+    && rm -rf /opt/mriderived/src
+
+ENV PATH=/opt/venv/bin:$PATH
+WORKDIR /tmp
+ENTRYPOINT ["mriderived"]

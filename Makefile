@@ -1,0 +1,42 @@
+# Two commands: `make demo` and `make test`. Both install into .venv first, from the pins in
+# constraints.txt. PYTHON chooses the interpreter.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+
+.PHONY: install demo test lint wheel clean
+
+install: $(VENV)/.installed
+
+# torch first, with its pin: otherwise the resolver may take a build with gigabytes of CUDA.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+demo: install
+	rm -rf $(DEMO)
+	$(BIN)/python -m mriderived.phantom $(DEMO)/bids --participants 3
+	$(BIN)/mriderived $(DEMO)/bids $(DEMO)/derivatives participant
+	$(BIN)/mriderived $(DEMO)/bids $(DEMO)/derivatives group
+	@echo
+	@echo 'Participant reports: $(DEMO)/derivatives/sub-*.html'
+	@echo 'Group report:        $(DEMO)/derivatives/group.html'
+	@echo 'Cohort table:        $(DEMO)/derivatives/phenotype/mriderived.tsv'
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict src
+	$(BIN)/lint-imports
+
+wheel: install
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf $(VENV) build dist $(DEMO)

@@ -1,0 +1,224 @@
+"""Read a NIfTI file once, from first to last byte, and say in words what is wrong with it."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import math
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple, NoReturn
+
+import nibabel as nib
+import numpy as np
+from nibabel.spatialimages import HeaderDataError
+from numpy.typing import NDArray
+
+_QUIET = logging.Logger('nibabel-header-checks', level=logging.CRITICAL + 1)
+_RECONVERT = 'Convert the scan from DICOM again or take it from the original source.'
+_REPLACE = 'Copy or download the file again.'
+
+
+class BadImageError(ValueError):
+    """An image that cannot be processed: which file, what is wrong, and what to do about it."""
+
+    def __init__(self, path: Path, reason: str, remedy: str) -> None:
+        super().__init__(path, reason, remedy)
+        self.path = path
+        self.reason = reason
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f'{self.path}: {self.reason}. {self.remedy}'
+
+
+class Volume(NamedTuple):
+    """A header as it is stored, the same with its harmless faults repaired, and the values.
+
+    ``data`` holds the stored numbers in three dimensions, not yet scaled by slope and intercept.
+    """
+
+    header: nib.Nifti1Header
+    repaired: nib.Nifti1Header
+    data: NDArray[Any]
+    shape: tuple[int, ...]
+
+
+def read_volume(path: Path) -> Volume:
+    """Read header and values; raise :class:`BadImageError` if the file is not a whole 3D image."""
+    _require_content(path)
+    try:
+        with _open(path) as stream:
+            header = _parse_header(path, _read_head(path, stream))
+            shape = _require_three_dimensions(path, header)
+            data = _read_data(path, stream, header, shape)
+            while stream.read(1 << 20):  # only the end of a gzip stream holds its checksum
+                pass
+    except EOFError as error:
+        raise BadImageError(path, 'the compressed data end too early (truncated)', _REPLACE) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise BadImageError(path, f'the compressed data are corrupt ({error})', _REPLACE) from error
+    except PermissionError as error:
+        raise BadImageError(
+            path, 'the file may not be read by this user', f'Allow it: chmod a+r {path}'
+        ) from error
+    repaired = _repair(path, header)
+    return Volume(header, repaired, data.reshape(shape[:3], order='F'), shape)
+
+
+def _require_content(path: Path) -> None:
+    if path.is_symlink() and not path.exists():
+        target = str(path.readlink())
+        if 'annex/objects' in target:
+            _raise_absent(path)
+        raise BadImageError(
+            path, f'the link points to {target}, which is not there', 'Restore that file.'
+        )
+    if not path.exists():
+        raise BadImageError(path, 'there is no such file', 'Check the path and the dataset.')
+    if not path.is_file():
+        raise BadImageError(path, 'this is a folder, not a file', _REPLACE)
+    if not path.name.endswith(('.nii', '.nii.gz')):
+        raise BadImageError(
+            path, 'the name does not end in .nii or .nii.gz', 'Convert it to NIfTI (dcm2niix).'
+        )
+    if path.stat().st_size == 0:
+        raise BadImageError(path, 'the file is empty (0 bytes)', _REPLACE)
+
+
+def _raise_absent(path: Path) -> NoReturn:
+    raise BadImageError(
+        path, 'the content was not downloaded (git-annex)', f'Run: datalad get {path}'
+    )
+
+
+def _open(path: Path) -> IO[bytes]:
+    with path.open('rb') as stream:
+        start = stream.read(256)
+    if start.startswith(b'/annex/objects/'):
+        _raise_absent(path)
+    if start.startswith(b'version https://git-lfs'):
+        raise BadImageError(path, 'the content was not downloaded (git-lfs)', 'Run: git lfs pull')
+    is_gzip = start[:2] == b'\x1f\x8b'
+    if path.name.endswith('.gz') and not is_gzip and _looks_like_nifti(start):
+        raise BadImageError(
+            path, 'the name ends in .gz but the file is not compressed', 'Rename it to .nii.'
+        )
+    if not path.name.endswith('.gz') and is_gzip:
+        raise BadImageError(
+            path, 'the file is compressed but its name does not end in .gz', 'Rename it to .nii.gz.'
+        )
+    return gzip.open(path) if is_gzip else path.open('rb')
+
+
+def _looks_like_nifti(start: bytes) -> bool:
+    return any(int.from_bytes(start[:4], order) in (348, 540) for order in ('little', 'big'))
+
+
+def _read_head(path: Path, stream: IO[bytes]) -> bytes:
+    head = stream.read(348)
+    if not _looks_like_nifti(head):
+        raise BadImageError(path, f'this is not a NIfTI file but {_guess(head)}', _RECONVERT)
+    size = 540 if 540 in (int.from_bytes(head[:4], order) for order in ('little', 'big')) else 348
+    head += stream.read(size - 348)
+    if len(head) < size:
+        raise BadImageError(
+            path, f'the file ends inside its header ({len(head)} of {size} bytes)', _REPLACE
+        )
+    return head
+
+
+def _guess(head: bytes) -> str:
+    if head[128:132] == b'DICM':
+        return 'a DICOM file'
+    with suppress(UnicodeDecodeError):
+        text = head.decode('ascii')
+        if all(character.isprintable() or character.isspace() for character in text):
+            return f'text ({" ".join(text.split())[:40]!r})'
+    return 'something else'
+
+
+def _parse_header(path: Path, head: bytes) -> nib.Nifti1Header:
+    is_second = len(head) == 540
+    magic = head[4:7] if is_second else head[344:347]
+    if magic == b'n+2':
+        header = nib.Nifti2Header(head, check=False)
+    elif magic == b'n+1':
+        header = nib.Nifti1Header(head, check=False)
+    elif magic in (b'ni1', b'ni2'):
+        raise BadImageError(
+            path, 'the header says that the data are in another file (.hdr/.img pair)', _RECONVERT
+        )
+    else:
+        raise BadImageError(
+            path, 'this is an ANALYZE file: its left and right are not defined', _RECONVERT
+        )
+    return header
+
+
+def _repair(path: Path, header: nib.Nifti1Header) -> nib.Nifti1Header:
+    repaired = header.copy()
+    try:
+        repaired.check_fix(logger=_QUIET, error_level=40)
+        repaired.get_slope_inter()
+    except HeaderDataError as error:
+        raise BadImageError(path, f'the header is not valid: {error}', _RECONVERT) from error
+    return repaired
+
+
+def _require_three_dimensions(path: Path, header: nib.Nifti1Header) -> tuple[int, ...]:
+    count = int(header['dim'][0])
+    if not 1 <= count <= 7 or (header['dim'][1 : 1 + count] < 1).any():
+        dims = header['dim'].tolist()
+        raise BadImageError(path, f'the header holds impossible dimensions {dims}', _RECONVERT)
+    shape = tuple(int(size) for size in header['dim'][1 : 1 + count])
+    name = ' x '.join(map(str, shape))
+    if any(size > 1 for size in shape[3:]):
+        raise BadImageError(
+            path,
+            f'a T1w image has three dimensions, this one has {name}',
+            'Save every volume as a run of its own (run-1, run-2, ...), or their average as one.',
+        )
+    if len(shape) < 3 or min(shape[:3]) < 8:
+        raise BadImageError(
+            path,
+            f'this is a slice or a thin slab ({name}), not a volume of the head',
+            'Take the whole stack of slices, or leave the image out with .bidsignore.',
+        )
+    return shape
+
+
+def _read_data(
+    path: Path, stream: IO[bytes], header: nib.Nifti1Header, shape: tuple[int, ...]
+) -> NDArray[Any]:
+    dtype = _data_type(path, header)
+    start = max(int(header['vox_offset']), len(header.binaryblock))
+    stream.read(start - len(header.binaryblock))
+    size = math.prod(shape) * dtype.itemsize
+    payload = stream.read(size)
+    if len(payload) < size:
+        raise BadImageError(
+            path,
+            f'the header promises {size} bytes of data, the file holds {len(payload)} (truncated)',
+            _REPLACE,
+        )
+    return np.frombuffer(payload, dtype)
+
+
+def _data_type(path: Path, header: nib.Nifti1Header) -> np.dtype[Any]:
+    try:
+        dtype: np.dtype[Any] = header.get_data_dtype()
+    except HeaderDataError as error:
+        raise BadImageError(path, f'unknown data type: {error}', _RECONVERT) from error
+    if dtype.fields is not None or dtype.kind == 'V':
+        raise BadImageError(
+            path, 'the image is coloured (RGB), not a scan', 'Take the scan it was made from.'
+        )
+    if dtype.kind == 'c':
+        raise BadImageError(
+            path, 'the image holds complex numbers', 'Save the magnitude as the T1w image.'
+        )
+    if dtype.kind not in 'iuf':
+        raise BadImageError(path, f'the data type {dtype} is not a number', _RECONVERT)
+    return dtype

@@ -1,0 +1,126 @@
+"""The settings of one run: a frozen dataclass, written as TOML to ``logs/`` and read back."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from mriderived import __version__
+
+Level = Literal['participant', 'group']
+SkullStrip = Literal['auto', 'skip', 'force']
+Device = Literal['auto', 'cpu', 'cuda']
+
+#: Settings that change a number. A folder of outputs holds results of one set of these only;
+#: measures, atlases and spaces are additive and may grow in the same folder.
+DECISIVE = ('skull_strip', 'random_seed', 'sloppy', 'bids_filter_file')
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that a run needs to know; see ``docs/usage.md`` for each setting."""
+
+    bids_dir: Path
+    out_dir: Path
+    work_dir: Path
+    level: Level = 'participant'
+    participant_labels: tuple[str, ...] = ()
+    session_labels: tuple[str, ...] = ()
+    bids_filter_file: Path | None = None
+    measures: tuple[str, ...] = ()
+    skip_measures: tuple[str, ...] = ()
+    atlases: tuple[str, ...] = ('DesikanKilliany', 'Schaefer200')
+    output_spaces: tuple[str, ...] = ('MNI152NLin2009cAsym',)
+    skull_strip: SkullStrip = 'auto'
+    device: Device = 'auto'
+    random_seed: int = 42
+    sloppy: bool = False
+    nprocs: int = 1
+    omp_nthreads: int = 1
+    mem_gb: float = 4.0
+    stop_on_first_failure: bool = False
+    skip_bids_validation: bool = False
+    write_graph: bool = False
+    clean_workdir: bool = False
+    reports_only: bool = False
+    dry_run: bool = False
+    verbose: int = 0
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of the version and of the settings that change a number."""
+        decisive: dict[str, object] = {name: getattr(self, name) for name in DECISIVE}
+        if self.bids_filter_file is not None:
+            decisive['bids_filter_file'] = self.bids_filter_file.read_text()
+        text = json.dumps([__version__, decisive], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def to_toml(self) -> str:
+        """Return the settings as TOML; unset ones are left out."""
+        lines = [f'version = {json.dumps(__version__)}']
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                lines.append(f'{field.name} = {_toml(value)}')
+        return '\n'.join(lines) + '\n'
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, tuple):
+        return '[' + ', '.join(json.dumps(item) for item in value) + ']'
+    return json.dumps(str(value))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read settings from a TOML file, typed as the fields of :class:`Config`.
+
+    Raises
+    ------
+    ValueError
+        If the file is not TOML or holds an unknown setting or value; the message names it.
+    """
+    try:
+        raw = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path} is not valid TOML: {error}') from error
+    raw.pop('version', None)
+    known = {field.name: str(field.type) for field in fields(Config)}
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        raise ValueError(f'{path} holds unknown settings: {", ".join(unknown)}')
+    return {name: _typed(name, value, known[name], path) for name, value in raw.items()}
+
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    'Level': get_args(Level),
+    'SkullStrip': get_args(SkullStrip),
+    'Device': get_args(Device),
+}
+_SCALARS: dict[str, tuple[type, ...]] = {'int': (int,), 'float': (int, float), 'bool': (bool,)}
+
+
+def _typed(name: str, value: object, kind: str, path: Path) -> object:
+    wrong = ValueError(f'{path}: {name} = {value!r} is not a value for this setting')
+    if kind in _SCALARS:
+        if not isinstance(value, _SCALARS[kind]) or (isinstance(value, bool) and kind != 'bool'):
+            raise wrong
+        return float(value) if kind == 'float' else value  # type: ignore[arg-type]
+    if kind.startswith('tuple'):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise wrong
+        return tuple(value)
+    if not isinstance(value, str) or (kind in _CHOICES and value not in _CHOICES[kind]):
+        raise wrong
+    return Path(value) if kind.startswith('Path') else value
+
+
+def replace(config: Config, **changes: Any) -> Config:
+    """Return a copy of ``config`` with some settings changed."""
+    return dataclasses.replace(config, **changes)

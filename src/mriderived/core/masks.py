@@ -1,0 +1,144 @@
+"""Binary masks: connected parts, holes, and whether an image holds nothing but a brain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Mask = NDArray[np.bool_]
+
+#: An image counts as brain-extracted if less than this fraction of what differs from its
+#: background lies further than ``MARGIN_MM`` outside the brain. The scalp and skull of a whole
+#: head, cropped or defaced, are 25 % and more; generous brain masks stay below 5 %.
+OUTSIDE_FRACTION = 0.10
+MARGIN_MM = 4.0
+
+
+def keep_largest(mask: Mask) -> Mask:
+    """Return the largest connected part (face neighbours) of ``mask``.
+
+    Parameters
+    ----------
+    mask : array of bool
+        Any shape.
+
+    Returns
+    -------
+    array of bool
+        Same shape; all false where ``mask`` is.
+
+    Examples
+    --------
+    >>> keep_largest(np.array([True, False, True, True])).tolist()
+    [False, False, True, True]
+    """
+    labels, count = ndimage.label(mask)
+    if count < 2:
+        return mask.copy()
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.asarray(labels == sizes.argmax())
+
+
+def clean_mask(mask: Mask) -> Mask:
+    """Return the largest part of ``mask`` with its holes filled.
+
+    Parameters
+    ----------
+    mask : array of bool, shape (x, y, z)
+
+    Returns
+    -------
+    array of bool, shape (x, y, z)
+
+    Examples
+    --------
+    >>> ring = np.array([[[1, 1, 1], [1, 0, 1], [1, 1, 1]]] * 3, bool)
+    >>> ring[0, 1, 1] = ring[2, 1, 1] = True
+    >>> bool(clean_mask(ring).all())
+    True
+    """
+    return np.asarray(ndimage.binary_fill_holes(keep_largest(mask)), dtype=bool)
+
+
+def find_foreground(data: NDArray[Any]) -> Mask:
+    """Return where ``data`` differs from its background, the commonest value of its faces.
+
+    Parameters
+    ----------
+    data : array, shape (x, y, z)
+
+    Returns
+    -------
+    array of bool, shape (x, y, z)
+
+    Examples
+    --------
+    >>> image = np.zeros((5, 5, 5)); image[2, 2, 2] = 7
+    >>> int(find_foreground(image).sum())
+    1
+    """
+    faces = [np.take(data, index, axis).ravel() for axis in range(3) for index in (0, -1)]
+    values, counts = np.unique(np.concatenate(faces), return_counts=True)
+    return np.asarray(data != values[counts.argmax()])
+
+
+def is_brain_extracted(foreground: Mask, brain: Mask, voxel_size: Sequence[float]) -> bool:
+    """Tell whether an image holds nothing but a brain on a constant background.
+
+    Padding with zeros and defacing do not mislead this rule, because what counts is how much
+    of the head is there beside the brain.
+
+    Parameters
+    ----------
+    foreground : array of bool, shape (x, y, z)
+        Where the image differs from its background.
+    brain : array of bool, shape (x, y, z)
+        The brain as segmented from the image.
+    voxel_size : three floats
+        In mm.
+
+    Examples
+    --------
+    >>> brain = np.zeros((20, 20, 20), bool); brain[5:15, 5:15, 5:15] = True
+    >>> is_brain_extracted(brain, brain, (1, 1, 1))
+    True
+    >>> is_brain_extracted(np.ones_like(brain), brain, (1, 1, 1))
+    False
+    """
+    distance = ndimage.distance_transform_edt(~brain, sampling=voxel_size)
+    outside = np.count_nonzero(foreground & (distance > MARGIN_MM))
+    return bool(outside < OUTSIDE_FRACTION * np.count_nonzero(foreground))
+
+
+def find_box(mask: Mask, margin: Sequence[int]) -> tuple[slice, ...]:
+    """Return the slices of the smallest box around ``mask``, widened by ``margin`` voxels.
+
+    Parameters
+    ----------
+    mask : array of bool, shape (x, y, z)
+    margin : three ints
+        Voxels added on either side, cut at the edge of the grid.
+
+    Raises
+    ------
+    ValueError
+        If ``mask`` is empty.
+
+    Examples
+    --------
+    >>> mask = np.zeros((9, 9, 9), bool); mask[4, 4, 0] = True
+    >>> find_box(mask, (1, 2, 3))
+    (slice(3, 6, None), slice(2, 7, None), slice(0, 4, None))
+    """
+    found = ndimage.find_objects(mask.astype(np.uint8))
+    if not found:
+        raise ValueError('the mask is empty')
+    return tuple(
+        slice(max(part.start - add, 0), min(part.stop + add, size))
+        for part, add, size in zip(found[0], margin, mask.shape, strict=True)
+    )

@@ -1,0 +1,201 @@
+"""Linear interpolation of volumes: onto other grids and through displacement fields.
+
+Displacements are float32 of shape (3, x, y, z), in voxels of their own grid.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from mriderived.core.slabs import run_slabs
+
+Volume = NDArray[np.float32]
+Field = NDArray[np.float32]
+Matrix = NDArray[np.float64]
+
+
+def resample(
+    volume: Volume, matrix: Matrix, shape: tuple[int, int, int], threads: int = 1
+) -> Volume:
+    """Sample ``volume`` on a grid; 0 outside.
+
+    Parameters
+    ----------
+    volume : array of float32, shape (x, y, z)
+    matrix : array, shape (4, 4)
+        From voxels of the new grid to voxels of ``volume``.
+    shape : three ints
+        The new grid.
+    threads : int
+
+    Returns
+    -------
+    array of float32 of ``shape``
+
+    Examples
+    --------
+    >>> ramp = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    >>> half = np.eye(4); half[2, 3] = 0.5
+    >>> resample(ramp, half, (1, 1, 1)).item()
+    0.5
+    """
+    target = np.empty(shape, np.float32)
+    still = np.zeros((3, 1, 1, 1), np.float32)
+    run_slabs(_warp, shape[0], threads, volume, still, np.asarray(matrix, np.float64), target)
+    return target
+
+
+def warp(volume: Volume, field: Field, matrix: Matrix | None = None, threads: int = 1) -> Volume:
+    """Sample ``volume`` at ``matrix @ (x + field(x))``; 0 outside.
+
+    Parameters
+    ----------
+    volume : array of float32, shape (a, b, c)
+    field : array of float32, shape (3, x, y, z)
+        In voxels of the field's grid.
+    matrix : array, shape (4, 4), optional
+        From voxels of the field's grid to voxels of ``volume``.
+    threads : int
+
+    Returns
+    -------
+    array of float32, shape (x, y, z)
+
+    Examples
+    --------
+    >>> ramp = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    >>> bool((warp(ramp, np.zeros((3, 2, 2, 2), np.float32)) == ramp).all())
+    True
+    """
+    target = np.empty(field.shape[1:], np.float32)
+    where = np.eye(4) if matrix is None else np.asarray(matrix, np.float64)
+    run_slabs(_warp, target.shape[0], threads, volume, field, where, target)
+    return target
+
+
+def compose(first: Field, second: Field, threads: int = 1) -> Field:
+    """Return the field of ``x -> second(first(x))``, both on one grid; edges repeat.
+
+    Examples
+    --------
+    >>> one = np.ones((3, 4, 4, 4), np.float32)
+    >>> float(compose(one, one).max())
+    2.0
+    """
+    target = np.empty_like(first)
+    run_slabs(_compose, first.shape[1], threads, first, second, target)
+    return target
+
+
+def invert(field: Field, iterations: int = 30, threads: int = 1) -> Field:
+    """Return the field of the inverse mapping, by fixed-point iteration.
+
+    Converges for displacements whose derivatives stay below 1 in size (Chen et al. 2008,
+    doi:10.1118/1.2816107), as those of each half of a symmetric registration do.
+
+    Examples
+    --------
+    >>> shift = np.full((3, 4, 4, 4), 0.25, np.float32)
+    >>> bool(np.allclose(invert(shift), -0.25))
+    True
+    """
+    inverse = -field
+    for _ in range(iterations):
+        target = np.empty_like(inverse)
+        run_slabs(_compose, field.shape[1], threads, inverse, field, target)
+        # target is the error of the estimate: inverse(x) + field(x + inverse(x))
+        inverse = inverse - target
+    return inverse
+
+
+def jacobian(field: Field, threads: int = 1) -> Volume:
+    """Return the determinant of the Jacobian of ``x -> x + field(x)``, by central differences.
+
+    Examples
+    --------
+    >>> grow = np.zeros((3, 5, 5, 5), np.float32)
+    >>> grow[0] = 0.1 * np.arange(5)[:, None, None]
+    >>> bool(np.allclose(jacobian(grow), 1.1))
+    True
+    """
+    target = np.empty(field.shape[1:], np.float32)
+    run_slabs(_jacobian, target.shape[0], threads, field, target)
+    return target
+
+
+@numba.njit(nogil=True, cache=True)
+def _warp(start, stop, volume, field, m, target):  # type: ignore[no-untyped-def]
+    nx, ny, nz = volume.shape
+    still = field.shape[3] == 1
+    for i in range(start, stop):
+        for j in range(target.shape[1]):
+            for k in range(target.shape[2]):
+                x, y, z = float(i), float(j), float(k)
+                if not still:
+                    x += field[0, i, j, k]
+                    y += field[1, i, j, k]
+                    z += field[2, i, j, k]
+                u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
+                v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
+                w = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+                if u < 0 or v < 0 or w < 0 or u > nx - 1 or v > ny - 1 or w > nz - 1:
+                    target[i, j, k] = 0
+                    continue
+                a, b, c = min(int(u), nx - 2), min(int(v), ny - 2), min(int(w), nz - 2)
+                a, b, c = max(a, 0), max(b, 0), max(c, 0)
+                d, e, f = min(a + 1, nx - 1), min(b + 1, ny - 1), min(c + 1, nz - 1)
+                p, q, r = u - a, v - b, w - c
+                low = (1 - q) * ((1 - r) * volume[a, b, c] + r * volume[a, b, f]) + q * (
+                    (1 - r) * volume[a, e, c] + r * volume[a, e, f]
+                )
+                high = (1 - q) * ((1 - r) * volume[d, b, c] + r * volume[d, b, f]) + q * (
+                    (1 - r) * volume[d, e, c] + r * volume[d, e, f]
+                )
+                target[i, j, k] = (1 - p) * low + p * high
+
+
+@numba.njit(nogil=True, cache=True)
+def _compose(start, stop, first, second, target):  # type: ignore[no-untyped-def]
+    _, nx, ny, nz = first.shape
+    for i in range(start, stop):
+        for j in range(ny):
+            for k in range(nz):
+                u = min(max(i + first[0, i, j, k], np.float32(0)), np.float32(nx - 1))
+                v = min(max(j + first[1, i, j, k], np.float32(0)), np.float32(ny - 1))
+                w = min(max(k + first[2, i, j, k], np.float32(0)), np.float32(nz - 1))
+                a, b, c = int(u), int(v), int(w)
+                d, e, f = min(a + 1, nx - 1), min(b + 1, ny - 1), min(c + 1, nz - 1)
+                p, q, r = u - a, v - b, w - c
+                for axis in range(3):
+                    s = second[axis]
+                    low = (1 - q) * ((1 - r) * s[a, b, c] + r * s[a, b, f]) + q * (
+                        (1 - r) * s[a, e, c] + r * s[a, e, f]
+                    )
+                    high = (1 - q) * ((1 - r) * s[d, b, c] + r * s[d, b, f]) + q * (
+                        (1 - r) * s[d, e, c] + r * s[d, e, f]
+                    )
+                    target[axis, i, j, k] = first[axis, i, j, k] + (1 - p) * low + p * high
+
+
+@numba.njit(nogil=True, cache=True)
+def _jacobian(start, stop, field, target):  # type: ignore[no-untyped-def]
+    _, nx, ny, nz = field.shape
+    d = np.empty((3, 3))
+    for i in range(start, stop):
+        i0, i1 = max(i - 1, 0), min(i + 1, nx - 1)
+        for j in range(ny):
+            j0, j1 = max(j - 1, 0), min(j + 1, ny - 1)
+            for k in range(nz):
+                k0, k1 = max(k - 1, 0), min(k + 1, nz - 1)
+                for a in range(3):
+                    d[a, 0] = (field[a, i1, j, k] - field[a, i0, j, k]) / max(i1 - i0, 1)
+                    d[a, 1] = (field[a, i, j1, k] - field[a, i, j0, k]) / max(j1 - j0, 1)
+                    d[a, 2] = (field[a, i, j, k1] - field[a, i, j, k0]) / max(k1 - k0, 1)
+                    d[a, a] += 1
+                target[i, j, k] = (
+                    d[0, 0] * (d[1, 1] * d[2, 2] - d[1, 2] * d[2, 1])
+                    - d[0, 1] * (d[1, 0] * d[2, 2] - d[1, 2] * d[2, 0])
+                    + d[0, 2] * (d[1, 0] * d[2, 1] - d[1, 1] * d[2, 0])
+                )

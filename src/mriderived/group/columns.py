@@ -1,0 +1,134 @@
+"""The columns of the cohort tables: where each comes from, what it is called and what it means.
+
+A column is called ``<measure>[_<atlas or space>][_<region>]_<column>``, in lower case, with
+every run of other characters than letters and digits turned into one ``_``. A number has the same
+name in the table of its measure and in the wide one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mriderived.measures.base import Column, Measure, Output
+
+#: Tables whose rows are time points, pairs or labels: nothing to put into a row per participant.
+NOT_COHORT = frozenset({'dseg', 'timeseries', 'relmat', 'mixing', 'design'})
+#: What the region table of a map offers to the cohort unless its declaration says otherwise.
+MAP_COLUMNS = ('mean',)
+
+
+class Key(NamedTuple):
+    """One cell of a participant's table; index and region are empty in a table of one row."""
+
+    index: str
+    region: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table of which every participant may have one: output of a measure, atlas or space."""
+
+    measure: Measure
+    output: Output
+    variant: str | None
+
+    @property
+    def has_regions(self) -> bool:
+        """True where rows are regions."""
+        return bool(self.output.cohort_columns) or self.output.extension != '.tsv'
+
+    @property
+    def cohort_columns(self) -> tuple[str, ...]:
+        """Columns of the participant's table that go to the cohort; empty: whatever it has."""
+        if self.has_regions:
+            return self.output.cohort_columns or MAP_COLUMNS
+        return tuple(column.name for column in self.output.columns)
+
+    def describe(self, name: str) -> Column:
+        """Return what is declared about a column."""
+        for column in self.output.columns:
+            if column.name == name:
+                return column
+        return Column(name, self.output.description, self.output.unit or 'n/a')
+
+
+@dataclass(frozen=True)
+class CohortColumn:
+    """A column of a cohort table."""
+
+    name: str
+    source: Source
+    key: Key
+
+
+def snake(text: str) -> str:
+    """Return ``text`` in lower case letters, digits and single underscores.
+
+    >>> snake('ctx-lh-bankssts'), snake('7Networks_LH_Vis_1'), snake('Área 1 (left)')
+    ('ctx_lh_bankssts', '7networks_lh_vis_1', 'area_1_left')
+    """
+    plain = unicodedata.normalize('NFKD', text).encode('ascii', 'ignore').decode()
+    return re.sub('[^a-z0-9]+', '_', plain.lower()).strip('_')
+
+
+def is_cohort_output(output: Output) -> bool:
+    """Tell whether an output is, or comes with, a table that has a place in the cohort's."""
+    if output.extension != '.tsv':
+        return output.regions
+    if output.suffix in NOT_COHORT:
+        return False
+    is_region_table = any(column.name == 'index' for column in output.columns)
+    return bool(output.cohort_columns) or not is_region_table
+
+
+def match_output(measure: Measure, file_name: str) -> tuple[Output, str | None] | None:
+    """Find which output of ``measure`` a TSV file is, and the atlas in its name."""
+    *pairs, suffix = file_name.removesuffix('.tsv').split('_')
+    entities = dict(pair.split('-', 1) for pair in pairs if '-' in pair)
+    fitting = [
+        output
+        for output in measure.outputs
+        if output.suffix == suffix
+        and is_cohort_output(output)
+        and output.entities.items() <= entities.items()
+    ]
+    if not fitting:
+        return None
+    best = max(fitting, key=lambda o: (len(o.entities), o.extension == '.tsv'))
+    return best, entities.get('atlas')
+
+
+def name_columns(source: Source, keys: Sequence[Key], taken: set[str]) -> list[CohortColumn]:
+    """Name the columns of one source; ``taken`` holds the names in use and grows.
+
+    Regions of the same name get their index appended; any other clash, a count.
+    """
+    prefix = [source.measure.name, source.variant or '']
+    tables = [output for output in source.measure.outputs if is_cohort_output(output)]
+    if len(tables) > 1:
+        prefix.insert(1, source.output.field)
+    clashes = Counter((snake(key.region), key.column) for key in keys)
+    columns = []
+    for key in keys:
+        is_unique = clashes[snake(key.region), key.column] == 1
+        region = key.region if is_unique else f'{key.region}_{key.index}'
+        wanted = '_'.join(filter(None, map(snake, (*prefix, region, key.column))))
+        name, count = wanted, 1
+        while name in taken:
+            count += 1
+            name = f'{wanted}_{count}'
+        taken.add(name)
+        columns.append(CohortColumn(name, source, key))
+    return columns
+
+
+def order_variants(seen: Iterable[str | None], wanted: Sequence[str]) -> list[str | None]:
+    """Put atlases or spaces into the order of the settings, unknown ones behind by name."""
+    rank: Mapping[str | None, int] = {name: place for place, name in enumerate(wanted)}
+    return sorted(set(seen), key=lambda name: (rank.get(name, len(rank)), name or ''))

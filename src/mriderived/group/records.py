@@ -1,0 +1,113 @@
+"""Who is in the cohort, and which unit of work stands for each row and measure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from mriderived.bids.status import UnitRecord, read_record, recorded_participants
+from mriderived.config import Config
+
+LOGGER = logging.getLogger(__name__)
+
+
+class NoInputError(Exception):
+    """There is nothing to make a cohort table from (exit code 66)."""
+
+
+class Row(NamedTuple):
+    """A row of a cohort table; labels without their prefixes."""
+
+    session: str
+    participant: str
+
+
+class Unit(NamedTuple):
+    """What the cohort table needs to know of a unit of work."""
+
+    status: str
+    reason: str
+    outputs: tuple[str, ...]
+    image: str
+
+
+@dataclass
+class Cohort:
+    """Rows in order, the reference unit of each row, measure and variant, and what went wrong."""
+
+    rows: tuple[Row, ...] = ()
+    units: dict[tuple[str, str | None], dict[Row, Unit]] = field(default_factory=dict)
+    #: Why a participant has no units.
+    faults: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def variants(self, measure: str) -> list[str | None]:
+        """Return the atlases or spaces with which a measure was run by anyone."""
+        return [variant for name, variant in self.units if name == measure]
+
+
+def read_cohort(config: Config) -> Cohort:
+    """Read the records of the participants (and sessions) that ``config`` asks for, or of all."""
+    recorded = recorded_participants(config.out_dir)
+    wanted = [label.removeprefix('sub-') for label in config.participant_labels]
+    participants = [label for label in recorded if not wanted or label in set(wanted)]
+    if not participants:
+        raise NoInputError(
+            f'{config.out_dir} holds no participant output (logs/sub-*/units.json): '
+            'run the participant level first'
+        )
+    cohort = Cohort()
+    for label in sorted(set(wanted) - set(recorded)):
+        cohort.warnings.append(f'sub-{label} has no output and is not in the tables')
+    sessions = {label.removeprefix('ses-') for label in config.session_labels}
+    rows: set[Row] = set()
+    for participant in participants:
+        units = [
+            unit
+            for unit in _read_units(config.out_dir, participant, cohort)
+            if not sessions or unit.session in sessions
+        ]
+        rows |= _add_units(cohort, participant, units)
+    cohort.rows = _sort_rows(rows, cohort.faults)
+    return cohort
+
+
+def _read_units(out_dir: Path, participant: str, cohort: Cohort) -> Sequence[UnitRecord]:
+    try:
+        units = read_record(out_dir, participant)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = 'the record of this participant cannot be read: run the participant again'
+        cohort.faults[participant] = reason
+        cohort.warnings.append(f'sub-{participant}: {reason} ({error})')
+        return ()
+    if not units:
+        cohort.faults[participant] = 'nothing to measure was found for this participant'
+    return units
+
+
+def _add_units(cohort: Cohort, participant: str, units: Iterable[UnitRecord]) -> set[Row]:
+    rows = set()
+    for unit in sorted(units, key=lambda unit: unit.image):
+        row = Row(unit.session or '', participant)
+        rows.add(row)
+        if not unit.is_reference:
+            continue
+        chosen = cohort.units.setdefault((unit.measure, unit.variant), {})
+        if row in chosen:
+            cohort.warnings.append(
+                f'sub-{participant}: {unit.measure} has two reference images; '
+                f'{chosen[row].image} is used, {unit.image} is not'
+            )
+            continue
+        chosen[row] = Unit(unit.status, unit.reason, unit.outputs, unit.image)
+    return rows
+
+
+def _sort_rows(rows: set[Row], faults: Mapping[str, str]) -> tuple[Row, ...]:
+    """Sort; a participant without any unit stands in the table of every session."""
+    sessions = {row.session for row in rows} or {''}
+    everywhere = {Row(session, label) for session in sessions for label in faults}
+    return tuple(sorted(rows | everywhere))

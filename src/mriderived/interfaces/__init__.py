@@ -1,0 +1,1 @@
+"""The nipype interface classes, and the bridges to ANTs and torch."""

@@ -1,0 +1,53 @@
+"""Draw the figures of a measure as SVG files for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nipype.interfaces.base import (
+    BaseInterface,
+    DynamicTraitedSpec,
+    File,
+    TraitedSpec,
+    isdefined,
+    traits,
+)
+
+from mriderived.figures.style import save_svg
+
+
+class _Drawn(TraitedSpec):  # type: ignore[misc]
+    out_files = traits.List(traits.Str)
+
+
+class Draw(BaseInterface):  # type: ignore[misc]
+    """Call ``draw`` with its needs as paths and save each figure it returns."""
+
+    input_spec = DynamicTraitedSpec
+    output_spec = _Drawn
+
+    def __init__(
+        self, draw: Callable[..., list[Any]], needs: Sequence[str], out_files: Sequence[str]
+    ) -> None:
+        super().__init__()
+        self.draw = draw
+        self.needs = tuple(needs)
+        self.out_files = tuple(out_files)
+        for name in self.needs:
+            self.inputs.add_trait(name, File(exists=True))
+
+    def _run_interface(self, runtime: Any) -> Any:
+        values = {name: getattr(self.inputs, name) for name in self.needs}
+        figures = self.draw(
+            **{name: Path(value) for name, value in values.items() if isdefined(value)}
+        )
+        for figure, out_file in zip(figures, self.out_files, strict=False):
+            path = Path(out_file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_svg(figure, path)
+        return runtime
+
+    def _list_outputs(self) -> dict[str, Any]:
+        return {'out_files': [name for name in self.out_files if Path(name).exists()]}

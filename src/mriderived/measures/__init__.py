@@ -1,0 +1,9 @@
+"""Every measure, in the order in which it runs and stands in tables and reports."""
+
+from mriderived.measures.base import Measure
+from mriderived.measures.regional_volume import REGIONAL_VOLUME
+from mriderived.measures.t1w_quality import T1W_QUALITY
+from mriderived.measures.tissue_volume import TISSUE_VOLUME
+from mriderived.measures.vbm import VBM
+
+MEASURES: tuple[Measure, ...] = (TISSUE_VOLUME, REGIONAL_VOLUME, VBM, T1W_QUALITY)

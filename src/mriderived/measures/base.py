@@ -1,0 +1,90 @@
+"""What a measure is: needs, outputs, figures and a workflow, declared once as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mriderived.config import Config
+
+#: One instance of a measure per image, per image and atlas, or per image and space.
+Over = Literal['image', 'atlas', 'space']
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: what it holds and in which unit (``1`` for pure numbers)."""
+
+    name: str
+    description: str
+    unit: str = '1'
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file that a measure writes, and everything that is derived from knowing it.
+
+    The file is named after its source image plus ``entities`` plus, for measures over atlases
+    or spaces, the entities of that atlas or space. Other measures ask for it by ``field``.
+    """
+
+    field: str
+    datatype: str
+    suffix: str
+    description: str
+    extension: str = '.nii.gz'
+    entities: Mapping[str, str] = field(default_factory=dict)
+    unit: str | None = None
+    sidecar: Mapping[str, Any] = field(default_factory=dict)
+    columns: tuple[Column, ...] = ()
+    #: Where rows are regions, the columns that become one number per region in the cohort table.
+    #: Tables without an ``index`` column have one row, and every column goes to the cohort table.
+    cohort_columns: tuple[str, ...] = ()
+    draft: str | None = None
+    regions: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of the participant report.
+
+    ``draw`` takes the ``needs`` as keyword arguments (paths) and returns matplotlib figures: one
+    is shown as it is, two are shown as a flicker of before and after.
+    """
+
+    name: str
+    draw: Callable[..., list[Any]]
+    needs: tuple[str, ...]
+    title: str
+    caption: str
+    section: Literal['brain', 'tissue', 'registration', 'atlas', 'measure', 'quality'] = 'measure'
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A unit of work: it runs for every image for which all of ``needs`` are offered.
+
+    ``needs`` and the fields of ``outputs`` are names of resources. ``init_wf`` builds a nipype
+    workflow whose ``inputnode`` has the fields of ``needs`` and whose ``outputnode`` has the
+    fields of ``outputs``. A measure with ``is_preprocessing`` always runs and is not selectable.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    outputs: tuple[Output, ...]
+    init_wf: Callable[[Config], Any]
+    reference: str
+    #: A sentence or two for the methods text, in the past tense, with its references.
+    methods: str
+    over: Over = 'image'
+    is_preprocessing: bool = False
+    figures: tuple[Figure, ...] = ()
+    #: Rough cost at 1 mm on two cores, for ``--dry-run``.
+    minutes: float = 0.1
+    memory_gb: float = 1.0
+
+    def output(self, name: str) -> Output:
+        """Return the output with that field name."""
+        return next(output for output in self.outputs if output.field == name)

@@ -1,0 +1,98 @@
+"""The region table of every map that asks for one: a measure made from a declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+from nipype.interfaces import utility as niu
+from nipype.pipeline import engine as pe
+
+from mriderived.config import Config
+from mriderived.core.regions import region_table
+from mriderived.interfaces.call import Call
+from mriderived.measures.base import Column, Measure, Output
+
+
+class RegionTable(NamedTuple):
+    """The file that :func:`tabulate_map` writes."""
+
+    table: Path
+
+
+def tabulate_map(map_file: Path, atlas_dseg: Path, atlas_labels: Path) -> RegionTable:
+    """Summarise a map within the regions of an atlas on the same grid."""
+    labels = pd.read_csv(atlas_labels, sep='\t', dtype={'name': str})
+    values = np.asarray(nb.loadsave.load(map_file).dataobj, dtype=np.float64)
+    regions = np.asarray(nb.loadsave.load(atlas_dseg).dataobj).astype(np.int32)
+    table = region_table(values, regions, labels['index'].to_numpy())
+    table.insert(1, 'name', labels['name'].to_numpy())
+    out_file = Path('regions.tsv')
+    table.to_csv(out_file, sep='\t', index=False, na_rep='n/a')
+    return RegionTable(table=out_file)
+
+
+def init_region_table_wf(field: str, config: Config) -> Any:
+    """Build the workflow that tabulates the map ``field``."""
+    del config  # nothing in the settings changes a region table
+    needs = [field, 'atlas_dseg', 'atlas_labels']
+    workflow = pe.Workflow(name=f'{field}_regions_wf')
+    inputnode = pe.Node(niu.IdentityInterface(needs), name='inputnode')
+    outputnode = pe.Node(niu.IdentityInterface([f'{field}_regions']), name='outputnode')
+    tabulate = pe.Node(Call(tabulate_map), name='tabulate')
+    workflow.connect([
+        (inputnode, tabulate, [(field, 'map_file'),
+                               ('atlas_dseg', 'atlas_dseg'),
+                               ('atlas_labels', 'atlas_labels')]),
+        (tabulate, outputnode, [('table', f'{field}_regions')]),
+    ])  # fmt: skip
+    return workflow
+
+
+def region_measure(measure: Measure, output: Output) -> Measure:
+    """Return the measure that tabulates one map of ``measure`` over atlases."""
+    unit = output.unit or '1'
+    statistics = ('mean', 'std', 'median')
+    columns = (
+        Column('index', 'Number of the region in the label image.'),
+        Column('name', 'Name of the region.'),
+        *(Column(name, f'{name} of: {output.description}', unit) for name in statistics),
+        Column('n_voxels', 'Voxels of the region that have a value.'),
+    )
+    return Measure(
+        name=f'{output.field}_regions',
+        title=f'{measure.title}, by region',
+        needs=(output.field, 'atlas_dseg', 'atlas_labels'),
+        outputs=(
+            Output(
+                field=f'{output.field}_regions',
+                datatype=output.datatype,
+                suffix=output.suffix,
+                extension='.tsv',
+                entities=output.entities,
+                description=f'By region: {output.description}',
+                columns=columns,
+                cohort_columns=('mean',),
+                draft=output.draft,
+            ),
+        ),
+        init_wf=partial(init_region_table_wf, output.field),
+        reference=measure.reference,
+        methods='',
+        over='atlas',
+    )
+
+
+def region_measures(measures: Iterable[Measure]) -> tuple[Measure, ...]:
+    """Return a region table for every output that declares ``regions=True``."""
+    return tuple(
+        region_measure(measure, output)
+        for measure in measures
+        for output in measure.outputs
+        if output.regions
+    )

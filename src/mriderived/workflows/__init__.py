@@ -1,0 +1,1 @@
+"""From raw images to resources, and from resources to measures: plan, graph, run."""

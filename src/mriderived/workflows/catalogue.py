@@ -1,0 +1,73 @@
+"""The table of all outputs, made from the declarations; ``docs/outputs.md`` is its copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mriderived.bids.names import build_path
+from mriderived.measures import MEASURES
+from mriderived.measures.base import Measure, Output
+from mriderived.measures.region_tables import region_measures
+from mriderived.workflows.anat import STEPS
+
+HEADER = """# Outputs
+
+This page is generated from the declarations of the measures
+(`python -m mriderived.workflows.catalogue > docs/outputs.md`); a test compares the two.
+
+Every file is named after its source image (`sub-01[_ses-1][_acq-x][_run-1]`), has a JSON file
+beside it, and is described by `bids_validator_config/schema.yaml` where no BIDS release names it
+yet (column *Standard*). `<space>` and `<atlas>` stand for each of `--output-spaces` and
+`--atlases`.
+"""
+
+
+def example_name(measure: Measure, output: Output) -> str:
+    """Return the name of an output for a participant ``01``."""
+    entities = {'sub': '01', **output.entities}
+    if measure.over == 'space':
+        if '*' in entities.values():
+            entities = {k: 'SPACE' if v == '*' else v for k, v in entities.items()}
+        else:
+            entities['space'] = 'SPACE'
+    elif measure.over == 'atlas':
+        entities['atlas'] = 'ATLAS'
+    path = build_path(
+        entities, datatype=output.datatype, suffix=output.suffix, extension=output.extension
+    )
+    return path.name.replace('SPACE', '<space>').replace('ATLAS', '<atlas>')
+
+
+def lines() -> Iterator[str]:
+    """Yield the page line by line."""
+    yield from HEADER.splitlines()
+    for measure in (*STEPS, *MEASURES, *region_measures(MEASURES)):
+        kind = 'Preprocessing step' if measure.is_preprocessing else 'Measure'
+        yield f'\n## {measure.title} (`{measure.name}`)\n'
+        yield f'{kind}. Needs {", ".join(f"`{need}`" for need in measure.needs)}. '
+        yield f'Reference: <{measure.reference}>.\n'
+        yield '| File | Unit | Standard | Description |'
+        yield '|---|---|---|---|'
+        for output in measure.outputs:
+            yield (
+                f'| `{example_name(measure, output)}` | {output.unit or ""} '
+                f'| {output.draft or "BIDS"} | {output.description} |'
+            )
+        for output in measure.outputs:
+            if output.columns:
+                yield f'\nColumns of `{example_name(measure, output)}`:\n'
+                yield '| Column | Unit | Description |'
+                yield '|---|---|---|'
+                for column in output.columns:
+                    yield f'| `{column.name}` | {column.unit} | {column.description} |'
+
+
+def render() -> str:
+    """Return the page."""
+    return '\n'.join(lines()) + '\n'
+
+
+if __name__ == '__main__':
+    import sys
+
+    sys.stdout.write(render())

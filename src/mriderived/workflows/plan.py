@@ -1,0 +1,246 @@
+"""Decide what runs: one unit for each image × measure (× atlas or space)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mriderived.bids.dataset import Image, find_images, reference_image
+from mriderived.bids.image_checks import BadImageError, ImageCheck, check_image
+from mriderived.bids.names import build_path
+from mriderived.bids.status import UnitRecord, read_record
+from mriderived.config import Config
+from mriderived.measures import MEASURES
+from mriderived.measures.base import Measure, Output
+from mriderived.measures.region_tables import region_measures
+from mriderived.spaces import DEFAULT_SPACE, get_atlas
+from mriderived.workflows.anat import STEPS
+
+State = Literal['to run', 'done', 'not available', 'bad input']
+#: The resource that a raw image offers, by BIDS suffix.
+RAW_RESOURCES: Mapping[str, str] = {'T1w': 'raw_t1w'}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One image × measure, what it will be called and whether it can and must run."""
+
+    participant: str
+    source: Image | None
+    measure: Measure
+    variant: str | None = None
+    state: State = 'to run'
+    reason: str = ''
+    fingerprint: str = ''
+    is_reference: bool = True
+    #: Output field → path below the output folder.
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def image(self) -> str:
+        """The source's path below its dataset, or ``n/a``."""
+        return self.source.relative_path if self.source else 'n/a'
+
+    @property
+    def key(self) -> tuple[str, str, str | None]:
+        """What tells this unit from every other of its participant."""
+        return self.image, self.measure.name, self.variant
+
+    @property
+    def title(self) -> str:
+        """A short name for progress displays."""
+        stem = Path(self.image).name.split('.')[0].removeprefix(f'sub-{self.participant}_')
+        variant = f' [{self.variant}]' if self.variant else ''
+        return f'{stem} {self.measure.name}{variant}'
+
+
+@dataclass(frozen=True)
+class ParticipantPlan:
+    """The units of one participant in the order in which they run, and the input checks."""
+
+    participant: str
+    units: tuple[Unit, ...]
+    checks: Mapping[str, ImageCheck]
+    previous: Mapping[tuple[str, str, str | None], UnitRecord]
+
+
+@dataclass(frozen=True)
+class PlannedUnit:
+    """What ``--dry-run`` says of one unit."""
+
+    participant: str
+    session: str | None
+    image: str
+    measure: str
+    variant: str | None
+    state: State
+    reason: str
+    minutes: float
+    memory_gb: float
+
+
+def selected_measures(config: Config) -> tuple[Measure, ...]:
+    """Return the steps, then the measures that the settings ask for, in their fixed order."""
+    chosen = tuple(
+        measure
+        for measure in (*MEASURES, *region_measures(MEASURES))
+        if (not config.measures or measure.name in config.measures)
+        and measure.name not in config.skip_measures
+    )
+    return (*STEPS, *chosen)
+
+
+def variants(measure: Measure, config: Config) -> tuple[str | None, ...]:
+    """Return the atlases or spaces over which a measure runs; ``None`` when over neither."""
+    if measure.over == 'atlas':
+        return config.atlases
+    if measure.over == 'space':
+        wanted = [DEFAULT_SPACE, *config.output_spaces]
+        wanted += [get_atlas(name).space for name in config.atlases]
+        return tuple(dict.fromkeys(wanted))
+    return (None,)
+
+
+def plan_participant(config: Config, participant: str) -> ParticipantPlan:
+    """Find the images of one participant, check them and list the units."""
+    previous = {
+        (record.image, record.measure, record.variant): record
+        for record in read_record(config.out_dir, participant)
+    }
+    filters = (
+        json.loads(config.bids_filter_file.read_text()) if config.bids_filter_file else None
+    )
+    images = find_images(
+        config.bids_dir,
+        participant,
+        suffixes=tuple(RAW_RESOURCES),
+        sessions=config.session_labels,
+        filters=filters,
+    )
+    if not images:
+        return ParticipantPlan(participant, tuple(_without_images(config, participant)), {}, {})
+    checks: dict[str, ImageCheck] = {}
+    units: list[Unit] = []
+    faults = {image.relative_path: _check(image, checks) for image in images}
+    references = _references(images, faults)
+    for image in images:
+        is_reference = image.relative_path in references
+        units += _units_of_image(
+            config, image, faults[image.relative_path], is_reference, previous
+        )
+    return ParticipantPlan(participant, tuple(units), checks, previous)
+
+
+def _check(image: Image, checks: dict[str, ImageCheck]) -> str:
+    try:
+        if image.metadata_fault:
+            raise BadImageError(image.path, image.metadata_fault, 'Mend or remove that file.')
+        checks[image.relative_path] = check_image(image.path)
+    except BadImageError as error:
+        return str(error)
+    return ''
+
+
+def _references(images: Sequence[Image], faults: Mapping[str, str]) -> set[str]:
+    """Choose one image per session; an unreadable one only when there is no other."""
+    chosen = set()
+    for session in {image.session for image in images}:
+        mine = [image for image in images if image.session == session]
+        sound = [image for image in mine if not faults[image.relative_path]]
+        chosen.add(reference_image(sound or mine).relative_path)
+    return chosen
+
+
+def _without_images(config: Config, participant: str) -> Iterator[Unit]:
+    reason = f'no T1w image of sub-{participant} matches'
+    for measure in selected_measures(config):
+        for variant in variants(measure, config):
+            yield Unit(participant, None, measure, variant, 'not available', reason)
+
+
+def _units_of_image(
+    config: Config,
+    image: Image,
+    fault: str,
+    is_reference: bool,
+    previous: Mapping[tuple[str, str, str | None], UnitRecord],
+) -> Iterator[Unit]:
+    content = '' if fault else _content_hash(image.path)
+    for measure in selected_measures(config):
+        for variant in variants(measure, config):
+            fingerprint = _digest(content, config.hash, measure.name, variant or '')
+            outputs = {
+                output.field: str(output_path(image, measure, output, variant))
+                for output in measure.outputs
+            }
+            record = previous.get((image.relative_path, measure.name, variant))
+            state: State = 'to run'
+            if fault:
+                state = 'bad input'
+            elif record and _is_done(record, fingerprint, config.out_dir, outputs):
+                state = 'done'
+            yield Unit(image.participant, image, measure, variant, state, fault, fingerprint,
+                       is_reference, outputs)  # fmt: skip
+
+
+def output_path(image: Image, measure: Measure, output: Output, variant: str | None) -> Path:
+    """Return where an output goes, below the output folder."""
+    entities = {**image.entities, **output.entities}
+    if variant and measure.over == 'space':
+        # A transform names both of its ends instead of a space; ``*`` stands for this one.
+        if '*' in entities.values():
+            entities = {key: variant if v == '*' else v for key, v in entities.items()}
+        else:
+            entities['space'] = variant
+    elif variant and measure.over == 'atlas':
+        entities.update(get_atlas(variant).entities)
+    return Path(
+        build_path(
+            entities,
+            datatype=output.datatype,
+            suffix=output.suffix,
+            extension=output.extension,
+        )
+    )
+
+
+def _is_done(
+    record: UnitRecord, fingerprint: str, out_dir: Path, outputs: Mapping[str, str]
+) -> bool:
+    return (
+        record.status == 'done'
+        and record.fingerprint == fingerprint
+        and all((out_dir / path).exists() for path in outputs.values())
+    )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256('\n'.join(parts).encode()).hexdigest()[:16]
+
+
+def _content_hash(path: Path) -> str:
+    with path.open('rb') as stream:
+        return hashlib.file_digest(stream, 'sha256').hexdigest()
+
+
+def plan_participants(config: Config, labels: Sequence[str]) -> tuple[PlannedUnit, ...]:
+    """List every unit of every participant for ``--dry-run``; writes nothing."""
+    return tuple(
+        PlannedUnit(
+            participant=unit.participant,
+            session=unit.source.session if unit.source else None,
+            image=unit.image,
+            measure=unit.measure.name,
+            variant=unit.variant,
+            state=unit.state,
+            reason=unit.reason,
+            minutes=unit.measure.minutes if unit.state == 'to run' else 0.0,
+            memory_gb=unit.measure.memory_gb,
+        )
+        for label in labels
+        for unit in plan_participant(config, label).units
+    )

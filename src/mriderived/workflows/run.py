@@ -1,0 +1,182 @@
+"""Run participants, each in a process of its own, and survive the death of any of them."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing as mp
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from mriderived.bids.status import UnitRecord, read_record, write_record, write_status_table
+from mriderived.config import Config
+from mriderived.progress import Progress
+from mriderived.workflows.child import (
+    Counted,
+    Crashed,
+    Event,
+    Finished,
+    Key,
+    Started,
+    process_participant,
+    write_report,
+)
+from mriderived.workflows.runner import explain
+
+LOGGER = logging.getLogger(__name__)
+
+#: Peak memory of one participant at 1 mm; see docs/validation.md.
+PARTICIPANT_GB = 5.0
+
+
+@dataclass
+class _Job:
+    """One participant, its process and what it was doing when last heard of."""
+
+    participant: str
+    process: Any = None
+    pipe: Connection | None = None
+    running: Started | None = None
+    crash: str = ''
+    deaths: dict[Key, int] = field(default_factory=dict)
+    killed: dict[Key, str] = field(default_factory=dict)
+
+
+def run_participants(
+    config: Config, labels: Sequence[str], progress: Progress
+) -> tuple[UnitRecord, ...]:
+    """Process the participants and return the record of every unit."""
+    waiting = [_Job(label) for label in labels]
+    active: list[_Job] = []
+    progress.start(len(labels), 0)
+    try:
+        while waiting or active:
+            while waiting and len(active) < count_workers(config, len(labels)):
+                active.append(_launch(config, waiting.pop(0)))
+            for job in _listen(active, progress):
+                active.remove(job)
+                if _must_retry(config, job, progress):
+                    waiting.insert(0, job)
+                    continue
+                write_status_table(config.out_dir)
+                progress.participant_finished(job.participant)
+                if config.stop_on_first_failure and _has_failed(config, job.participant):
+                    waiting.clear()
+    finally:
+        for job in active:
+            job.process.terminate()
+            job.process.join()
+        progress.stop()
+    write_status_table(config.out_dir)
+    return tuple(record for label in labels for record in read_record(config.out_dir, label))
+
+
+def count_workers(config: Config, participants: int) -> int:
+    """Return how many participants run at a time within the processors and the memory."""
+    by_cpu = config.nprocs // config.omp_nthreads
+    by_memory = int(config.mem_gb // PARTICIPANT_GB)
+    return max(1, min(participants, by_cpu, by_memory))
+
+
+def _has_failed(config: Config, participant: str) -> bool:
+    return any(unit.status == 'failed' for unit in read_record(config.out_dir, participant))
+
+
+def _launch(config: Config, job: _Job) -> _Job:
+    # Spawned, not forked: the threads of ITK, torch and numba do not survive a fork.
+    context = mp.get_context('spawn')
+    job.pipe, theirs = context.Pipe(duplex=False)
+    job.process = context.Process(
+        target=_child_main, args=(config, job.participant, dict(job.killed), theirs)
+    )
+    job.running = None
+    job.process.start()
+    theirs.close()
+    return job
+
+
+def _child_main(config: Config, participant: str, killed: dict[Key, str], pipe: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and then terminates us
+    configure_child_logging(config)
+    try:
+        process_participant(config, participant, killed, pipe.send)
+    except Exception as error:  # one participant must never take the others down
+        reason, details = explain(error)
+        LOGGER.error('sub-%s could not be processed: %s', participant, details)
+        pipe.send(Crashed(reason, details))
+    pipe.close()
+
+
+def configure_child_logging(config: Config) -> None:
+    """Send what libraries say in a child process to a file of its own."""
+    folder = config.out_dir / 'logs'
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.getLogger('nipype').setLevel(logging.ERROR)
+    for name in ('nipype.workflow', 'nipype.interface', 'nipype.utils'):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _listen(active: Sequence[_Job], progress: Progress) -> list[_Job]:
+    """Pass events on until something has ended; return the jobs that did."""
+    pipes = {job.pipe: job for job in active if job.pipe is not None}
+    ended = []
+    for ready in wait(list(pipes), timeout=1.0):
+        job = pipes[ready]  # type: ignore[index]
+        try:
+            _pass_on(job, ready.recv(), progress)  # type: ignore[union-attr]
+        except EOFError:
+            job.process.join()
+            ended.append(job)
+    return ended
+
+
+def _pass_on(job: _Job, event: Event, progress: Progress) -> None:
+    if isinstance(event, Started):
+        job.running = event
+        progress.unit_started(job.participant, event.title)
+    elif isinstance(event, Finished):
+        job.running = None
+        record = event.record
+        progress.unit_finished(
+            job.participant, event.title, record.status, record.seconds, record.reason
+        )
+    elif isinstance(event, Counted):
+        progress.start(0, event.units)
+    elif isinstance(event, Crashed):
+        job.crash = event.reason
+
+
+def _must_retry(config: Config, job: _Job, progress: Progress) -> bool:
+    """Judge how a process ended; a unit that takes it down twice is given up."""
+    code = job.process.exitcode
+    if code == 0 and not job.crash:
+        return False
+    if job.crash or job.running is None:
+        _record_crash(config, job, job.crash or f'its process ended with {_cause(code)}')
+        return False
+    LOGGER.warning('The process of sub-%s ended with %s.', job.participant, _cause(code))
+    key = job.running.key
+    job.deaths[key] = job.deaths.get(key, 0) + 1
+    if job.deaths[key] > 1:
+        hint = '; probably out of memory: give it more, or fewer --nprocs' if code == -9 else ''
+        job.killed[key] = f'its process ended twice with {_cause(code)}{hint}'
+        progress.unit_finished(
+            job.participant, job.running.title, 'failed', 0.0, job.killed[key]
+        )
+    time.sleep(1.0)  # let the memory of the dead process come back
+    return True
+
+
+def _cause(code: int) -> str:
+    return f'signal {-code} ({signal.Signals(-code).name})' if code < 0 else f'exit code {code}'
+
+
+def _record_crash(config: Config, job: _Job, reason: str) -> None:
+    """Record that a participant as a whole failed; what had ended before stays recorded."""
+    records = [r for r in read_record(config.out_dir, job.participant) if r.measure != 'all']
+    records.append(UnitRecord(job.participant, None, 'n/a', 'all', None, 'failed', reason))
+    write_record(config.out_dir, job.participant, records)
+    write_report(config, job.participant)

@@ -1,0 +1,84 @@
+"""What holds for every step and measure, present and future."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mriderived.config import Config
+from mriderived.measures import MEASURES
+from mriderived.measures.base import Measure
+from mriderived.measures.region_tables import region_measures
+from mriderived.workflows import catalogue
+from mriderived.workflows.anat import STEPS
+
+ROOT = Path(__file__).parents[1]
+EVERY = (*STEPS, *MEASURES, *region_measures(MEASURES))
+PROVIDED = {'raw_t1w', 'space_brain', 'space_mask', 'space_tissues', 'atlas_image', 'atlas_table'}
+
+every_measure = pytest.mark.parametrize('measure', EVERY, ids=lambda measure: measure.name)
+
+
+def config(tmp_path: Path) -> Config:
+    return Config(bids_dir=tmp_path, out_dir=tmp_path / 'out', work_dir=tmp_path / 'work')
+
+
+@every_measure
+def test_the_workflow_matches_the_declaration(measure: Measure, tmp_path: Path) -> None:
+    workflow = measure.init_wf(config(tmp_path))
+    inputs = set(workflow.get_node('inputnode').inputs.copyable_trait_names())
+    outputs = set(workflow.get_node('outputnode').inputs.copyable_trait_names())
+    assert inputs == set(measure.needs)
+    assert outputs == {output.field for output in measure.outputs}
+
+
+@every_measure
+def test_every_need_is_offered_by_an_earlier_unit(measure: Measure) -> None:
+    position = EVERY.index(measure)
+    earlier = {output.field for other in EVERY[:position] for output in other.outputs}
+    assert set(measure.needs) <= PROVIDED | earlier
+    own = {output.field for output in measure.outputs}
+    for figure in measure.figures:
+        assert set(figure.needs) <= PROVIDED | earlier | own
+
+
+@every_measure
+def test_every_name_is_in_the_schema(measure: Measure) -> None:
+    for output in measure.outputs:
+        name = catalogue.example_name(measure, output)
+        assert name.startswith('sub-01_')
+        assert name.endswith(output.extension)
+
+
+@every_measure
+def test_everything_is_described(measure: Measure) -> None:
+    assert re.match(r'https://(doi\.org/10\.|.+)', measure.reference)
+    assert measure.methods == '' or measure.methods.rstrip().endswith('.')
+    for output in measure.outputs:
+        assert output.description.endswith('.')
+        if output.extension == '.tsv':
+            assert output.columns
+            for column in output.columns:
+                assert column.unit
+                assert column.description.endswith('.'), column
+        for name in output.cohort_columns:
+            assert name in {column.name for column in output.columns}
+
+
+def test_names_and_fields_are_unique() -> None:
+    names = [measure.name for measure in EVERY]
+    fields = [output.field for measure in EVERY for output in measure.outputs]
+    assert len(set(names)) == len(names)
+    assert len(set(fields)) == len(fields)
+
+
+@pytest.mark.parametrize('measure', MEASURES, ids=lambda measure: measure.name)
+def test_every_measure_has_its_page(measure: Measure) -> None:
+    page = ROOT / 'docs' / 'measures' / f'{measure.name}.md'
+    assert measure.reference in page.read_text()
+
+
+def test_the_page_of_outputs_is_current() -> None:
+    assert (ROOT / 'docs' / 'outputs.md').read_text() == catalogue.render(), (
+        'run: python -m mriderived.workflows.catalogue > docs/outputs.md'
+    )
