@@ -20,6 +20,9 @@ Device = Literal['auto', 'cpu', 'cuda']
 #: measures, atlases and spaces are additive and may grow in the same folder.
 DECISIVE = ('skull_strip', 'random_seed', 'sloppy', 'bids_filter_file')
 
+#: Peak memory in GiB of one participant at 1 mm; see docs/validation.md.
+PARTICIPANT_GB = 5.0
+
 
 @dataclass(frozen=True)
 class Config:
@@ -74,8 +77,9 @@ def _toml(value: object) -> str:
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, tuple):
-        return '[' + ', '.join(json.dumps(item) for item in value) + ']'
-    return json.dumps(str(value))
+        return '[' + ', '.join(_toml(item) for item in value) + ']'
+    # JSON would write a letter outside the first plane as two halves, which TOML refuses.
+    return json.dumps(str(value), ensure_ascii=False)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -84,18 +88,24 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is not TOML or holds an unknown setting or value; the message names it.
+        If the file is not TOML or holds unknown settings or values; the message names them.
     """
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding='utf-8'))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f'{path} is not valid TOML: {error}') from error
     raw.pop('version', None)
     known = {field.name: str(field.type) for field in fields(Config)}
-    unknown = sorted(set(raw) - set(known))
-    if unknown:
-        raise ValueError(f'{path} holds unknown settings: {", ".join(unknown)}')
-    return {name: _typed(name, value, known[name], path) for name, value in raw.items()}
+    faults = [f'{name} is not a setting' for name in sorted(set(raw) - set(known))]
+    settings = {}
+    for name in raw.keys() & known.keys():
+        try:
+            settings[name] = _typed(name, raw[name], known[name])
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        raise ValueError(f'{path}: {"; ".join(sorted(faults))}')
+    return settings
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -106,8 +116,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _SCALARS: dict[str, tuple[type, ...]] = {'int': (int,), 'float': (int, float), 'bool': (bool,)}
 
 
-def _typed(name: str, value: object, kind: str, path: Path) -> object:
-    wrong = ValueError(f'{path}: {name} = {value!r} is not a value for this setting')
+def _typed(name: str, value: object, kind: str) -> object:
+    wrong = ValueError(f'{name} cannot be {value!r}')
     if kind in _SCALARS:
         if not isinstance(value, _SCALARS[kind]) or (isinstance(value, bool) and kind != 'bool'):
             raise wrong

@@ -36,7 +36,7 @@ class Problem(NamedTuple):
     code: ExitCode = ExitCode.USAGE
 
     def __str__(self) -> str:
-        return f'{self.message} {self.remedy}'
+        return f'{self.message} {self.remedy}'.rstrip()
 
 
 class UsageError(Exception):
@@ -67,6 +67,7 @@ def combine_codes(problems: Iterable[Problem]) -> ExitCode:
 ERROR_CODES = {
     'InvalidDatasetError': ExitCode.INVALID_BIDS,
     'FilterError': ExitCode.NO_MATCH,
+    'FilterFileError': ExitCode.BAD_DATA,
     'BadImageError': ExitCode.BAD_DATA,
     'OutputMismatchError': ExitCode.CANNOT_WRITE,
     'NoParticipantsError': ExitCode.NO_INPUT,

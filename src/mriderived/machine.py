@@ -45,9 +45,7 @@ def _cpu_quotas(root: Path) -> Iterator[float]:
         quota, _, period = _read(folder / 'cpu.max').partition(' ')
         yield from _ratio(quota, period)
     for folder in _cgroup_folders(root, 'cpu'):
-        yield from _ratio(
-            _read(folder / 'cpu.cfs_quota_us'), _read(folder / 'cpu.cfs_period_us')
-        )
+        yield from _ratio(_read(folder / 'cpu.cfs_quota_us'), _read(folder / 'cpu.cfs_period_us'))
 
 
 def _ratio(quota: str, period: str) -> Iterator[float]:

@@ -1,1 +1,1 @@
-"""."""
+"""Reading raw BIDS datasets and naming, describing and checking the outputs."""

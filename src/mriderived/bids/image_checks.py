@@ -26,7 +26,7 @@ MAX_MISSING_IN_HEAD = 0.001
 #: A head whose cross-section at a face of the image is larger than this is cut into the brain:
 #: scalp and skull alone (12 mm below the vertex of a sphere of 85 mm) reach about 60 cm2.
 MAX_FACE_CM2 = 60.0
-MIN_HEIGHT_MM = 120.0
+MIN_HEIGHT_MM = 100.0
 _FACES = ('left', 'right', 'posterior', 'anterior', 'inferior', 'superior')
 
 Finding = tuple[str, str | float, str]  # flag, its value, the sentence for the report
@@ -114,7 +114,7 @@ def _find_head(path: Path, volume: Volume) -> _Head:
     low, high = float(values[finite].min()), float(values[finite].max())
     if low == high:
         raise BadImageError(path, f'every voxel holds the same value ({low:g})', _RESCAN)
-    if max(-low, high) > np.finfo(np.float32).max:
+    if max(-low, high) > float(np.finfo(np.float32).max):
         raise BadImageError(path, f'values reach {high:g}, beyond any scanner', _RESCAN)
     step = tuple(max(1, round(2.0 * size / 256)) for size in values.shape)
     coarse = values[:: step[0], :: step[1], :: step[2]]
@@ -208,7 +208,8 @@ def _face_areas(mask: NDArray[np.bool_], size: NDArray[Any]) -> Iterator[tuple[s
         pixel = float(np.prod(np.delete(size, axis))) / 100.0
         for side, name in zip((0, -1), _FACES[2 * axis : 2 * axis + 2], strict=True):
             if name != 'inferior':  # the neck is cut in every scan
-                yield name, float(mask.take(side, axis=axis).sum()) * pixel
+                section = ndimage.binary_fill_holes(mask.take(side, axis=axis))
+                yield name, float(section.sum()) * pixel
 
 
 def _rows(volume: Volume, geometry: Geometry) -> tuple[tuple[str, str], ...]:

@@ -11,10 +11,12 @@ from typing import NamedTuple
 from mriderived.bids.schema import (
     Rule,
     bidsignore,
-    entities as known_entities,
     merged_schema,
     rules,
     write_schema,
+)
+from mriderived.bids.schema import (
+    entities as known_entities,
 )
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     'Name',
     'bidsignore',
     'build_path',
+    'check_raw_name',
     'figure_path',
     'merged_schema',
     'parse_entities',
@@ -101,6 +104,17 @@ def split_name(path: PurePath | str) -> Name:
 def parse_entities(path: PurePath | str) -> dict[str, str]:
     """Return the entities in a file's name, by short key."""
     return split_name(path).entities
+
+
+def check_raw_name(path: PurePath, datatype: str) -> None:
+    """Raise if the name is not one of a raw file: outputs could not be named after it."""
+    entities, suffix, extension = split_name(path)
+    _order(entities)
+    found = [r for r in _with_suffix('raw', suffix) if _fits(r, datatype, extension)]
+    complaints = [_complaints(rule, entities) for rule in found]
+    fewest = min(complaints, key=len, default=[f'{suffix}{extension} is not for {datatype}'])
+    if fewest:
+        raise InvalidNameError(f'{path.name} is not a BIDS name: {"; ".join(fewest)}')
 
 
 def _join(ordered: Mapping[str, str], suffix: str, extension: str) -> str:

@@ -8,7 +8,7 @@ import math
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn, cast
 
 import nibabel as nib
 import numpy as np
@@ -56,9 +56,13 @@ def read_volume(path: Path) -> Volume:
             while stream.read(1 << 20):  # only the end of a gzip stream holds its checksum
                 pass
     except EOFError as error:
-        raise BadImageError(path, 'the compressed data end too early (truncated)', _REPLACE) from error
+        raise BadImageError(
+            path, 'the compressed data end too early (truncated)', _REPLACE
+        ) from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise BadImageError(path, f'the compressed data are corrupt ({error})', _REPLACE) from error
+        raise BadImageError(
+            path, f'the compressed data are corrupt ({error})', _REPLACE
+        ) from error
     except PermissionError as error:
         raise BadImageError(
             path, 'the file may not be read by this user', f'Allow it: chmod a+r {path}'
@@ -107,9 +111,11 @@ def _open(path: Path) -> IO[bytes]:
         )
     if not path.name.endswith('.gz') and is_gzip:
         raise BadImageError(
-            path, 'the file is compressed but its name does not end in .gz', 'Rename it to .nii.gz.'
+            path,
+            'the file is compressed but its name does not end in .gz',
+            'Rename it to .nii.gz.',
         )
-    return gzip.open(path) if is_gzip else path.open('rb')
+    return cast('IO[bytes]', gzip.open(path)) if is_gzip else path.open('rb')
 
 
 def _looks_like_nifti(start: bytes) -> bool:
@@ -143,18 +149,16 @@ def _parse_header(path: Path, head: bytes) -> nib.Nifti1Header:
     is_second = len(head) == 540
     magic = head[4:7] if is_second else head[344:347]
     if magic == b'n+2':
-        header = nib.Nifti2Header(head, check=False)
-    elif magic == b'n+1':
-        header = nib.Nifti1Header(head, check=False)
-    elif magic in (b'ni1', b'ni2'):
+        return nib.Nifti2Header(head, check=False)
+    if magic == b'n+1':
+        return nib.Nifti1Header(head, check=False)
+    if magic in (b'ni1', b'ni2'):
         raise BadImageError(
             path, 'the header says that the data are in another file (.hdr/.img pair)', _RECONVERT
         )
-    else:
-        raise BadImageError(
-            path, 'this is an ANALYZE file: its left and right are not defined', _RECONVERT
-        )
-    return header
+    raise BadImageError(
+        path, 'this is an ANALYZE file: its left and right are not defined', _RECONVERT
+    )
 
 
 def _repair(path: Path, header: nib.Nifti1Header) -> nib.Nifti1Header:
@@ -209,8 +213,9 @@ def _read_data(
 def _data_type(path: Path, header: nib.Nifti1Header) -> np.dtype[Any]:
     try:
         dtype: np.dtype[Any] = header.get_data_dtype()
-    except HeaderDataError as error:
-        raise BadImageError(path, f'unknown data type: {error}', _RECONVERT) from error
+    except (KeyError, HeaderDataError) as error:
+        code = int(header['datatype'])
+        raise BadImageError(path, f'the data type {code} is unknown', _RECONVERT) from error
     if dtype.fields is not None or dtype.kind == 'V':
         raise BadImageError(
             path, 'the image is coloured (RGB), not a scan', 'Take the scan it was made from.'

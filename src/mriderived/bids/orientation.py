@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import nibabel as nib
 import numpy as np
+from nibabel.affines import obliquity, voxel_sizes
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
@@ -39,9 +40,9 @@ def find_geometry(
     _require_voxel_sizes(path, header)
     qform = _qform(repaired)
     affine, source = _choose(path, repaired, qform)
-    voxel = nib.affines.voxel_sizes(affine)
+    voxel = voxel_sizes(affine)
     _require_plausible(path, voxel, np.array(shape), header)
-    oblique = float(np.degrees(nib.affines.obliquity(affine).max()))
+    oblique = float(np.degrees(obliquity(affine).max()))
     findings = (
         *_source_findings(header, affine, source, qform, np.array(shape)),
         *_unit_findings(header),
@@ -126,7 +127,7 @@ def _source_findings(
             yield 'invalid_qform', 'yes', 'The qform is not a rotation; the sform was used.'
         else:
             yield from _conflict_findings(affine, qform, shape)
-    stored, used = header['pixdim'][1:4], nib.affines.voxel_sizes(affine)
+    stored, used = header['pixdim'][1:4], voxel_sizes(affine)
     if not np.allclose(stored, used, rtol=0.01):
         yield (
             'voxel_size_mismatch',
@@ -152,7 +153,7 @@ def compare_affines(first: Affine, second: Affine, shape: Any) -> tuple[float, f
 
     A mirrored pair has no angle between: it counts as 180 degrees.
     """
-    a, b = (affine[:3, :3] / nib.affines.voxel_sizes(affine) for affine in (first, second))
+    a, b = (affine[:3, :3] / voxel_sizes(affine) for affine in (first, second))
     between = a @ np.linalg.inv(b)
     if np.linalg.det(between) < 0:
         degrees = 180.0
@@ -179,7 +180,7 @@ def _shape_findings(affine: Affine, voxel: Any, oblique: float) -> Iterator[Find
     if oblique > 15:
         yield 'oblique', round(oblique, 1), f'Slices are tilted by {oblique:.0f} degrees.'
     ratio = float(voxel.max() / voxel.min())
-    if ratio > 2 or voxel.max() > 3:
+    if ratio > 2 or (voxel.max() > 3 and ratio > 1.2):
         yield (
             'anisotropic',
             round(ratio, 2),

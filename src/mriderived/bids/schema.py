@@ -58,7 +58,7 @@ def merged_schema() -> dict[str, Any]:
         key = extension.strip('.').replace('.', '')
         objects['extensions'].setdefault(key, _described(extension) | {'value': extension})
     schema['rules']['files']['deriv']['drafts'] = {
-        name: {key: value for key, value in rule.items() if key != 'draft'}
+        name: {key: value for key, value in rule.items() if key not in ('draft', 'hide')}
         | {'selectors': [_DERIVATIVE]}
         for name, rule in additions['files'].items()
     }
@@ -99,9 +99,7 @@ def long_names() -> dict[str, str]:
 def rules(kind: str) -> tuple[Rule, ...]:
     """Return the file rules of ``raw`` or of derivative (``deriv``) datasets."""
     groups = merged_schema()['rules']['files'][kind].values()
-    return tuple(
-        _rule(rule) for group in groups for rule in group.values() if 'suffixes' in rule
-    )
+    return tuple(_rule(rule) for group in groups for rule in group.values() if 'suffixes' in rule)
 
 
 def _rule(rule: Mapping[str, Any]) -> Rule:
@@ -123,24 +121,11 @@ def bidsignore() -> str:
     additions = overlay()
     drafts: dict[str, list[str]] = {}
     for rule in additions['files'].values():
-        drafts.setdefault(rule['draft'], []).extend(_patterns(rule))
-    lines = ['# Reports and names that no release of BIDS defines yet, by draft.']
+        by_suffix = [f'*_{suffix}.*' for suffix in rule['suffixes']]
+        drafts.setdefault(rule['draft'], []).extend(rule.get('hide', by_suffix))
+    lines = ['# Reports, and names that no release of BIDS defines yet, by draft.']
     lines += additions['ignored']
     for draft, patterns in drafts.items():
-        fresh = sorted(set(patterns) - set(lines))
+        fresh = [pattern for pattern in dict.fromkeys(patterns) if pattern not in lines]
         lines += [f'# {draft}', *fresh] if fresh else []
     return '\n'.join(lines) + '\n'
-
-
-def _patterns(rule: Mapping[str, Any]) -> list[str]:
-    """Hide a new suffix altogether, a released one only with the entity that makes it ours."""
-    ours = set(rule['suffixes']) & set(overlay()['suffixes'])
-    borrowed = sorted(set(rule['suffixes']) - ours)
-    keys = {name: key for key, name in long_names().items()}
-    mark = next((keys[name] for name, level in rule['entities'].items()
-                 if level == 'required' and name != 'subject'), '')  # fmt: skip
-    return [f'*_{suffix}.*' for suffix in ours] + [
-        f'*_{mark}-*_{suffix}{extension}'
-        for suffix in borrowed
-        for extension in rule['extensions']
-    ]

@@ -171,7 +171,7 @@ def entropy_focus(image: Array) -> float:
         return float('nan')
     x = x / x.dtype.type(energy)
     entropy = -float(np.sum(xlogy(x, x), dtype=np.float64))
-    return entropy / (np.sqrt(x.size) * np.log(np.sqrt(x.size)))
+    return entropy / float(np.sqrt(x.size) * np.log(np.sqrt(x.size)))
 
 
 def energy_ratio(head: Array, air: Array) -> float:

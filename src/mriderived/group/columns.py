@@ -10,22 +10,21 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from mriderived.bids.names import InvalidNameError, split_name
 from mriderived.measures.base import Column, Measure, Output
 
 #: Tables whose rows are time points, pairs or labels: nothing to put into a row per participant.
 NOT_COHORT = frozenset({'dseg', 'timeseries', 'relmat', 'mixing', 'design'})
-#: What the region table of a map offers to the cohort unless its declaration says otherwise.
-MAP_COLUMNS = ('mean',)
 
 
 class Key(NamedTuple):
-    """One cell of a participant's table; index and region are empty in a table of one row."""
+    """One cell of a participant's table; number and region are empty in a table of one row."""
 
-    index: str
+    number: str
     region: str
     column: str
 
@@ -41,13 +40,13 @@ class Source:
     @property
     def has_regions(self) -> bool:
         """True where rows are regions."""
-        return bool(self.output.cohort_columns) or self.output.extension != '.tsv'
+        return bool(self.output.cohort_columns)
 
     @property
     def cohort_columns(self) -> tuple[str, ...]:
         """Columns of the participant's table that go to the cohort; empty: whatever it has."""
         if self.has_regions:
-            return self.output.cohort_columns or MAP_COLUMNS
+            return self.output.cohort_columns
         return tuple(column.name for column in self.output.columns)
 
     def describe(self, name: str) -> Column:
@@ -55,7 +54,7 @@ class Source:
         for column in self.output.columns:
             if column.name == name:
                 return column
-        return Column(name, self.output.description, self.output.unit or 'n/a')
+        return Column(name, self.output.description, self.output.unit or '')
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,7 @@ class CohortColumn:
     name: str
     source: Source
     key: Key
+    is_text: bool = False
 
 
 def snake(text: str) -> str:
@@ -78,34 +78,40 @@ def snake(text: str) -> str:
 
 
 def is_cohort_output(output: Output) -> bool:
-    """Tell whether an output is, or comes with, a table that has a place in the cohort's."""
-    if output.extension != '.tsv':
-        return output.regions
-    if output.suffix in NOT_COHORT:
+    """Tell whether an output is a table that has a place in the cohort's."""
+    if output.extension != '.tsv' or output.suffix in NOT_COHORT:
         return False
-    is_region_table = any(column.name == 'index' for column in output.columns)
-    return bool(output.cohort_columns) or not is_region_table
+    has_regions = any(column.name == 'index' for column in output.columns)
+    return bool(output.cohort_columns) or not has_regions
 
 
-def match_output(measure: Measure, file_name: str) -> tuple[Output, str | None] | None:
-    """Find which output of ``measure`` a TSV file is, and the atlas in its name."""
-    *pairs, suffix = file_name.removesuffix('.tsv').split('_')
-    entities = dict(pair.split('-', 1) for pair in pairs if '-' in pair)
+def find_file(source: Source, files: Iterable[str]) -> str | None:
+    """Return which of a unit's files is the table that ``source`` stands for."""
+    tables = (file for file in files if file.endswith('.tsv'))
+    fitting = (file for file in tables if _match_output(source.measure, file) is source.output)
+    return next(fitting, None)
+
+
+def _match_output(measure: Measure, file: str) -> Output | None:
+    try:
+        name = split_name(file)
+    except InvalidNameError:
+        return None
     fitting = [
         output
         for output in measure.outputs
-        if output.suffix == suffix
-        and is_cohort_output(output)
-        and output.entities.items() <= entities.items()
+        if (output.suffix, output.extension) == (name.suffix, name.extension)
+        and output.entities.items() <= name.entities.items()
     ]
-    if not fitting:
-        return None
-    best = max(fitting, key=lambda o: (len(o.entities), o.extension == '.tsv'))
-    return best, entities.get('atlas')
+    return max(fitting, key=lambda output: len(output.entities), default=None)
 
 
-def name_columns(source: Source, keys: Sequence[Key], taken: set[str]) -> list[CohortColumn]:
+def name_columns(
+    source: Source, keys: Sequence[Key], text: Container[int], taken: set[str]
+) -> list[CohortColumn]:
     """Name the columns of one source; ``taken`` holds the names in use and grows.
+
+    ``text`` holds the places of the columns that are not numbers.
 
     Regions of the same name get their index appended; any other clash, a count.
     """
@@ -115,16 +121,16 @@ def name_columns(source: Source, keys: Sequence[Key], taken: set[str]) -> list[C
         prefix.insert(1, source.output.field)
     clashes = Counter((snake(key.region), key.column) for key in keys)
     columns = []
-    for key in keys:
+    for place, key in enumerate(keys):
         is_unique = clashes[snake(key.region), key.column] == 1
-        region = key.region if is_unique else f'{key.region}_{key.index}'
+        region = key.region if is_unique else f'{key.region}_{key.number}'
         wanted = '_'.join(filter(None, map(snake, (*prefix, region, key.column))))
         name, count = wanted, 1
         while name in taken:
             count += 1
             name = f'{wanted}_{count}'
         taken.add(name)
-        columns.append(CohortColumn(name, source, key))
+        columns.append(CohortColumn(name, source, key, place in text))
     return columns
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +9,6 @@ from typing import NamedTuple
 
 from mriderived.bids.status import UnitRecord, read_record, recorded_participants
 from mriderived.config import Config
-
-LOGGER = logging.getLogger(__name__)
 
 
 class NoInputError(Exception):
@@ -72,6 +69,8 @@ def read_cohort(config: Config) -> Cohort:
         ]
         rows |= _add_units(cohort, participant, units)
     cohort.rows = _sort_rows(rows, cohort.faults)
+    if not cohort.rows:
+        raise NoInputError(f'no output in {config.out_dir} is of the sessions asked for')
     return cohort
 
 
@@ -83,8 +82,10 @@ def _read_units(out_dir: Path, participant: str, cohort: Cohort) -> Sequence[Uni
         cohort.faults[participant] = reason
         cohort.warnings.append(f'sub-{participant}: {reason} ({error})')
         return ()
-    if not units:
-        cohort.faults[participant] = 'nothing to measure was found for this participant'
+    if all(unit.image in ('', 'n/a') for unit in units):
+        reasons = [unit.reason for unit in units if unit.reason]
+        cohort.faults[participant] = reasons[0] if reasons else 'no image was found'
+        return ()
     return units
 
 

@@ -110,6 +110,6 @@ def find_missing_reason(reasons: object, key: Key) -> str:
     for _ in range(2):
         if not isinstance(reasons, Mapping):
             break
-        found = (reasons.get(name) for name in (key.column, key.region, key.index) if name)
+        found = (reasons.get(name) for name in (key.column, key.region, key.number) if name)
         reasons = next((reason for reason in found if reason), '')
     return ' '.join(reasons.split()) if isinstance(reasons, str) else ''

@@ -68,7 +68,9 @@ class Call(BaseInterface):  # type: ignore[misc]
         if missing:
             raise ValueError(f'{self.function.__name__} got no value for {", ".join(missing)}')
         arguments = {
-            name: Path(value) if Path in getattr(hints[name], '__args__', (hints[name],)) else value
+            name: Path(value)
+            if Path in getattr(hints[name], '__args__', (hints[name],))
+            else value
             for name, value in arguments.items()
             if isdefined(value)
         }

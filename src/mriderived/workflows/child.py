@@ -17,7 +17,10 @@ from mriderived.bids.status import UnitRecord, write_record, write_text
 from mriderived.config import Config
 from mriderived.interfaces.sink import remove_partial_files
 from mriderived.measures import MEASURES
+from mriderived.measures.base import Measure
+from mriderived.measures.region_tables import region_measures
 from mriderived.reports.individual import write_participant_report
+from mriderived.workflows.anat import STEPS
 from mriderived.workflows.participant import Assembly, init_participant_wf
 from mriderived.workflows.plan import ParticipantPlan, Unit, plan_participant
 from mriderived.workflows.runner import UnitPlugin, UnitResult, root_causes
@@ -167,11 +170,8 @@ def write_report(config: Config, participant: str) -> None:
     write_participant_report(config.out_dir, participant, measures=report_measures())
 
 
-def report_measures() -> tuple[Any, ...]:
+def report_measures() -> tuple[Measure, ...]:
     """Return every step and measure that a report may have to describe."""
-    from mriderived.measures.region_tables import region_measures
-    from mriderived.workflows.anat import STEPS
-
     return (*STEPS, *MEASURES, *region_measures(MEASURES))
 
 
@@ -235,8 +235,7 @@ def write_provenance(config: Config, plan: ParticipantPlan) -> None:
         'platform': platform.platform(),
         'packages': {name: metadata.version(name) for name in DECISIVE_PACKAGES},
         'settings': {
-            line.split(' = ')[0]: line.split(' = ', 1)[1]
-            for line in config.to_toml().splitlines()
+            line.split(' = ')[0]: line.split(' = ', 1)[1] for line in config.to_toml().splitlines()
         },
         'sloppy': config.sloppy,
     }

@@ -24,6 +24,8 @@ from mriderived.workflows.plan import ParticipantPlan, RAW_RESOURCES, Unit
 #: Where a resource is found: a file that is there, or the field of a node.
 Resource = Path | tuple[Any, str]
 Key = tuple[str, str, str | None]
+#: Name of a resource, and the atlas or space it belongs to.
+ResourceKey = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class Assembly:
 class Resources:
     """The resources of one image, each with the atlas or space it belongs to."""
 
-    def __init__(self, unit: Unit) -> None:
-        self._found: dict[tuple[str, str | None], Resource | None] = {}
+    def __init__(self, unit: Unit, shared: Mapping[ResourceKey, Path | None]) -> None:
+        self._found: dict[ResourceKey, Resource | None] = dict(shared)
         if unit.source is not None:
             self._found[RAW_RESOURCES[unit.source.suffix], None] = unit.source.path
 
@@ -48,7 +50,7 @@ class Resources:
         """Add a resource; ``None`` means known to be absent, and optional."""
         self._found[name, variant] = resource
 
-    def find(self, name: str, measure: Measure, variant: str | None) -> tuple[str, str | None]:
+    def find(self, name: str, measure: Measure, variant: str | None) -> ResourceKey:
         """Return the key of a resource for one unit.
 
         Raises
@@ -66,7 +68,7 @@ class Resources:
                 return name, candidate
         raise KeyError(name)
 
-    def get(self, key: tuple[str, str | None]) -> Resource | None:
+    def get(self, key: ResourceKey) -> Resource | None:
         """Return the resource under a key of :meth:`find`."""
         return self._found[key]
 
@@ -87,15 +89,16 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
     units: dict[str, Unit] = {}
     refused: dict[Key, tuple[str, str]] = {}
     per_image: dict[str, Resources] = {}
+    shared = _shared_resources(config) if any(u.state == 'to run' for u in plan.units) else {}
     for unit in plan.units:
         if unit.image not in per_image:
-            per_image[unit.image] = _first_resources(config, unit)
+            per_image[unit.image] = Resources(unit, shared)
         resources = per_image[unit.image]
         if unit.state == 'done':
             for field, path in unit.outputs.items():
                 resources.offer(field, unit.variant, config.out_dir / path)
         elif unit.state == 'to run':
-            missing = _missing(unit, resources, refused)
+            missing = _missing(unit, resources)
             if missing:
                 refused[unit.key] = missing
                 continue
@@ -117,27 +120,23 @@ def unit_name(unit: Unit) -> str:
     return _word('_'.join(filter(None, (stem, unit.measure.name, unit.variant))))
 
 
-def _first_resources(config: Config, unit: Unit) -> Resources:
-    """Offer the raw image and the files of every space and atlas."""
-    resources = Resources(unit)
-    folder = config.work_dir / 'atlases'
+def _shared_resources(config: Config) -> dict[ResourceKey, Path | None]:
+    """Return the files of every space and atlas; they are the same for all images."""
+    found: dict[ResourceKey, Path | None] = {}
     atlases = [get_atlas(name) for name in config.atlases]
     names = (DEFAULT_SPACE, *config.output_spaces, *(atlas.space for atlas in atlases))
     for name in dict.fromkeys(names):
         space = get_space(name)
-        resources.offer('space_brain', name, space.brain)
-        resources.offer('space_mask', name, space.mask)
-        resources.offer('space_tissues', name, space.tissues)
+        found['space_brain', name] = space.brain
+        found['space_mask', name] = space.mask
+        found['space_tissues', name] = space.tissues
     for name, atlas in zip(config.atlases, atlases, strict=True):
-        if unit.state == 'to run':
-            resources.offer('atlas_image', name, prepare_atlas(atlas, folder))
-            resources.offer('atlas_table', name, atlas.table)
-    return resources
+        found['atlas_image', name] = prepare_atlas(atlas, config.work_dir / 'atlases')
+        found['atlas_table', name] = atlas.table
+    return found
 
 
-def _missing(
-    unit: Unit, resources: Resources, refused: Mapping[Key, tuple[str, str]]
-) -> tuple[str, str] | None:
+def _missing(unit: Unit, resources: Resources) -> tuple[str, str] | None:
     for need in unit.measure.needs:
         try:
             resources.find(need, unit.measure, unit.variant)
@@ -152,9 +151,7 @@ def _bad_input(unit: Unit, refused: Mapping[Key, tuple[str, str]]) -> tuple[str,
     return ('failed' if first else 'skipped'), unit.reason
 
 
-def _add_unit(
-    config: Config, workflow: Any, unit: Unit, name: str, resources: Resources
-) -> None:
+def _add_unit(config: Config, workflow: Any, unit: Unit, name: str, resources: Resources) -> None:
     part = unit.measure.init_wf(config)
     part.name = name
     workflow.add_nodes([part])

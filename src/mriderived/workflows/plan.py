@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mriderived.bids.dataset import Image, find_images, reference_image
+from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
 from mriderived.bids.image_checks import BadImageError, ImageCheck, check_image
 from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, read_record
@@ -31,6 +30,8 @@ class Unit:
 
     participant: str
     source: Image | None
+    #: The source's path below its dataset, or ``n/a``.
+    image: str
     measure: Measure
     variant: str | None = None
     state: State = 'to run'
@@ -39,11 +40,6 @@ class Unit:
     is_reference: bool = True
     #: Output field → path below the output folder.
     outputs: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def image(self) -> str:
-        """The source's path below its dataset, or ``n/a``."""
-        return self.source.relative_path if self.source else 'n/a'
 
     @property
     def key(self) -> tuple[str, str, str | None]:
@@ -111,9 +107,7 @@ def plan_participant(config: Config, participant: str) -> ParticipantPlan:
         (record.image, record.measure, record.variant): record
         for record in read_record(config.out_dir, participant)
     }
-    filters = (
-        json.loads(config.bids_filter_file.read_text()) if config.bids_filter_file else None
-    )
+    filters = read_filters(config.bids_filter_file) if config.bids_filter_file else None
     images = find_images(
         config.bids_dir,
         participant,
@@ -125,33 +119,30 @@ def plan_participant(config: Config, participant: str) -> ParticipantPlan:
         return ParticipantPlan(participant, tuple(_without_images(config, participant)), {}, {})
     checks: dict[str, ImageCheck] = {}
     units: list[Unit] = []
-    faults = {image.relative_path: _check(image, checks) for image in images}
+    faults = {image: _fault(image, image.relative(config.bids_dir), checks) for image in images}
     references = _references(images, faults)
     for image in images:
-        is_reference = image.relative_path in references
-        units += _units_of_image(
-            config, image, faults[image.relative_path], is_reference, previous
-        )
+        units += _units_of_image(config, image, faults[image], image in references, previous)
     return ParticipantPlan(participant, tuple(units), checks, previous)
 
 
-def _check(image: Image, checks: dict[str, ImageCheck]) -> str:
+def _fault(image: Image, relative: str, checks: dict[str, ImageCheck]) -> str:
+    """Return why an image cannot be processed, or keep what its check found."""
+    if image.fault:
+        return image.fault
     try:
-        if image.metadata_fault:
-            raise BadImageError(image.path, image.metadata_fault, 'Mend or remove that file.')
-        checks[image.relative_path] = check_image(image.path)
+        checks[relative] = check_image(image.path)
     except BadImageError as error:
         return str(error)
     return ''
 
 
-def _references(images: Sequence[Image], faults: Mapping[str, str]) -> set[str]:
+def _references(images: Sequence[Image], faults: Mapping[Image, str]) -> set[Image]:
     """Choose one image per session; an unreadable one only when there is no other."""
     chosen = set()
     for session in {image.session for image in images}:
         mine = [image for image in images if image.session == session]
-        sound = [image for image in mine if not faults[image.relative_path]]
-        chosen.add(reference_image(sound or mine).relative_path)
+        chosen.add(reference_image([image for image in mine if not faults[image]] or mine))
     return chosen
 
 
@@ -159,7 +150,7 @@ def _without_images(config: Config, participant: str) -> Iterator[Unit]:
     reason = f'no T1w image of sub-{participant} matches'
     for measure in selected_measures(config):
         for variant in variants(measure, config):
-            yield Unit(participant, None, measure, variant, 'not available', reason)
+            yield Unit(participant, None, 'n/a', measure, variant, 'not available', reason)
 
 
 def _units_of_image(
@@ -170,21 +161,27 @@ def _units_of_image(
     previous: Mapping[tuple[str, str, str | None], UnitRecord],
 ) -> Iterator[Unit]:
     content = '' if fault else _content_hash(image.path)
+    relative = image.relative(config.bids_dir)
     for measure in selected_measures(config):
         for variant in variants(measure, config):
             fingerprint = _digest(content, config.hash, measure.name, variant or '')
-            outputs = {
-                output.field: str(output_path(image, measure, output, variant))
-                for output in measure.outputs
-            }
-            record = previous.get((image.relative_path, measure.name, variant))
+            outputs = {} if fault else output_paths(image, measure, variant)
+            record = previous.get((relative, measure.name, variant))
             state: State = 'to run'
             if fault:
                 state = 'bad input'
             elif record and _is_done(record, fingerprint, config.out_dir, outputs):
                 state = 'done'
-            yield Unit(image.participant, image, measure, variant, state, fault, fingerprint,
-                       is_reference, outputs)  # fmt: skip
+            yield Unit(image.participant, image, relative, measure, variant, state, fault,
+                       fingerprint, is_reference, outputs)  # fmt: skip
+
+
+def output_paths(image: Image, measure: Measure, variant: str | None) -> dict[str, str]:
+    """Return where every output of a unit goes, below the output folder, by field."""
+    return {
+        output.field: str(output_path(image, measure, output, variant))
+        for output in measure.outputs
+    }
 
 
 def output_path(image: Image, measure: Measure, output: Output, variant: str | None) -> Path:

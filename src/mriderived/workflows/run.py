@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, cast
 
 from mriderived.bids.status import UnitRecord, read_record, write_record, write_status_table
 from mriderived.config import Config
@@ -98,7 +98,9 @@ def _launch(config: Config, job: _Job) -> _Job:
     return job
 
 
-def _child_main(config: Config, participant: str, killed: dict[Key, str], pipe: Connection) -> None:
+def _child_main(
+    config: Config, participant: str, killed: dict[Key, str], pipe: Connection
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and then terminates us
     configure_child_logging(config)
     try:
@@ -124,12 +126,12 @@ def _listen(active: Sequence[_Job], progress: Progress) -> list[_Job]:
     pipes = {job.pipe: job for job in active if job.pipe is not None}
     ended = []
     for ready in wait(list(pipes), timeout=1.0):
-        job = pipes[ready]  # type: ignore[index]
+        pipe = cast('Connection', ready)
         try:
-            _pass_on(job, ready.recv(), progress)  # type: ignore[union-attr]
+            _pass_on(pipes[pipe], pipe.recv(), progress)
         except EOFError:
-            job.process.join()
-            ended.append(job)
+            pipes[pipe].process.join()
+            ended.append(pipes[pipe])
     return ended
 
 
@@ -163,9 +165,7 @@ def _must_retry(config: Config, job: _Job, progress: Progress) -> bool:
     if job.deaths[key] > 1:
         hint = '; probably out of memory: give it more, or fewer --nprocs' if code == -9 else ''
         job.killed[key] = f'its process ended twice with {_cause(code)}{hint}'
-        progress.unit_finished(
-            job.participant, job.running.title, 'failed', 0.0, job.killed[key]
-        )
+        progress.unit_finished(job.participant, job.running.title, 'failed', 0.0, job.killed[key])
     time.sleep(1.0)  # let the memory of the dead process come back
     return True
 

@@ -94,7 +94,7 @@ class UnitPlugin(PluginBase):  # type: ignore[misc]
                     result.notes.append(f'A figure could not be drawn: {reason}')
                     continue
                 result.error, result.traceback = result.error or reason, details
-                blocked.update({item: name for item in nx.descendants(graph, node)})
+                blocked.update(dict.fromkeys(nx.descendants(graph, node), name))
         result.seconds = time.perf_counter() - start
         return result
 
@@ -124,7 +124,7 @@ def explain(error: BaseException) -> tuple[str, str]:
 def root_causes(results: Mapping[str, UnitResult]) -> dict[str, str]:
     """Return for every unit that did not finish the unit whose own failure caused it."""
     roots = {}
-    for name, result in results.items():
+    for name in results:
         root = name
         while results[root].blocked_by and not results[root].error:
             root = results[root].blocked_by

@@ -1,0 +1,220 @@
+"""Whether settings fit the folders, the labels and the names that there are.
+
+Each check returns problems instead of raising, so that all are reported together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from mriderived.bids.status import recorded_participants
+from mriderived.config import Config
+from mriderived.exit_codes import ExitCode, Problem
+
+#: Folders of a raw dataset that BIDS sets apart for other content.
+_SET_APART = ('derivatives', 'code', 'sourcedata')
+
+
+def check_settings(config: Config) -> list[Problem]:
+    """Return what is wrong with the settings, as far as a look at the folders tells."""
+    problems = [*_check_bids_dir(config), *_check_out_dir(config), *_check_work_dir(config)]
+    problems += _check_filter_file(config.bids_filter_file)
+    if config.level == 'group' or config.reports_only:
+        problems += _check_results(config)
+    elif config.bids_dir.is_dir():
+        problems += _check_labels(config)
+    if config.omp_nthreads > config.nprocs:
+        problems.append(
+            Problem(
+                f'--omp-nthreads {config.omp_nthreads} is more than --nprocs {config.nprocs}.',
+                'One computation cannot use more than all processors; lower the first.',
+            )
+        )
+    return problems
+
+
+def _check_bids_dir(config: Config) -> Iterator[Problem]:
+    path = config.bids_dir
+    if not path.exists():
+        yield Problem(
+            f'bids_dir {path} does not exist.',
+            'Check the path (and the mounts of a container).',
+            ExitCode.NO_INPUT,
+        )
+    elif not path.is_dir():
+        yield Problem(
+            f'bids_dir {path} is a file.',
+            'Give the folder that holds dataset_description.json.',
+            ExitCode.NO_INPUT,
+        )
+    elif not os.access(path, os.R_OK | os.X_OK):
+        yield Problem(
+            f'bids_dir {path} cannot be read.', 'Ask its owner for permission.', ExitCode.NO_INPUT
+        )
+
+
+def _check_out_dir(config: Config) -> Iterator[Problem]:
+    bids, out = config.bids_dir.resolve(), config.out_dir.resolve()
+    if out == bids:
+        yield Problem(
+            'out_dir is bids_dir.',
+            f'Use another folder, such as {config.bids_dir / "derivatives" / "mriderived"}.',
+        )
+    elif _is_amid_raw_data(out, bids):
+        yield Problem(
+            f'out_dir {config.out_dir} is inside bids_dir, amid the raw data.',
+            f'Use {config.bids_dir / "derivatives" / "mriderived"}.',
+        )
+    if not config.dry_run:
+        yield from _check_writable('out_dir', config.out_dir)
+
+
+def _check_work_dir(config: Config) -> Iterator[Problem]:
+    bids, out, work = (
+        path.resolve() for path in (config.bids_dir, config.out_dir, config.work_dir)
+    )
+    if work == out or out.is_relative_to(work) or bids.is_relative_to(work):
+        yield Problem(
+            f'--work-dir {config.work_dir} holds bids_dir or out_dir.',
+            f'Use a folder of its own, such as {config.out_dir / "work"}.',
+        )
+    elif work.is_relative_to(out):
+        return  # what is wrong with out_dir has been said
+    elif _is_amid_raw_data(work, bids):
+        yield Problem(
+            f'--work-dir {config.work_dir} is inside bids_dir.',
+            f'Use a folder outside it, such as {config.out_dir / "work"}.',
+        )
+    elif not config.dry_run:
+        yield from _check_writable('--work-dir', config.work_dir)
+
+
+def _is_amid_raw_data(path: Path, bids: Path) -> bool:
+    return path.is_relative_to(bids) and path.relative_to(bids).parts[:1] not in {
+        (name,) for name in _SET_APART
+    }
+
+
+def _check_writable(name: str, path: Path) -> Iterator[Problem]:
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not there.is_dir():
+        yield Problem(
+            f'{name} {path} cannot be made: {there} is a file.',
+            'Give another path.',
+            ExitCode.CANNOT_WRITE,
+        )
+    elif not os.access(there, os.W_OK | os.X_OK):
+        yield Problem(
+            f'{name} {path} cannot be written: no permission in {there}.',
+            'Give another path, or change the permissions (in a container: mount it for writing).',
+            ExitCode.CANNOT_WRITE,
+        )
+
+
+def _check_filter_file(path: Path | None) -> Iterator[Problem]:
+    if path is None:
+        return
+    try:
+        content = json.loads(path.read_text())
+    except OSError as error:
+        yield Problem(
+            f'--bids-filter-file {path} cannot be read: {error.strerror}.',
+            'Give the path of a JSON file.',
+            ExitCode.NO_INPUT,
+        )
+    except ValueError as error:
+        yield Problem(
+            f'--bids-filter-file {path} is not valid JSON: {error}.',
+            'Correct the file.',
+            ExitCode.BAD_DATA,
+        )
+    else:
+        if not isinstance(content, dict) or not all(
+            isinstance(item, dict) for item in content.values()
+        ):
+            yield Problem(
+                f'--bids-filter-file {path} does not hold filters.',
+                'Write an object of objects, such as {"t1w": {"acquisition": "mprage"}}.',
+                ExitCode.BAD_DATA,
+            )
+
+
+def _check_results(config: Config) -> Iterator[Problem]:
+    there = recorded_participants(config.out_dir)
+    if not there:
+        yield Problem(
+            f'out_dir {config.out_dir} holds no results of participants.',
+            'Run the participant level first.',
+            ExitCode.NO_INPUT,
+        )
+    else:
+        yield from _unmatched('participant with results', config.participant_labels, there)
+
+
+def _check_labels(config: Config) -> Iterator[Problem]:
+    folders = [path for path in config.bids_dir.glob('sub-*') if path.is_dir()]
+    there = [path.name.removeprefix('sub-') for path in folders]
+    if not there:
+        yield Problem(
+            f'There is no sub-* folder in {config.bids_dir}.',
+            'Give the root of a BIDS dataset.',
+            ExitCode.NO_INPUT,
+        )
+        return
+    yield from _unmatched('participant', config.participant_labels, there)
+    if config.session_labels:
+        sessions = {
+            path.name.removeprefix('ses-') for folder in folders for path in folder.glob('ses-*')
+        }
+        if sessions:  # a filter does not apply to data without that entity
+            yield from _unmatched('session', config.session_labels, sessions)
+
+
+def _unmatched(kind: str, wanted: Iterable[str], there: Collection[str]) -> Iterator[Problem]:
+    for label in wanted:
+        if label not in there:
+            yield Problem(
+                f'There is no {kind} {label!r}.', f'{_suggest(label, there)}', ExitCode.NO_MATCH
+            )
+
+
+def _suggest(name: str, names: Collection[str]) -> str:
+    """Return the names that resemble ``name``, or all if they are few."""
+    close = difflib.get_close_matches(name, names, n=3)
+    if close:
+        return f'Did you mean {" or ".join(close)}?'
+    known = sorted(names)
+    more = f' and {len(known) - 20} more' if len(known) > 20 else ''
+    return f'Known: {", ".join(known[:20])}{more}.'
+
+
+def check_measures(
+    config: Config, selectable: Collection[str], steps: Collection[str]
+) -> list[Problem]:
+    """Return the measures asked for that do not exist or cannot be chosen."""
+    problems = []
+    for flag, names in (
+        ('--measures', config.measures),
+        ('--skip-measures', config.skip_measures),
+    ):
+        for name in names:
+            if name in steps:
+                problems.append(
+                    Problem(
+                        f'{flag} {name} is a step of the preprocessing.', 'It runs when needed.'
+                    )
+                )
+            elif name not in selectable:
+                problems.append(
+                    Problem(
+                        f'{flag} {name}: there is no such measure.', _suggest(name, selectable)
+                    )
+                )
+    wanted = set(config.measures or selectable) - set(config.skip_measures)
+    if not problems and not wanted:
+        problems.append(Problem('No measure is left to run.', 'Skip fewer.'))
+    return problems

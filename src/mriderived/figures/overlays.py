@@ -1,0 +1,182 @@
+"""Colour over grey: label images, maps, and pairs of pictures to flicker between."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mriderived.figures.mosaic import (
+    HEADER,
+    Contour,
+    Sheet,
+    mosaic,
+    open_sheet,
+    tint,
+)
+from mriderived.figures.slices import Array, Layout, paint, plan_layout, to_ras, window
+from mriderived.figures.style import FAINT, INK
+
+Colour = str | tuple[float, float, float]
+#: Turns of the colour wheel between one region and the next: neighbours in a table differ.
+GOLDEN = 0.6180339887
+
+
+class Pair(NamedTuple):
+    """Two pictures of one layout, to be shown in turn."""
+
+    before: Figure
+    after: Figure
+
+
+def label_overlay(
+    background: Array,
+    affine: Array,
+    labels: Array,
+    colours: Mapping[int, Colour],
+    *,
+    names: Mapping[int, str] | None = None,
+    opacity: float = 0.55,
+    title: str = '',
+    n_cuts: int = 7,
+    margin: float = 6.0,
+) -> Figure:
+    """Draw a label image in colour over ``background``; labels without a colour stay grey.
+
+    ``names`` are for a legend, best of few labels.
+    """
+    grey, ras_affine = to_ras(background, affine)
+    ras_labels = to_ras(labels, affine)[0]
+    mask = np.isin(ras_labels, list(colours))
+    layout = plan_layout(mask, ras_affine, n_cuts=n_cuts, margin=margin)
+    picture = _shade(grey, layout, mask)
+    painted = np.nan_to_num(paint(ras_labels, layout, order=0)).astype(np.int64)
+    picture = _blend(picture, painted, colours, opacity)
+    sheet = open_sheet(picture, layout, ras_affine, title)
+    if names:
+        _add_key(sheet, {colours[k]: name for k, name in names.items() if k in colours})
+    return sheet.figure
+
+
+def _shade(grey: Array, layout: Layout, mask: Array) -> Array:
+    low, high = window(grey, mask if mask.any() else None)
+    return tint((paint(grey, layout) - low) / (high - low))
+
+
+def _blend(
+    picture: Array, painted: NDArray[np.int64], colours: Mapping[int, Colour], opacity: float
+) -> Array:
+    """Mix in the colours of labels, with a darker rim where two labels meet."""
+    keys = np.array(sorted(colours), dtype=np.int64)
+    if not keys.size:
+        return picture
+    table = np.array([to_rgb(colours[key]) for key in keys.tolist()])
+    place = np.clip(np.searchsorted(keys, painted), 0, len(keys) - 1)
+    coloured = keys[place] == painted
+    edge = ndimage.maximum_filter(painted, 2) != ndimage.minimum_filter(painted, 2)
+    weight = np.where(coloured, np.where(edge, opacity + 0.3, opacity), 0.0)[..., None]
+    return np.asarray(picture * (1 - weight) + table[place] * weight)
+
+
+def _add_key(sheet: Sheet, colours: Mapping[Colour, str]) -> None:
+    handles = [Patch(color=colour, label=name) for colour, name in colours.items()]
+    height = sheet.figure.get_figheight()
+    sheet.figure.legend(
+        handles=handles, loc='center', bbox_to_anchor=(0.5, 1 - HEADER / 2 / height),
+        ncols=len(handles), frameon=False, labelcolor=INK, fontsize=7.5, borderpad=0,
+        handlelength=1.0, handletextpad=0.5, columnspacing=1.6,
+    )  # fmt: skip
+
+
+def region_colours(regions: Mapping[int, str]) -> dict[int, tuple[float, float, float]]:
+    """Give every region a colour of its own; the same for both halves of the brain.
+
+    ``regions`` maps a label to a name without its side.
+    """
+    order = {name: place for place, name in enumerate(dict.fromkeys(regions.values()))}
+    return {index: _colour(order[name]) for index, name in regions.items()}
+
+
+def _colour(place: int) -> tuple[float, float, float]:
+    hue = (0.58 + place * GOLDEN) % 1.0
+    lightness = (0.56, 0.68, 0.47)[place % 3]
+    return colorsys.hls_to_rgb(hue, lightness, 0.72)
+
+
+def map_overlay(
+    background: Array,
+    affine: Array,
+    values: Array,
+    *,
+    label: str,
+    unit: str,
+    mask: Array | None = None,
+    limits: tuple[float, float] | None = None,
+    colours: str = 'viridis',
+    opacity: float = 0.85,
+    title: str = '',
+) -> Figure:
+    """Draw a map over ``background`` where it is finite (and inside ``mask``), with its scale."""
+    grey, ras_affine = to_ras(background, affine)
+    shown = np.isfinite(values) & (np.asarray(mask) > 0 if mask is not None else True)
+    ras_shown = to_ras(shown, affine)[0]
+    ras_values = np.where(ras_shown, to_ras(values, affine)[0], 0)
+    low, high = limits or _map_limits(values[shown])
+    layout = plan_layout(ras_shown, ras_affine)
+    picture = _shade(grey, layout, ras_shown)
+    painted = np.nan_to_num(paint(ras_values, layout))
+    share = np.nan_to_num(paint(ras_shown, layout, order=0))[..., None] * opacity
+    hues = colormaps[colours](np.clip((painted - low) / (high - low), 0, 1))[..., :3]
+    sheet = open_sheet(picture * (1 - share) + hues * share, layout, ras_affine, title)
+    unit_text = f' ({unit})' if unit not in ('', '1') else ''
+    _add_scale(sheet, colours, (low, high), f'{label}{unit_text}')
+    return sheet.figure
+
+
+def _map_limits(values: Array) -> tuple[float, float]:
+    if not values.size:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(values, (2, 98)))
+    return low, max(high, low + 1e-9)
+
+
+def _add_scale(sheet: Sheet, colours: str, limits: tuple[float, float], text: str) -> None:
+    height = sheet.figure.get_figheight()
+    middle = 1 - HEADER / 2 / height
+    bar = sheet.figure.add_axes((0.42, middle - 0.035 / height, 0.16, 0.07 / height))
+    ramp = np.linspace(0, 1, 128)[None]
+    bar.imshow(ramp, cmap=colours, aspect='auto', interpolation='none')
+    bar.set_axis_off()
+    place = {'fontsize': 7, 'va': 'center', 'color': INK}
+    sheet.figure.text(0.412, middle, f'{limits[0]:.3g}', ha='right', **place)
+    sheet.figure.text(0.588, middle, f'{limits[1]:.3g}', **place)
+    sheet.figure.text(0.63, middle, text, **{**place, 'color': FAINT})
+
+
+def flicker_pair(
+    before: Array,
+    after: Array,
+    affine: Array,
+    *,
+    contours: Sequence[Contour] = (),
+    crop_to: Array,
+    titles: tuple[str, str],
+    margin: float = 6.0,
+) -> Pair:
+    """Draw two volumes on one grid with the same cuts and outlines."""
+    return Pair(
+        *(
+            mosaic(volume, affine, contours=contours, crop_to=crop_to, margin=margin, title=title)
+            for volume, title in zip((before, after), titles, strict=True)
+        )
+    )
+
+

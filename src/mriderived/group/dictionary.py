@@ -1,0 +1,74 @@
+"""The JSON beside a cohort table: what every column is, in which unit, after whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mriderived import __version__
+from mriderived.group.columns import CohortColumn
+from mriderived.measures.base import Measure
+
+PARTICIPANT = {'participant_id': {'Description': 'Participant, as in the raw dataset.'}}
+WIDE = (
+    'Every measure of MRIderived, one row per participant, from the reference image of each. '
+    'A column is called <measure>[_<atlas or space>][_<region>]_<column>.'
+)
+REASONS = 'Why the table beside this one has n/a in a cell; n/a here means that a value is there.'
+
+
+def describe_measure(measure: Measure, columns: Iterable[CohortColumn]) -> dict[str, Any]:
+    """Return the dictionary of the table of one measure."""
+    tool = {'Description': f'MRIderived {__version__}: {measure.title}.'}
+    if measure.reference.startswith('http'):
+        tool['TermURL'] = measure.reference
+    return _dictionary(tool, {column.name: _entry(column) for column in columns})
+
+
+def describe_wide(columns: Iterable[CohortColumn]) -> dict[str, Any]:
+    """Return the dictionary of the table of all measures."""
+    tool = {'Description': f'MRIderived {__version__}. {WIDE}'}
+    return _dictionary(tool, {column.name: _entry(column) for column in columns})
+
+
+def describe_reasons(columns: Iterable[CohortColumn]) -> dict[str, Any]:
+    """Return the dictionary of the companion table of reasons."""
+    entries = {
+        column.name: {
+            'Description': f'Reason for a missing value of {column.name}.',
+            'Derivative': True,
+        }
+        for column in columns
+    }
+    return _dictionary({'Description': f'MRIderived {__version__}. {REASONS}'}, entries)
+
+
+def _dictionary(tool: dict[str, str], entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {
+        'Description': tool['Description'],
+        'MeasurementToolMetadata': tool,
+        **PARTICIPANT,
+        **entries,
+    }
+
+
+def _entry(column: CohortColumn) -> dict[str, Any]:
+    source, key = column.source, column.key
+    declared = source.describe(key.column)
+    where = ', '.join(filter(None, (key.region, source.variant)))
+    description = declared.description.rstrip('.')
+    entry: dict[str, Any] = {
+        'Description': f'{description} ({where}).' if where else f'{description}.',
+        'Units': declared.unit,
+        'Derivative': True,
+        'Reference': source.measure.reference,
+        'Measure': source.measure.name,
+        'Column': key.column,
+    }
+    if column.is_text or not declared.unit:
+        del entry['Units']  # A column with units must hold numbers, says the validator.
+    if source.variant:
+        entry['Atlas' if source.measure.over == 'atlas' else 'Space'] = source.variant
+    if key.region:
+        entry |= {'Region': key.region, 'RegionIndex': key.number}
+    return entry

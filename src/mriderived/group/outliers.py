@@ -1,0 +1,97 @@
+"""Robust summaries of the columns of a cohort table, and who stands apart."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+#: Scaled distances beyond this are outliers (Iglewicz & Hoaglin 1993).
+THRESHOLD = 3.5
+#: Fewer values say too little about what is usual.
+FEWEST = 5
+#: Columns at a time; bounds the memory of sorting.
+CHUNK = 256
+
+
+class Summary(NamedTuple):
+    """One value per column; NaN where there is no number."""
+
+    n: NDArray[np.int64]
+    minimum: Array
+    lower: Array
+    median: Array
+    upper: Array
+    maximum: Array
+    mad: Array
+    #: Unit of the distance from the median: 1.4826 MAD, or its stand-in where MAD is 0.
+    scale: Array
+
+
+class Outlier(NamedTuple):
+    """A value that stands apart: row, column, and signed distance in units of the scale."""
+
+    row: int
+    column: int
+    score: float
+
+
+def summarise(values: Array) -> Summary:
+    """Summarise every column of ``values`` (rows are participants, NaN is missing)."""
+    parts = [
+        _summarise(values[:, start : start + CHUNK])
+        for start in range(0, max(values.shape[1], 1), CHUNK)
+    ]
+    return Summary(*(np.concatenate(field) for field in zip(*parts, strict=True)))
+
+
+def _summarise(values: Array) -> Summary:
+    ordered = np.sort(values, axis=0)
+    count = np.isfinite(ordered).sum(axis=0)
+    lower, median, upper = (_quantile(ordered, count, q) for q in (0.25, 0.5, 0.75))
+    deviation = np.sort(np.abs(values - median), axis=0)
+    mad = _quantile(deviation, count, 0.5)
+    mean_deviation = np.nansum(deviation, axis=0) / np.maximum(count, 1)
+    extremes = (_quantile(ordered, count, q) for q in (0.0, 1.0))
+    minimum, maximum = extremes
+    # Rounding noise around one value must not become a scale.
+    noise = 1e-12 * np.maximum(np.abs(minimum), np.abs(maximum))
+    scale = np.where(mad > noise, 1.4826 * mad, np.sqrt(np.pi / 2) * mean_deviation)
+    scale = np.where(scale > noise, scale, np.nan)
+    return Summary(count, minimum, lower, median, upper, maximum, mad, scale)
+
+
+def _quantile(ordered: Array, count: NDArray[np.int64], q: float) -> Array:
+    """Interpolate linearly in columns that are sorted with their NaNs behind."""
+    if not len(ordered):
+        return np.full(ordered.shape[1], np.nan)
+    place = np.maximum(count - 1, 0) * q
+    below = np.floor(place).astype(int)
+    above = np.minimum(below + 1, np.maximum(count - 1, 0))
+    columns = np.arange(ordered.shape[1])
+    low, high = ordered[below, columns], ordered[above, columns]
+    return np.asarray(low + (high - low) * (place - below))
+
+
+def find_outliers(values: Array, summary: Summary) -> list[Outlier]:
+    """List the values beyond :data:`THRESHOLD`, by row, then by column.
+
+    The distance is |x - median| / (1.4826 MAD). Where more than half of the values are the same
+    (MAD 0), the mean absolute deviation, scaled alike to a standard deviation, takes its place.
+    Columns with fewer than :data:`FEWEST` values have none.
+
+    >>> values = np.array([[1.0], [2.0], [3.0], [4.0], [100.0]])
+    >>> find_outliers(values, summarise(values))
+    [Outlier(row=4, column=0, score=65.4...)]
+    """
+    score = (values - summary.median) / summary.scale
+    score[:, summary.n < FEWEST] = np.nan
+    with np.errstate(invalid='ignore'):
+        rows, columns = np.nonzero(np.abs(score) > THRESHOLD)
+    return [
+        Outlier(int(row), int(column), float(score[row, column]))
+        for row, column in zip(rows, columns, strict=True)
+    ]

@@ -1,0 +1,97 @@
+"""The group level: from the outputs of the participants to the tables of the cohort.
+
+It reads the output folder only. Neither the raw dataset's ``participants.tsv`` nor anything else
+about a person goes into a table: join them by ``participant_id``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from mriderived import __version__
+from mriderived.config import Config
+from mriderived.group.blocks import Block, build_block
+from mriderived.group.columns import Source, is_cohort_output, order_variants
+from mriderived.group.findings import Findings
+from mriderived.group.outliers import FEWEST, THRESHOLD
+from mriderived.group.records import Cohort, read_cohort
+from mriderived.group.regions import read_regions
+from mriderived.group.writing import replace_listing, write_lines, write_tables
+from mriderived.measures.base import Measure
+
+LOGGER = logging.getLogger(__name__)
+
+
+class GroupResult(NamedTuple):
+    """What the group level made of the participants' outputs."""
+
+    #: Paths of the tables, below the output folder.
+    tables: tuple[PurePosixPath, ...]
+    participants: int
+    columns: int
+    #: What was left out of the tables and why, ready to be shown.
+    warnings: tuple[str, ...]
+
+
+def run_group(config: Config, measures: Sequence[Measure]) -> GroupResult:
+    """Gather the outputs of all participants into tables below ``phenotype/``.
+
+    ``measures`` gives the order of the columns. Raises :class:`NoInputError` if there is no
+    participant output.
+    """
+    cohort = read_cohort(config)
+    blocks = _build_blocks(config, cohort, measures)
+    tables: list[PurePosixPath] = []
+    findings = Findings()
+    first = 0
+    for session, members in groupby(cohort.rows, key=lambda row: row.session):
+        rows = list(members)
+        tables += write_tables(config.out_dir, session, rows, first, blocks)
+        findings.add(rows, first, blocks)
+        first += len(rows)
+    warnings = tuple(dict.fromkeys(cohort.warnings))
+    participants = len({row.participant for row in cohort.rows})
+    columns = sum(len(block.columns) for block in blocks)
+    logs = config.out_dir / 'logs'
+    write_lines(logs / 'group_summary.tsv', findings.summaries)
+    write_lines(logs / 'group_outliers.tsv', findings.outliers)
+    replace_listing(logs / 'group.json', {
+        'version': __version__,
+        'participants': participants,
+        'sessions': sorted({row.session for row in cohort.rows}),
+        'columns': columns,
+        'threshold': THRESHOLD,
+        'fewest': FEWEST,
+        'tables': [str(table) for table in tables],
+        'warnings': list(warnings),
+    })  # fmt: skip
+    for warning in warnings:
+        LOGGER.warning(warning)
+    return GroupResult(tuple(tables), participants, columns, warnings)
+
+
+def _build_blocks(config: Config, cohort: Cohort, measures: Sequence[Measure]) -> list[Block]:
+    taken = {'participant_id'}
+    regions: dict[str | None, Mapping[tuple[str, str], int]] = {}
+    blocks = []
+    for source in _sources(config, cohort, measures):
+        if source.variant not in regions:
+            regions[source.variant] = read_regions(cohort, config.out_dir, source.variant)
+        block = build_block(source, cohort, config.out_dir, regions[source.variant], taken)
+        if block.columns:
+            blocks.append(block)
+    return blocks
+
+
+def _sources(config: Config, cohort: Cohort, measures: Sequence[Measure]) -> Iterator[Source]:
+    """Yield every table that anyone may have, in the order of the columns."""
+    wanted = {'atlas': config.atlases, 'space': config.output_spaces, 'image': ()}
+    for measure in measures:
+        outputs = [output for output in measure.outputs if is_cohort_output(output)]
+        for variant in order_variants(cohort.variants(measure.name), wanted[measure.over]):
+            for output in outputs:
+                yield Source(measure, output, variant)

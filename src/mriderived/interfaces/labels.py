@@ -1,0 +1,98 @@
+"""Bring the labels and the sides of a space to a scan, through ANTs transforms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import ants
+import nibabel as nb
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Matrix = NDArray[np.float64]
+Interpolation = Literal['nearestNeighbor', 'linear']
+
+#: ITK keeps worlds in LPS, NIfTI in RAS.
+FLIP = np.array([-1.0, -1.0, 1.0])
+#: How far around an image regions are looked for that it does not cover, and how finely.
+MARGIN_MM = 60.0
+COARSE_MM = 4.0
+
+
+class Grid(NamedTuple):
+    """A shape and its affine."""
+
+    shape: tuple[int, ...]
+    affine: Matrix
+
+
+def crop_grid(affine: Matrix, box: tuple[slice, ...]) -> Grid:
+    """Return the grid of a box of an image."""
+    start = [part.start for part in box]
+    cropped = affine.copy()
+    cropped[:3, 3] += affine[:3, :3] @ start
+    return Grid(tuple(part.stop - part.start for part in box), cropped)
+
+
+def warp_labels(path: Path, grid: Grid, xfm: Path) -> NDArray[np.int32]:
+    """Return the label that lies at each voxel of ``grid``, 0 outside the label image."""
+    labels = _warp(ants.image_read(str(path), pixeltype='float'), grid, xfm, 'nearestNeighbor')
+    return np.rint(labels).astype(np.int32)
+
+
+def warp_sides(path: Path, grid: Grid, xfm: Path) -> NDArray[np.int8]:
+    """Return -1 left and 1 right of the middle (x = 0) of the space of the image at ``path``."""
+    shape, affine = nb.loadsave.load(path).shape[:3], _affine(path)  # type: ignore[attr-defined]
+    x = affine[0, :3] @ np.indices(shape).reshape(3, -1) + affine[0, 3]
+    image = _to_ants(x.reshape(shape), affine)
+    # Beyond the image the last value goes on: 0 is what ANTs puts there, and says unknown.
+    return np.sign(_warp(image, grid, xfm, 'linear')).astype(np.int8)
+
+
+def measure_coverage(path: Path, grid: Grid, xfm: Path, index: Array) -> NDArray[np.float64]:
+    """Return the fraction of each region that lies inside ``grid``; 1 for regions too small.
+
+    The regions are looked for in a coarse grid that extends beyond the image on all sides.
+    """
+    wide, inside = _widen(grid)
+    labels = warp_labels(path, wide, xfm)
+    size = int(max(index.max(), labels.max())) + 1
+    everywhere = np.bincount(labels[labels > 0], minlength=size)[index]
+    here = np.bincount(labels[inside & (labels > 0)], minlength=size)[index]
+    return np.where(everywhere > 0, here / np.maximum(everywhere, 1), 1.0)
+
+
+def _widen(grid: Grid) -> tuple[Grid, NDArray[np.bool_]]:
+    spacing = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0))
+    step = COARSE_MM / spacing
+    pad = np.ceil(MARGIN_MM / COARSE_MM).astype(int)
+    shape = tuple(int(n) for n in np.ceil(np.array(grid.shape) / step) + 2 * pad)
+    affine = grid.affine @ np.diag([*step, 1.0])
+    affine[:3, 3] = grid.affine[:3, :3] @ (-pad * step) + grid.affine[:3, 3]
+    voxels = (np.indices(shape) - pad) * step[:, None, None, None]
+    limits = np.array(grid.shape)[:, None, None, None]
+    return Grid(shape, affine), ((voxels > -0.5) & (voxels < limits - 0.5)).all(axis=0)
+
+
+def _affine(path: Path) -> Matrix:
+    return np.asarray(nb.loadsave.load(path).affine, dtype=np.float64)  # type: ignore[attr-defined]
+
+
+def _to_ants(data: Array, affine: Matrix) -> Any:
+    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    return ants.from_numpy(
+        np.asarray(data, dtype=np.float32),
+        origin=[float(v) for v in affine[:3, 3] * FLIP],
+        spacing=[float(v) for v in spacing],
+        direction=FLIP[:, None] * (affine[:3, :3] / spacing),
+    )
+
+
+def _warp(image: Any, grid: Grid, xfm: Path, interpolation: Interpolation) -> Array:
+    fixed = _to_ants(np.zeros(grid.shape, np.float32), grid.affine)
+    moved = ants.apply_transforms(
+        fixed, image, transformlist=[str(xfm)], interpolator=interpolation
+    )
+    return np.asarray(moved.numpy())

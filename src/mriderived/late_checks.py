@@ -1,0 +1,62 @@
+"""Checks of the settings that need heavy imports: names of measures, spaces, filters, the GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mriderived.bids.filters import FilterFileError, read_filters
+from mriderived.checks import check_measures
+from mriderived.config import Config
+from mriderived.exit_codes import ExitCode, Problem
+from mriderived.measures import MEASURES
+from mriderived.measures.region_tables import region_measures
+from mriderived.spaces import UnavailableError, get_atlas, get_space
+from mriderived.workflows.anat import STEPS
+
+
+def check_names(config: Config) -> list[Problem]:
+    """Return what is wrong with the names, the filters and the device that were chosen."""
+    selectable = [measure.name for measure in (*MEASURES, *region_measures(MEASURES))]
+    problems = check_measures(config, selectable, [step.name for step in STEPS])
+    problems += _check_spaces(config)
+    problems += _check_filters(config.bids_filter_file)
+    if config.device == 'cuda':
+        problems += _check_cuda()
+    return problems
+
+
+def _check_spaces(config: Config) -> Iterator[Problem]:
+    for name in config.atlases:
+        try:
+            get_atlas(name)
+        except UnavailableError as error:
+            yield _unavailable('--atlases', name, error)
+    for name in config.output_spaces:
+        try:
+            get_space(name)
+        except UnavailableError as error:
+            yield _unavailable('--output-spaces', name, error)
+
+
+def _unavailable(flag: str, name: str, error: Exception) -> Problem:
+    text = ' '.join(str(error).split())  # names the remedy itself
+    return Problem(f'{flag} {name}: {text}', '', ExitCode.NO_INPUT)
+
+
+def _check_filters(path: Path | None) -> Iterator[Problem]:
+    try:
+        if path is not None:
+            read_filters(path)
+    except FilterFileError as error:
+        yield Problem(f'--bids-filter-file {error}.', 'Correct the file.', ExitCode.BAD_DATA)
+
+
+def _check_cuda() -> Iterator[Problem]:
+    import torch  # takes seconds, and only this setting needs it here
+
+    if not torch.cuda.is_available():
+        yield Problem(
+            '--device cuda: no usable GPU is visible.',
+            'Use --device cpu or auto; in a container add --gpus all or, for Apptainer, --nv.',
+        )

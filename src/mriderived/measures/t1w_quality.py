@@ -1,0 +1,256 @@
+"""Image quality metrics of the T1w scan: one row, every missing value with its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from nipype.interfaces import utility as niu
+from nipype.pipeline import engine as pe
+
+from mriderived.config import Config
+from mriderived.core.quality_air import AIR, ARTEFACT, HEAD, PADDING
+from mriderived.core.quality_noise import fit_noise
+from mriderived.core.quality_t1w import T1wScan, measure_t1w_quality
+from mriderived.figures.quality import draw_background, draw_noise
+from mriderived.interfaces.call import Call
+from mriderived.interfaces.sink import write_remarks
+from mriderived.interfaces.template_maps import fit_voxel_to_space, warp_to_brain
+from mriderived.interfaces.volumes import load, load_ras, save, voxel_size
+from mriderived.measures.base import Column, Figure, Measure, Output
+
+NEEDS = (
+    'raw_t1w',
+    't1w',
+    'brain_mask',
+    'gm_probseg',
+    'wm_probseg',
+    'csf_probseg',
+    'space_tissues',
+    'xfm_from_space',
+)
+
+
+class T1wQc(NamedTuple):
+    """The files that :func:`measure_quality` writes."""
+
+    t1w_qc: Path
+    air_dseg: Path
+
+
+def measure_quality(
+    raw_t1w: Path,
+    t1w: Path,
+    brain_mask: Path,
+    gm_probseg: Path,
+    wm_probseg: Path,
+    csf_probseg: Path,
+    space_tissues: Path,
+    xfm_from_space: Path,
+) -> T1wQc:
+    """Measure the quality of a scan and label its air, artefacts, head and padding."""
+    image, affine = load_ras(t1w)
+    raw = load_ras(raw_t1w)[0]
+    if raw.shape != image.shape:
+        raise ValueError(
+            f'{raw_t1w} has the grid {raw.shape} and {t1w} {image.shape}; '
+            'remove the outputs of this image and run again'
+        )
+    brain = load(brain_mask) > 0
+    x, y, z = (float(size) for size in voxel_size(affine))
+    warped = warp_to_brain(brain, affine, space_tissues, xfm_from_space)
+    csf, gm, wm = (load(path) for path in (csf_probseg, gm_probseg, wm_probseg))
+    quality = measure_t1w_quality(
+        T1wScan(
+            raw=raw,
+            image=image,
+            brain=brain,
+            tissues=(csf, gm, wm),
+            spacing=(x, y, z),
+            voxel_to_space=fit_voxel_to_space(brain, affine, xfm_from_space),
+            templates=(warped[..., 2], warped[..., 0], warped[..., 1]),
+        )
+    )
+    return T1wQc(
+        t1w_qc=_write_table(quality.values, quality.reasons),
+        air_dseg=save(quality.labels, affine, 'air_dseg.nii.gz'),
+    )
+
+
+def _write_table(values: dict[str, float], reasons: dict[str, str]) -> Path:
+    path = Path.cwd() / 't1w_qc.tsv'
+    names = [column.name for column in COLUMNS]
+    cells = ['n/a' if np.isnan(values[name]) else f'{values[name]:.10g}' for name in names]
+    path.write_text('\t'.join(names) + '\n' + '\t'.join(cells) + '\n')
+    notes = [
+        f'{count} quality metrics of the T1w have no value: {reason}.'
+        for reason, count in Counter(reasons.values()).items()
+    ]
+    write_remarks(path, notes=notes, MissingReasons=reasons)
+    return path
+
+
+def draw_air(raw_t1w: Path, air_dseg: Path) -> list[Any]:
+    """Draw the scan with its background brightened, and air and artefacts in colour."""
+    raw, affine = load_ras(raw_t1w)
+    return [draw_background(raw, load(air_dseg, np.uint8), voxel_size(affine), LABELS)]
+
+
+def draw_air_noise(raw_t1w: Path, air_dseg: Path) -> list[Any]:
+    """Draw the histogram of air with the noise fitted to it; nothing where there is no air."""
+    raw = load_ras(raw_t1w)[0]
+    fit = fit_noise(raw[load(air_dseg, np.uint8) == AIR])
+    if fit is None:
+        return []
+    return [draw_noise(fit.edges, fit.observed, fit.expected, fit.cutoff)]
+
+
+def init_t1w_quality_wf(config: Config) -> Any:
+    """Build the workflow of one node; no setting changes it."""
+    del config
+    workflow = pe.Workflow(name='t1w_quality_wf')
+    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
+    outputnode = pe.Node(niu.IdentityInterface(list(T1wQc._fields)), name='outputnode')
+    measure = pe.Node(Call(measure_quality), name='measure_quality')
+    workflow.connect([
+        (inputnode, measure, [(name, name) for name in NEEDS]),
+        (measure, outputnode, [(name, name) for name in T1wQc._fields]),
+    ])  # fmt: skip
+    return workflow
+
+
+LABELS = {
+    AIR: 'air above the plane through brow and inion',
+    ARTEFACT: 'artefact in air',
+    HEAD: 'head',
+    PADDING: 'filled with one value',
+}
+_TISSUES = {'csf': 'cerebrospinal fluid', 'gm': 'grey matter', 'wm': 'white matter'}
+_REGIONS = {'bg': 'air', **_TISSUES}
+_UNIT = 'arbitrary, white matter = 1000'
+_STATISTICS = {
+    'mean': ('Mean', _UNIT),
+    'median': ('Median', _UNIT),
+    'mad': ('Median absolute deviation, scaled to a standard deviation,', _UNIT),
+    'stdv': ('Standard deviation', _UNIT),
+    'k': ('Excess kurtosis', '1'),
+    'p05': ('5th percentile', _UNIT),
+    'p95': ('95th percentile', _UNIT),
+}
+
+
+def _columns() -> tuple[Column, ...]:
+    return (
+        Column('cjv', 'Coefficient of joint variation of GM and WM; lower is better.'),
+        Column('cnr', 'Contrast between GM and WM over the noise of both and of air.'),
+        *(Column(f'snr_{t}', f'Median over standard deviation of {name}.')
+          for t, name in _TISSUES.items()),
+        Column('snr_total', 'Mean of the signal-to-noise ratios of the three tissues.'),
+        *(Column(f'snrd_{t}', f'Median of {name} over the noise in air (Dietrich).')
+          for t, name in _TISSUES.items()),
+        Column('snrd_total', 'Mean of the ratios of the three tissues to the noise in air.'),
+        Column('efc', 'Entropy focus criterion: 0 for one bright voxel, 1 for a uniform image.'),
+        Column('fber', 'Mean energy of the head over that of the air around it.'),
+        Column('qi_1', 'Share of artefacts in the air above brow and inion; lower is better.'),
+        Column('qi_2', 'Share of air voxels that fitted coil noise misplaces in its upper tail.'),
+        Column('wm2max', 'Median of WM over the 99.95th percentile of the image; usual 0.6-0.8.'),
+        Column('inu_med', 'Median of the bias field of mean 1 in the brain.'),
+        Column('inu_range', '95th minus 5th percentile of the bias field of mean 1.'),
+        *_smoothness_columns(),
+        *(Column(f'icvs_{t}', f'Share of {name} in the volume of the three tissues.')
+          for t, name in _TISSUES.items()),
+        *(Column(f'rpve_{t}', f'Share of the volume of {name} in voxels of mixed tissue.')
+          for t, name in _TISSUES.items()),
+        *(Column(f'tpm_overlap_{t}', f'Fuzzy Jaccard index of {name} with the template.')
+          for t, name in _TISSUES.items()),
+        *_summary_columns(),
+        *(Column(f'size_{a}', f'Voxels along {a} (RAS).', 'voxels') for a in 'xyz'),
+        *(Column(f'spacing_{a}', f'Voxel size along {a} (RAS).', 'mm') for a in 'xyz'),
+        Column('anisotropy', 'Largest over smallest voxel size.'),
+        Column('brain_at_border_n', 'Brain voxels on the faces of the image; 0 is uncut.',
+               'voxels'),
+    )  # fmt: skip
+
+
+def _smoothness_columns() -> tuple[Column, ...]:
+    text = 'Full width at half maximum of the spatial correlation in the brain'
+    return tuple(
+        Column(f'fwhm_{axis}{suffix}', f'{text}, {where}.', unit)
+        for suffix, unit in (('', 'voxels'), ('_mm', 'mm'))
+        for axis, where in (*((a, f'along {a}') for a in 'xyz'), ('avg', 'mean of the three axes'))
+    )
+
+
+def _summary_columns() -> tuple[Column, ...]:
+    return tuple(
+        column
+        for region, name in _REGIONS.items()
+        for column in (
+            *(
+                Column(f'summary_{region}_{key}', f'{text} of {name}.', unit)
+                for key, (text, unit) in _STATISTICS.items()
+            ),
+            Column(f'summary_{region}_n', f'Voxels that stand for pure {name}.', 'voxels'),
+        )
+    )
+
+
+COLUMNS = _columns()
+
+T1W_QUALITY = Measure(
+    name='t1w_quality',
+    title='Image quality of the T1w scan',
+    needs=NEEDS,
+    outputs=(
+        Output(
+            field='t1w_qc',
+            datatype='anat',
+            suffix='qc',
+            extension='.tsv',
+            entities={'desc': 'T1w'},
+            description='Image quality metrics of the T1w scan.',
+            columns=COLUMNS,
+            draft='BEP011',
+        ),
+        Output(
+            field='air_dseg',
+            datatype='anat',
+            suffix='dseg',
+            entities={'desc': 'air'},
+            description='Where the scan shows air, artefacts in air, head, and filled-in padding.',
+            sidecar={'LabelMap': {str(value): text for value, text in LABELS.items()}},
+        ),
+    ),
+    init_wf=init_t1w_quality_wf,
+    reference='https://doi.org/10.1371/journal.pone.0184661',
+    methods=(
+        'Image quality was described by the metrics of MRIQC (Esteban et al. 2017, '
+        'doi:10.1371/journal.pone.0184661), implemented anew; noise and artefacts were measured '
+        'in the air around the head (Mortamet et al. 2009, doi:10.1002/mrm.21992; Dietrich et '
+        'al. 2007, doi:10.1002/jmri.20969).'
+    ),
+    figures=(
+        Figure(
+            name='air',
+            draw=draw_air,
+            needs=('raw_t1w', 'air_dseg'),
+            title='Background of the T1w scan',
+            caption='Intensities below a tenth of the brightest, so that ghosts show. Air used '
+            'for noise in blue, artefacts found there in red, the outline of the head in white.',
+            section='quality',
+        ),
+        Figure(
+            name='noise',
+            draw=draw_air_noise,
+            needs=('raw_t1w', 'air_dseg'),
+            title='Noise in air',
+            caption='Intensities of air without artefacts, and the noise of coils fitted to '
+            'them. Quality index 2 is the difference right of the line.',
+            section='quality',
+        ),
+    ),
+    minutes=0.15,
+    memory_gb=2.5,
+)

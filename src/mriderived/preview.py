@@ -1,0 +1,99 @@
+"""What ``--dry-run`` prints: the plan of each participant, and what it will take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mriderived.bids.status import read_record, recorded_participants
+from mriderived.workflows.plan import PlannedUnit
+
+_COLOURS = {'to run': 'bold', 'done': 'green', 'not available': 'yellow', 'bad input': 'red'}
+#: Width of what is not a terminal: wide enough for a reason to stay on one line.
+_WIDE = 160
+
+
+def print_preview(units: Sequence[PlannedUnit], workers: int) -> None:
+    """Print one table per participant, then the sums."""
+    console = _console()
+    for participant, own in groupby(units, key=lambda unit: unit.participant):
+        _print_participant(console, participant, list(own))
+    counts = Counter(unit.state for unit in units)
+    participants = {unit.participant for unit in units}
+    told = ', '.join(f'{number} {state}' for state, number in counts.items())
+    console.print(f'[bold]{len(participants)} participants, {len(units)} units[/]: {told}')
+    minutes, memory = estimate(units, workers)
+    if minutes:
+        console.print(
+            f'Estimate: {format_minutes(minutes)} and {memory:.1f} GiB with '
+            f'{workers} participants at a time'
+        )
+    console.print('Nothing was written.')
+
+
+def print_group_preview(out_dir: Path) -> None:
+    """Print what the group level would gather."""
+    console = _console()
+    labels = recorded_participants(out_dir)
+    counts = Counter(unit.status for label in labels for unit in read_record(out_dir, label))
+    told = ', '.join(f'{number} {status}' for status, number in counts.items())
+    console.print(f'{len(labels)} participants with results in {out_dir}: {told or "none"}')
+    console.print('Nothing was written.')
+
+
+def estimate(units: Sequence[PlannedUnit], workers: int) -> tuple[float, float]:
+    """Return the minutes that a run takes, and its peak memory in GiB."""
+    minutes: Counter[str] = Counter()
+    memory: dict[str, float] = {}
+    for unit in units:
+        if unit.state == 'to run':
+            minutes[unit.participant] += unit.minutes  # type: ignore[assignment]
+            memory[unit.participant] = max(unit.memory_gb, memory.get(unit.participant, 0.0))
+    if not minutes:
+        return 0.0, 0.0
+    # The longest participant cannot be shared.
+    total = max(sum(minutes.values()) / workers, *minutes.values(), 0.0)
+    return total, sum(sorted(memory.values(), reverse=True)[:workers])
+
+
+def format_minutes(minutes: float) -> str:
+    """Return a duration in words.
+
+    >>> format_minutes(0.2), format_minutes(12.4), format_minutes(605)
+    ('less than a minute', 'about 12 min', 'about 10 h 5 min')
+    """
+    if minutes < 1:
+        return 'less than a minute'
+    hours, rest = divmod(round(minutes), 60)
+    return f'about {hours} h {rest} min' if hours else f'about {rest} min'
+
+
+def _print_participant(console: Console, participant: str, units: Sequence[PlannedUnit]) -> None:
+    table = Table(
+        title=f'sub-{participant}', title_justify='left', title_style='bold', box=None,
+        header_style='bright_black', pad_edge=False,
+    )  # fmt: skip
+    for name in ('image', 'measure', 'variant', 'state'):
+        table.add_column(name, no_wrap=True)
+    table.add_column('minutes', justify='right')
+    table.add_column('reason', overflow='fold')
+    for unit in units:
+        is_new = unit.state == 'to run'
+        table.add_row(
+            Path(unit.image).name, unit.measure, unit.variant or '',
+            Text(unit.state, style=_COLOURS[unit.state]),
+            f'{unit.minutes:.1f}' if is_new else '', Text(unit.reason),
+        )  # fmt: skip
+    console.print(table)
+    console.print()
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDE)

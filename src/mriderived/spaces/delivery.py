@@ -1,0 +1,89 @@
+"""Deliver an atlas the way that the workflows use it: one image, RAS, in its space."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import nibabel as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from mriderived.spaces.bundled import ATLASES
+from mriderived.spaces.labels import read_table
+from mriderived.spaces.model import DEFAULT_SPACE, Atlas
+from mriderived.spaces.transform import WARP_FILE, deliver_labels, sample_labels
+
+#: Label of voxels that belong to a structure which the atlas does not have.
+CONTEXT = -1
+#: Change it when what is delivered changes.
+VERSION = 1
+
+Labels = NDArray[np.int32]
+Matrix = NDArray[np.float64]
+
+
+def prepare_atlas(atlas: Atlas, folder: Path) -> Path:
+    """Return the label image of ``atlas`` in ``atlas.space``, made in ``folder`` if need be.
+
+    Labels that the table does not name are left out. In the default space, voxels outside the
+    regions of an atlas of the cortex which belong to a deep structure, the cerebellum, the brain
+    stem or a ventricle are ``CONTEXT``, so that cortex is never grown over them.
+    """
+    target = folder / f'{atlas.name}-{_fingerprint(atlas)}.nii.gz'.replace(':', '-')
+    if target.exists():
+        return target
+    labels, affine = _load(atlas)
+    table = read_table(atlas.table)
+    labels = np.where(np.isin(labels, table['index']), labels, 0).astype(np.int32)
+    if atlas.space == DEFAULT_SPACE and (table['tissue'] == 'cortex').any():
+        labels = np.where((labels == 0) & _is_context(labels.shape, affine), CONTEXT, labels)
+    _save(labels, affine, target)
+    return target
+
+
+def _fingerprint(atlas: Atlas) -> str:
+    digest = hashlib.sha256(f'{VERSION} {atlas.space} {atlas.source_space}'.encode())
+    for path in (atlas.image, atlas.table, WARP_FILE):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _load(atlas: Atlas) -> tuple[Labels, Matrix]:
+    labels, affine = read_labels(atlas.image)
+    if atlas.source_space != atlas.space:
+        return deliver_labels(labels, affine)
+    return labels, affine
+
+
+def read_labels(path: Path) -> tuple[Labels, Matrix]:
+    """Read a three-dimensional label image with its axes in RAS order."""
+    image: Any = nb.as_closest_canonical(nb.loadsave.load(path))  # type: ignore[no-untyped-call]
+    labels = np.rint(np.asarray(image.dataobj)).astype(np.int32)
+    if labels.size != np.prod(labels.shape[:3]):
+        raise ValueError(f'{path} is not a label image: it has {labels.shape[3]} volumes')
+    return labels.reshape(labels.shape[:3]), np.asarray(image.affine, dtype=np.float64)
+
+
+def _is_context(shape: tuple[int, ...], affine: Matrix) -> NDArray[np.bool_]:
+    row = next(row for row in ATLASES if row.name == 'DesikanKilliany')
+    labels, grid = _load(row.to_atlas())
+    table = read_table(row.table)
+    deep = table['tissue'].isin(['subcortex', 'cerebellum', 'brainstem', 'csf'])
+    labels = np.isin(labels, table['index'][deep]).astype(np.int32)
+    points = affine[:3, :3] @ np.indices(shape).reshape(3, -1) + affine[:3, 3:]
+    found: NDArray[np.bool_] = sample_labels(labels, np.linalg.inv(grid), points) > 0
+    return found.reshape(shape)
+
+
+def _save(labels: Labels, affine: Matrix, target: Path) -> None:
+    """Write the image whole or not at all: several processes may want it at once."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    image: Any = nb.Nifti1Image(labels.astype(np.int32), affine)  # type: ignore[no-untyped-call]
+    image.set_sform(affine, code=4)
+    image.set_qform(affine, code=4)
+    partial = target.with_name(f'.{os.getpid()}.{target.name}')
+    image.to_filename(partial)
+    partial.replace(target)

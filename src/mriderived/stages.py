@@ -1,0 +1,152 @@
+"""What a command line can ask for: a preview, the participant level, the group level, reports.
+
+Imported after the environment is prepared, unlike everything that :mod:`mriderived.cli` starts
+with.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mriderived import __version__
+from mriderived.bids.dataset import InvalidDatasetError, select_participants
+from mriderived.bids.description import check_output_folder, write_description
+from mriderived.bids.status import UnitRecord, recorded_participants
+from mriderived.bids.validate import ValidatorCrashError, ValidatorMissingError, validate_dataset
+from mriderived.config import Config
+from mriderived.exit_codes import ExitCode
+from mriderived.group.stage import run_group
+from mriderived.preview import print_group_preview, print_preview
+from mriderived.progress import choose_progress
+from mriderived.reports.group import write_group_report
+from mriderived.run_log import name_run, start_log
+from mriderived.workflows.child import report_measures, write_report
+from mriderived.workflows.plan import plan_participants
+from mriderived.workflows.run import count_workers, run_participants
+
+LOGGER = logging.getLogger(__name__)
+#: More findings or failures than these are counted, not listed.
+_MOST_LISTED = 10
+
+
+def preview(config: Config) -> ExitCode:
+    """Print what would run, and write nothing."""
+    if config.level == 'group':
+        print_group_preview(config.out_dir)
+        return ExitCode.OK
+    labels = select_participants(config.bids_dir, config.participant_labels)
+    check_output_folder(config.out_dir, config)
+    _validate(config)
+    print_preview(plan_participants(config, labels), count_workers(config, len(labels)))
+    return ExitCode.OK
+
+
+def process_participants(config: Config) -> ExitCode:
+    """Run the participant level, and say what came of it."""
+    labels = select_participants(config.bids_dir, config.participant_labels)
+    check_output_folder(config.out_dir, config)
+    _validate(config)
+    write_description(config.out_dir, config.bids_dir, config)
+    log_file = start_log(config, name_run())
+    LOGGER.info('mriderived %s, participants %s', __version__, ' '.join(labels))
+    workers = count_workers(config, len(labels))
+    sys.stderr.write(
+        f'MRIderived {__version__}: {_count(len(labels), "participant")} of {config.bids_dir}, '
+        f'{workers} at a time, {_count(config.nprocs, "processor")}, {config.mem_gb:g} GiB\n'
+    )
+    progress = choose_progress(sys.stderr, verbose=config.verbose)
+    records = run_participants(config, labels, progress)
+    _tell_results(config, records, log_file)
+    return judge(config, records)
+
+
+def process_group(config: Config) -> ExitCode:
+    """Run the group level."""
+    log_file = start_log(config, name_run())
+    result = run_group(config, report_measures())
+    write_group_report(config.out_dir)
+    wide = [path for path in result.tables if path.name.startswith('mriderived')]
+    _tell(
+        f'{_count(result.participants, "participant")}, {_count(result.columns, "column")}, '
+        f'{_count(len(result.tables), "table")} in {config.out_dir / "phenotype"}',
+        *(f'Table   {config.out_dir / path}' for path in wide),
+        f'Report  {config.out_dir / "group.html"}',
+        f'Log     {log_file}',
+    )
+    return ExitCode.OK
+
+
+def rewrite_reports(config: Config) -> ExitCode:
+    """Write the reports of a level again, from what is in the output folder."""
+    if config.level == 'group':
+        write_group_report(config.out_dir)
+        _tell(f'Report  {config.out_dir / "group.html"}')
+        return ExitCode.OK
+    labels = config.participant_labels or recorded_participants(config.out_dir)
+    for label in labels:
+        write_report(config, label)
+    _tell(f'Reports {config.out_dir / "sub-*.html"} ({len(labels)})')
+    return ExitCode.OK
+
+
+def _validate(config: Config) -> None:
+    if config.skip_bids_validation:
+        return
+    try:
+        errors = validate_dataset(config.bids_dir, kind='raw').errors
+    except (ValidatorMissingError, ValidatorCrashError) as error:
+        LOGGER.warning('%s was not validated: %s', config.bids_dir, error)
+        return
+    if errors:
+        lines = [f'{config.bids_dir} is not valid BIDS ({_count(len(errors), "error")}):']
+        lines += [f'  {issue}' for issue in errors[:_MOST_LISTED]]
+        if len(errors) > _MOST_LISTED:
+            lines.append(f'  and {len(errors) - _MOST_LISTED} more')
+        lines.append('Correct the dataset, or run with --skip-bids-validation')
+        raise InvalidDatasetError('\n'.join(lines))
+
+
+def judge(config: Config, records: Sequence[UnitRecord]) -> ExitCode:
+    """Return the code that follows from the records, and from nothing else."""
+    if any(record.status == 'failed' for record in records):
+        return ExitCode.UNIT_FAILED
+    if all(record.image == 'n/a' for record in records):
+        is_filtered = bool(config.session_labels or config.bids_filter_file)
+        return ExitCode.NO_MATCH if is_filtered else ExitCode.NO_INPUT
+    return ExitCode.OK
+
+
+def _tell_results(config: Config, records: Sequence[UnitRecord], log_file: Path) -> None:
+    counts: dict[str, int] = {}
+    for record in records:
+        counts[record.status] = counts.get(record.status, 0) + 1
+    told = ', '.join(f'{number} {status.replace("_", " ")}' for status, number in counts.items())
+    participants = _count(len({record.participant for record in records}), 'participant')
+    failed = [record for record in records if record.status == 'failed']
+    _tell(
+        f'{participants}, {_count(len(records), "unit")} of work: {told or "none"}',
+        *(f'  failed: {_describe(record)}' for record in failed[:_MOST_LISTED]),
+        *([f'  and {len(failed) - _MOST_LISTED} more'] if len(failed) > _MOST_LISTED else []),
+        f'Status  {config.out_dir / "status.tsv"}',
+        f'Reports {config.out_dir / "sub-*.html"}',
+        f'Log     {log_file}',
+        f'Next    mriderived {config.bids_dir} {config.out_dir} group',
+    )
+
+
+def _describe(record: UnitRecord) -> str:
+    variant = f' [{record.variant}]' if record.variant else ''
+    image = f'sub-{record.participant}' if record.image == 'n/a' else record.image
+    return f'{image} {record.measure}{variant}: {record.reason}'
+
+
+def _count(number: int, what: str) -> str:
+    return f'{number} {what}{"" if number == 1 else "s"}'
+
+
+def _tell(*lines: str) -> None:
+    sys.stdout.write('\n'.join(lines) + '\n')
+    LOGGER.info('%s', ' | '.join(lines))

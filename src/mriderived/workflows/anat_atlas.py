@@ -1,0 +1,151 @@
+"""The step that brings an atlas to an image and fits its regions to the grey matter there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from nipype.interfaces import utility as niu
+from nipype.pipeline import engine as pe
+
+from mriderived.config import Config
+from mriderived.core.masks import find_box
+from mriderived.core.regions import Tissues, fill_labels
+from mriderived.figures.regions import draw_regions
+from mriderived.interfaces.call import Call
+from mriderived.interfaces.labels import crop_grid, measure_coverage, warp_labels, warp_sides
+from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
+from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.spaces.labels import read_table
+
+#: Grey matter farther than this from every region of the cortex stays without a label.
+LIMIT_MM = 5.0
+#: Voxels around the brain in which labels are looked for.
+MARGIN = 4
+
+NEEDS = (
+    't1w',
+    'brain_mask',
+    'gm_probseg',
+    'wm_probseg',
+    'csf_probseg',
+    'xfm_from_space',
+    'atlas_image',
+    'atlas_table',
+)
+
+
+class AtlasFiles(NamedTuple):
+    """The files that :func:`label_regions` writes."""
+
+    atlas_dseg: Path
+    atlas_labels: Path
+
+
+def label_regions(
+    t1w: Path,
+    brain_mask: Path,
+    gm_probseg: Path,
+    wm_probseg: Path,
+    csf_probseg: Path,
+    xfm_from_space: Path,
+    atlas_image: Path,
+    atlas_table: Path,
+) -> AtlasFiles:
+    """Warp an atlas to the grid of ``t1w`` and fit its regions to the grey matter."""
+    affine = load_affine(t1w)
+    mask = load(brain_mask) > 0
+    box = find_box(mask, (MARGIN, MARGIN, MARGIN))
+    grid = crop_grid(affine, box)
+    table = read_table(atlas_table)
+    tissues = Tissues(*(load(path)[box] for path in (gm_probseg, wm_probseg, csf_probseg)))
+    found = fill_labels(
+        warp_labels(atlas_image, grid, xfm_from_space),
+        table,
+        tissues,
+        warp_sides(atlas_image, grid, xfm_from_space),
+        [float(size) for size in voxel_size(affine)],
+        LIMIT_MM,
+    )
+    regions = np.zeros(mask.shape, np.int32)
+    regions[box] = np.where(mask[box], found, 0)
+    whole = crop_grid(affine, tuple(slice(0, size) for size in mask.shape))
+    coverage = measure_coverage(atlas_image, whole, xfm_from_space, table['index'].to_numpy())
+    table['coverage'] = np.round(coverage, 3)
+    labels = Path.cwd() / 'labels.tsv'
+    table.to_csv(labels, sep='\t', index=False, na_rep='n/a')
+    return AtlasFiles(save(regions, affine, 'regions.nii.gz'), labels)
+
+
+def init_atlas_wf(config: Config) -> Any:
+    """Build the workflow of the step."""
+    del config  # nothing in the settings changes it
+    workflow = pe.Workflow(name='atlas_wf')
+    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
+    outputnode = pe.Node(niu.IdentityInterface(list(AtlasFiles._fields)), name='outputnode')
+    label = pe.Node(Call(label_regions), name='label')
+    workflow.connect([
+        (inputnode, label, [(name, name) for name in NEEDS]),
+        (label, outputnode, [(name, name) for name in AtlasFiles._fields]),
+    ])  # fmt: skip
+    return workflow
+
+
+ATLAS = Measure(
+    name='atlas',
+    title='Atlas regions',
+    needs=NEEDS,
+    outputs=(
+        Output(
+            field='atlas_dseg',
+            datatype='anat',
+            suffix='dseg',
+            description=(
+                'Regions of the atlas on the grid of the preprocessed T1w; regions of the cortex '
+                'and the cerebellum fill the grey matter that they belong to.'
+            ),
+        ),
+        Output(
+            field='atlas_labels',
+            datatype='anat',
+            suffix='dseg',
+            extension='.tsv',
+            description='Regions of the atlas.',
+            columns=(
+                Column('index', 'Number of the region in the label image.'),
+                Column('name', 'Name of the region, as its authors wrote it.'),
+                Column('hemisphere', 'L, R, or both for a region of the midline.'),
+                Column(
+                    'tissue',
+                    'What the region is made of: cortex, subcortex, white, csf, cerebellum, '
+                    'brainstem or other.',
+                ),
+                Column('abbreviation', 'Short name of the region.'),
+                Column('coverage', 'Fraction of the region that lies in the field of view.'),
+            ),
+        ),
+    ),
+    init_wf=init_atlas_wf,
+    reference='https://doi.org/10.1016/j.media.2007.06.004',
+    methods=(
+        'Atlases were brought to each image through the inverse of its nonlinear registration '
+        '(nearest label). Voxels of mostly grey matter were then given the nearest region of the '
+        f'cortex or cerebellum of their hemisphere (at most {LIMIT_MM:.0f} mm away), and such '
+        'regions were removed outside grey matter.'
+    ),
+    over='atlas',
+    is_preprocessing=True,
+    figures=(
+        Figure(
+            name='regions',
+            draw=draw_regions,
+            needs=('t1w', 'brain_mask', 'atlas_dseg'),
+            title='Atlas regions',
+            caption='Every region has a colour of its own; left is left.',
+            section='atlas',
+        ),
+    ),
+    minutes=0.4,
+    memory_gb=2.0,
+)

@@ -1,0 +1,120 @@
+"""The pictures of the structural preprocessing: paths in, matplotlib figures out."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import nibabel as nb
+import numpy as np
+from matplotlib.figure import Figure
+from nibabel.affines import voxel_sizes
+from numpy.typing import NDArray
+
+from mriderived.figures.mosaic import Contour, mosaic
+from mriderived.figures.overlays import flicker_pair, label_overlay, region_colours
+from mriderived.figures.slices import resample, to_ras
+from mriderived.figures.style import AMBER, CYAN, ROSE
+
+Array = NDArray[Any]
+#: Values of ``dseg``.
+GREY, WHITE = 1, 2
+_SIDE = re.compile(r'^(left|right|lh|rh|ctx-lh|ctx-rh|[lr])[-_ ]', re.IGNORECASE)
+
+
+def draw_brain_mask(t1w: Path, brain_mask: Path) -> list[Figure]:
+    """Draw the outline of the brain mask on the scan."""
+    image, affine = _load(t1w)
+    outline = Contour(_load(brain_mask)[0], ROSE, 'brain mask')
+    return [mosaic(image, affine, contours=[outline], margin=14, title='Brain mask')]
+
+
+def draw_tissue(t1w: Path, brain_mask: Path, dseg: Path) -> list[Figure]:
+    """Draw the outer border of grey matter and its border with white matter."""
+    image, affine = _load(t1w)
+    labels = _load(dseg)[0]
+    outlines = [
+        Contour(np.isin(labels, (GREY, WHITE)), AMBER, 'outer border of grey matter'),
+        Contour(labels == WHITE, CYAN, 'border of white matter'),
+    ]
+    mask = _load(brain_mask)[0] > 0
+    return [mosaic(image, affine, contours=outlines, crop_to=mask, margin=4, title='Tissue')]
+
+
+def draw_partial_volume(
+    t1w: Path, brain_mask: Path, gm_probseg: Path, wm_probseg: Path
+) -> list[Figure]:
+    """Draw the same borders as :func:`draw_tissue`, from the fractions of each tissue."""
+    image, affine = _load(t1w)
+    grey, white = _load(gm_probseg)[0], _load(wm_probseg)[0]
+    outlines = [
+        Contour(grey + white, AMBER, 'outer border of grey matter'),
+        Contour(white, CYAN, 'border of white matter'),
+    ]
+    mask = _load(brain_mask)[0] > 0
+    return [mosaic(image, affine, contours=outlines, crop_to=mask, margin=4, title='Tissue')]
+
+
+def draw_registration(
+    t1w_in_space: Path, space_brain: Path, space_tissues: Path | None = None
+) -> list[Figure]:
+    """Draw the scan in the space and the space's own brain, both with the latter's outlines."""
+    template, template_affine = _load(space_brain)
+    scan, scan_affine = _load(t1w_in_space)
+    affine, shape = _display_grid(template, template_affine)
+    after = resample(template, template_affine, affine, shape)
+    before = resample(scan, scan_affine, affine, shape)
+    pair = flicker_pair(
+        before,
+        after,
+        affine,
+        contours=_space_outlines(after, affine, space_tissues),
+        crop_to=after > 0.1 * np.percentile(after, 99),
+        titles=('Participant, registered', 'Template of the space'),
+    )
+    return list(pair)
+
+
+def draw_atlas(t1w: Path, atlas_dseg: Path, atlas_labels: Path | None = None) -> list[Figure]:
+    """Draw the regions of an atlas in colour, both halves of the brain alike."""
+    image, affine = _load(t1w)
+    labels = _load(atlas_dseg)[0].astype(np.int32)
+    names = _region_names(atlas_labels) if atlas_labels else {}
+    present = [int(index) for index in np.unique(labels) if index]
+    colours = region_colours({index: names.get(index, str(index)) for index in present})
+    title = f'Atlas, {len(present)} regions'
+    return [label_overlay(image, affine, labels, colours, title=title)]
+
+
+def _load(path: Path) -> tuple[Array, Array]:
+    image = nb.loadsave.load(path)
+    return np.asarray(image.dataobj), image.affine  # type: ignore[attr-defined]
+
+
+def _display_grid(volume: Array, affine: Array) -> tuple[Array, tuple[int, ...]]:
+    """Return a 1 mm grid over the box of a volume, which is quick to cut at any resolution."""
+    turned, ras = to_ras(volume, affine)
+    sizes = voxel_sizes(ras)
+    grid = ras @ np.diag([*(1 / sizes), 1.0])
+    extent = np.array(turned.shape[:3]) * sizes
+    return grid, tuple(int(length) for length in np.ceil(extent))
+
+
+def _space_outlines(brain: Array, affine: Array, tissues: Path | None) -> list[Contour]:
+    if tissues is None:
+        return [Contour(brain, AMBER, 'brain of the template', 0.35 * float(brain.max()))]
+    maps, maps_affine = _load(tissues)
+    grey, white = (resample(maps[..., k], maps_affine, affine, brain.shape) for k in (0, 1))
+    return [
+        Contour(grey + white, AMBER, 'template: outer border of grey matter'),
+        Contour(white, CYAN, 'template: border of white matter'),
+    ]
+
+
+def _region_names(table: Path) -> dict[int, str]:
+    """Return region names without their side, by label."""
+    with table.open(encoding='utf-8') as stream:
+        rows = csv.DictReader(stream, delimiter='\t')
+        return {int(row['index']): _SIDE.sub('', row['name']) for row in rows}

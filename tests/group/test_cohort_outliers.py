@@ -1,0 +1,73 @@
+"""Robust summaries against numpy on awkward columns."""
+
+import numpy as np
+import pytest
+
+from mriderived.group.outliers import find_outliers, summarise
+
+
+def test_summary_agrees_with_numpy():
+    random = np.random.default_rng(1)
+    values = random.normal(size=(101, 600)) * 10.0 ** random.integers(-6, 6, 600)
+    values[random.random(values.shape) < 0.2] = np.nan
+    summary = summarise(values)
+    median = np.nanmedian(values, axis=0)
+    for name, q in (
+        ('minimum', 0),
+        ('lower', 25),
+        ('median', 50),
+        ('upper', 75),
+        ('maximum', 100),
+    ):
+        np.testing.assert_allclose(
+            getattr(summary, name), np.nanpercentile(values, q, axis=0), rtol=1e-12
+        )
+    np.testing.assert_allclose(summary.mad, np.nanmedian(np.abs(values - median), axis=0))
+    np.testing.assert_array_equal(summary.n, np.isfinite(values).sum(axis=0))
+
+
+def test_score_is_the_distance_in_scaled_mad():
+    values = np.array([[1.0], [2.0], [3.0], [4.0], [-30.0]])
+    (outlier,) = find_outliers(values, summarise(values))
+    assert (outlier.row, outlier.column) == (4, 0)
+    # Median 2, MAD 1.
+    assert outlier.score == pytest.approx(-32 / 1.4826, rel=1e-12)
+
+
+def test_threshold_is_exclusive():
+    base = np.arange(-5.0, 6.0)
+    for factor, expected in ((3.499, 0), (3.501, 1)):
+        # One more value moves the median to 0.5 and leaves the MAD at 3.
+        values = np.append(base, 0.5 + factor * 1.4826 * 3.0)[:, None]
+        summary = summarise(values)
+        assert (summary.median[0], summary.mad[0]) == (0.5, 3.0)
+        assert len(find_outliers(values, summary)) == expected
+
+
+def test_no_spread_in_most_values():
+    values = np.full((50, 1), 1.0)
+    assert find_outliers(values, summarise(values)) == []
+    values[7] = 1.2
+    found = find_outliers(values, summarise(values))
+    assert [item.row for item in found] == [7]
+    # The mean absolute deviation is 0.2 / 50.
+    assert found[0].score == pytest.approx(50 / np.sqrt(np.pi / 2), rel=1e-9)
+
+
+def test_rounding_noise_is_no_spread():
+    values = np.full((20, 1), 0.3)
+    values[:9] = 0.1 + 0.2
+    assert find_outliers(values, summarise(values)) == []
+
+
+@pytest.mark.parametrize('n', [0, 1, 2, 3, 4])
+def test_few_values_have_no_outliers(n):
+    values = np.array([0.0, 1.0, 2.0, 1e9])[:n, None]
+    assert find_outliers(values, summarise(values)) == []
+
+
+def test_missing_values_count_neither_way():
+    values = np.array([[1.0, np.nan]] * 3 + [[2.0, np.nan], [3.0, np.nan], [100.0, 4.0]])
+    summary = summarise(values)
+    assert summary.n.tolist() == [6, 1]
+    assert {(item.row, item.column) for item in find_outliers(values, summary)} == {(5, 0)}

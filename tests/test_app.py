@@ -1,0 +1,226 @@
+"""End to end on a synthetic head: run, rerun, kill, share a folder, break an image, validate."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mriderived.bids.status import read_record
+from mriderived.phantom import write_dataset
+
+pytestmark = pytest.mark.slow
+#: Differ between runs by nature: logs, and the reports, which show times.
+VOLATILE = ('logs', 'work')
+
+
+def app(*arguments: str | Path, wait: bool = True) -> subprocess.Popen[str]:
+    command = [sys.executable, '-m', 'mriderived', *map(str, arguments)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    if wait:
+        process.output = process.communicate()[0]  # type: ignore[attr-defined]
+    return process
+
+
+def participant(bids_dir: Path, out_dir: Path, *options: str | Path) -> subprocess.Popen[str]:
+    return app(bids_dir, out_dir, 'participant', '--sloppy', '--skip-bids-validation',
+               '--atlases', 'DesikanKilliany', *options)  # fmt: skip
+
+
+def tree(out_dir: Path) -> dict[str, str]:
+    """Return the hash of every output but logs and reports."""
+    files = (path for path in sorted(out_dir.rglob('*')) if path.is_file())
+    return {
+        str(path.relative_to(out_dir)): digest(path)
+        for path in files
+        if path.relative_to(out_dir).parts[0] not in VOLATILE and path.suffix != '.html'
+    }
+
+
+def digest(path: Path) -> str:
+    data = gzip.decompress(path.read_bytes()) if path.suffix == '.gz' else path.read_bytes()
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture(scope='module')
+def bids_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('app') / 'bids'
+    write_dataset(folder, participants=2, voxel_mm=2.0)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def out_dir(bids_dir: Path) -> Iterator[Path]:
+    """An uninterrupted run of both participants."""
+    folder = bids_dir.parent / 'out'
+    process = participant(bids_dir, folder)
+    assert process.returncode == 0, process.output  # type: ignore[attr-defined]
+    yield folder
+
+
+def test_every_unit_is_done_and_every_output_there(out_dir: Path) -> None:
+    for label in ('01', '02'):
+        records = read_record(out_dir, label)
+        assert {(r.measure, r.status) for r in records if r.status != 'done'} == set()
+        assert len({r.measure for r in records}) >= 7
+        for record in records:
+            assert record.outputs
+            for output in record.outputs:
+                assert (out_dir / output).stat().st_size > 0
+                stem = (out_dir / output).name.split('.')[0]
+                assert (out_dir / output).with_name(f'{stem}.json').exists()
+            assert not [note for note in record.notes if 'could not be drawn' in note], record
+    rows = (out_dir / 'status.tsv').read_text().splitlines()
+    assert len(rows) == 1 + sum(len(read_record(out_dir, label)) for label in ('01', '02'))
+
+
+def test_a_coarse_run_says_so(out_dir: Path) -> None:
+    sidecar = next(out_dir.glob('sub-01/anat/*desc-preproc_T1w.json'))
+    assert 'Sloppy' in json.loads(sidecar.read_text())
+    assert 'not for research' in (out_dir / 'sub-01.html').read_text().lower()
+
+
+def test_a_rerun_computes_nothing(bids_dir: Path, out_dir: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in out_dir.rglob('*.nii.gz')}
+    start = time.perf_counter()
+    process = participant(bids_dir, out_dir)
+    assert process.returncode == 0
+    assert time.perf_counter() - start < 60
+    assert {path: path.stat().st_mtime_ns for path in out_dir.rglob('*.nii.gz')} == before
+
+
+def test_a_new_atlas_repeats_no_registration(bids_dir: Path, out_dir: Path) -> None:
+    folder = out_dir.parent / 'grown'
+    shutil.copytree(out_dir, folder, ignore=shutil.ignore_patterns('work'))
+    transform = next(folder.glob('sub-01/anat/*_xfm.h5'))
+    before = transform.stat().st_mtime_ns
+    process = participant(bids_dir, folder, '--participant-label', '01', '--atlases', 'AAL3')
+    assert process.returncode == 0, process.output  # type: ignore[attr-defined]
+    assert transform.stat().st_mtime_ns == before
+    new = {r.measure for r in read_record(folder, '01') if r.variant == 'AAL3'}
+    assert new == {'atlas', 'regional_volume'}
+    assert not (folder / 'work' / 'registration').exists()
+
+
+def test_killed_in_each_stage_the_next_run_ends_with_the_same_files(
+    bids_dir: Path, out_dir: Path
+) -> None:
+    folder = out_dir.parent / 'killed'
+    stages = [r.measure for r in read_record(out_dir, '01')]
+    for stage in dict.fromkeys(stages):
+        _kill_in_stage(bids_dir, folder, stage)
+    process = participant(bids_dir, folder)
+    assert process.returncode == 0, process.output  # type: ignore[attr-defined]
+    assert tree(folder) == tree(out_dir)
+
+
+def _kill_in_stage(bids_dir: Path, folder: Path, stage: str) -> None:
+    """Run until the first node of ``stage`` has its folder, then kill every process."""
+    process = app(bids_dir, folder, 'participant', '--sloppy', '--skip-bids-validation',
+                  '--atlases', 'DesikanKilliany', wait=False)  # fmt: skip
+    deadline = time.monotonic() + 180
+    while not list((folder / 'work').glob(f'*/sub_01_wf/T1w_{stage}*/*')):
+        assert process.poll() is None, f'the run ended before {stage} began'
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    for path in folder.glob('sub-*/**/*.nii.gz'):
+        gzip.decompress(path.read_bytes())  # raises if half-written
+
+
+def test_two_processes_share_one_folder(bids_dir: Path, out_dir: Path) -> None:
+    folder = out_dir.parent / 'shared'
+    options = ('--sloppy', '--skip-bids-validation', '--atlases', 'DesikanKilliany')
+    both = [
+        app(
+            bids_dir,
+            folder,
+            'participant',
+            *options,
+            '--participant-label',
+            label,
+            '--work-dir',
+            out_dir.parent / f'work-{label}',
+            wait=False,
+        )
+        for label in ('01', '02')
+    ]
+    for process in both:
+        output = process.communicate()[0]
+        assert process.returncode == 0, output
+    assert tree(folder) == tree(out_dir)
+
+
+def test_one_bad_image_takes_nothing_else_down(bids_dir: Path, out_dir: Path) -> None:
+    broken = out_dir.parent / 'broken-bids'
+    shutil.copytree(bids_dir, broken, ignore=shutil.ignore_patterns('derivatives', 'sourcedata'))
+    image = broken / 'sub-02' / 'anat' / 'sub-02_T1w.nii.gz'
+    image.write_bytes(image.read_bytes()[:20000])
+    folder = out_dir.parent / 'broken'
+    process = participant(broken, folder)
+    assert process.returncode == 1
+    assert 'sub-02_T1w.nii.gz' in process.output  # type: ignore[attr-defined]
+    assert {r.status for r in read_record(folder, '01')} == {'done'}
+    bad = read_record(folder, '02')
+    assert [r.status for r in bad].count('failed') == 1
+    assert {r.status for r in bad} == {'failed', 'skipped'}
+    assert all('sub-02_T1w.nii.gz' in r.reason for r in bad)
+    assert 'sub-02_T1w.nii.gz' in (folder / 'sub-02.html').read_text()
+    assert app(broken, folder, 'group').returncode == 0
+    rows = (folder / 'phenotype' / 'mriderived.tsv').read_text().splitlines()
+    assert [row.split('\t')[0] for row in rows] == ['participant_id', 'sub-01', 'sub-02']
+    assert set(rows[2].split('\t')[1:]) == {'n/a'}
+
+
+def test_other_settings_are_refused(bids_dir: Path, out_dir: Path) -> None:
+    process = app(bids_dir, out_dir, 'participant', '--skip-bids-validation')
+    assert process.returncode == 64, process.output  # type: ignore[attr-defined]
+    assert 'sloppy' in process.output  # type: ignore[attr-defined]
+
+
+def test_reports_only_writes_reports_only(bids_dir: Path, out_dir: Path) -> None:
+    report = out_dir / 'sub-01.html'
+    report.unlink()
+    before = tree(out_dir)
+    assert participant(bids_dir, out_dir, '--reports-only').returncode == 0
+    assert report.stat().st_size > 10_000
+    assert tree(out_dir) == before
+
+
+def test_a_dry_run_writes_nothing(bids_dir: Path, tmp_path: Path) -> None:
+    process = participant(bids_dir, tmp_path / 'never', '--dry-run')
+    assert process.returncode == 0
+    assert 'registration' in process.output  # type: ignore[attr-defined]
+    assert not (tmp_path / 'never').exists()
+
+
+def test_the_outputs_are_valid_in_both_ways(bids_dir: Path, out_dir: Path) -> None:
+    validate = pytest.importorskip('mriderived.bids.validate')
+    assert app(bids_dir, out_dir, 'group').returncode == 0
+    try:
+        released = validate.validate_dataset(out_dir, kind='derivatives', strict=False)
+    except validate.ValidatorMissingError:
+        pytest.skip('no validator here')
+    assert released.exit_code == 0, released.errors
+    strict = validate.validate_dataset(out_dir, kind='derivatives', strict=True)
+    assert strict.exit_code == 0, strict.errors
+    mutated = out_dir.parent / 'mutated'
+    shutil.copytree(out_dir, mutated, ignore=shutil.ignore_patterns('work'))
+    name = next(mutated.glob('sub-01/anat/*_desc-tissue_morph.tsv'))
+    name.rename(name.with_name(name.name.replace('desc-tissue_morph', 'desc-tissue_morphs')))
+    assert validate.validate_dataset(mutated, kind='derivatives', strict=True).exit_code == 16

@@ -1,0 +1,95 @@
+"""The settings as a file, and their fingerprint."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from mriderived import __version__
+from mriderived.config import DECISIVE, Config, read_config, replace
+
+PLAIN = Config(bids_dir=Path('/data/b'), out_dir=Path('/data/o'), work_dir=Path('/data/o/work'))
+FULL = Config(
+    bids_dir=Path('/data/Zürich "a" \\ 𝔅'),
+    out_dir=Path('/data/o'),
+    work_dir=Path('/data/w'),
+    level='group',
+    participant_labels=('01', 'x"y'),
+    bids_filter_file=Path('/data/filter.json'),
+    measures=('tissue_volumes',),
+    skull_strip='skip',
+    device='cpu',
+    random_seed=7,
+    mem_gb=7.5,
+    sloppy=True,
+    nprocs=3,
+    verbose=2,
+)
+
+
+@pytest.mark.parametrize('config', [PLAIN, FULL], ids=['plain', 'full'])
+def test_round_trip(config: Config, tmp_path: Path) -> None:
+    path = tmp_path / 'run.toml'
+    path.write_text(config.to_toml(), encoding='utf-8')
+    assert Config(**read_config(path)) == config
+
+
+def test_the_file_tells_the_version() -> None:
+    assert tomllib.loads(PLAIN.to_toml())['version'] == __version__
+
+
+def test_every_fault_of_a_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / 'bad.toml'
+    path.write_text(
+        'nprocs = "two"\nskull_strip = "maybe"\nmeasure = ["x"]\nsloppy = 1\natlases = "A"\n'
+        'random_seed = 4\nmem_gb = true\nwork_dir = 3\n'
+    )
+    with pytest.raises(ValueError, match=re.escape(str(path))) as caught:
+        read_config(path)
+    for name in ('nprocs', 'skull_strip', 'measure is not', 'sloppy', 'atlases', 'mem_gb',
+                 'work_dir'):  # fmt: skip
+        assert name in str(caught.value)
+    assert 'random_seed' not in str(caught.value)
+
+
+@pytest.mark.parametrize('content', [b'nprocs = = 2', b'\xff\xfe'])
+def test_not_toml(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / 'bad.toml'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'bad\.toml is not valid TOML'):
+        read_config(path)
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('skull_strip', 'force'), ('random_seed', 1), ('sloppy', True),
+])  # fmt: skip
+def test_what_changes_a_number_changes_the_hash(name: str, value: object) -> None:
+    assert name in DECISIVE
+    assert replace(PLAIN, **{name: value}).hash != PLAIN.hash
+
+
+def test_what_changes_no_number_does_not() -> None:
+    other = {
+        'nprocs': 9, 'omp_nthreads': 4, 'mem_gb': 1.5, 'verbose': 1, 'work_dir': Path('/w'),
+        'participant_labels': ('01',), 'measures': ('x',), 'device': 'cuda', 'level': 'group',
+    }  # fmt: skip
+    assert replace(PLAIN, **other).hash == PLAIN.hash
+
+
+def test_a_filter_file_counts_by_its_content(tmp_path: Path) -> None:
+    one, two = tmp_path / 'one.json', tmp_path / 'two.json'
+    one.write_text('{"t1w": {"run": 1}}')
+    two.write_text(one.read_text())
+    hashes = {replace(PLAIN, bids_filter_file=path).hash for path in (one, two)}
+    assert len(hashes) == 1
+    two.write_text('{"t1w": {"run": 2}}')
+    assert replace(PLAIN, bids_filter_file=two).hash not in hashes
+
+
+def test_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PLAIN.nprocs = 2  # type: ignore[misc]

@@ -1,0 +1,251 @@
+"""What each level does around the computation, with stubs for the computation."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mriderived import cli, run_log, stages
+from mriderived.bids.dataset import InvalidDatasetError
+from mriderived.bids.status import UnitRecord, write_record
+from mriderived.bids.validate import Issue, ValidationResult, ValidatorMissingError
+from mriderived.config import Config, read_config, replace
+from mriderived.exit_codes import ExitCode
+from mriderived.preview import estimate, print_preview
+from mriderived.workflows.plan import PlannedUnit
+
+Skeleton = Callable[[str], Path]
+
+
+@pytest.fixture
+def config(skeleton: Skeleton, tmp_path: Path) -> Config:
+    out_dir = tmp_path / 'out'
+    return Config(skeleton('single'), out_dir, out_dir / 'work', skip_bids_validation=True)
+
+
+def record(status: Any = 'done', **changes: Any) -> UnitRecord:
+    values = {'participant': '01', 'session': None, 'image': 'sub-01/anat/sub-01_T1w.nii.gz',
+              'measure': 'brain', 'variant': None, 'status': status, **changes}  # fmt: skip
+    return UnitRecord(**values)
+
+
+def answer_with(
+    monkeypatch: pytest.MonkeyPatch, *records: UnitRecord
+) -> list[tuple[Config, tuple[str, ...]]]:
+    """Let a stub answer with these records, and return its calls."""
+    calls = []
+
+    def run(config: Config, labels: Sequence[str], progress: Any) -> tuple[UnitRecord, ...]:
+        calls.append((config, tuple(labels)))
+        progress.stop()
+        return records
+
+    monkeypatch.setattr(stages, 'run_participants', run)
+    return calls
+
+
+def test_participants(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reason = 'image is constant'
+    calls = answer_with(
+        monkeypatch, record(), record(), record('failed', reason=reason, variant='A'),
+        record('not_available'),
+    )  # fmt: skip
+    assert stages.process_participants(config) is ExitCode.UNIT_FAILED
+    assert calls == [(config, ('01',))]
+    out = capsys.readouterr().out
+    assert '1 participant, 4 units of work: 2 done, 1 failed, 1 not available' in out
+    assert f'failed: sub-01/anat/sub-01_T1w.nii.gz brain [A]: {reason}' in out
+    for name in ('status.tsv', 'sub-*.html', 'logs'):
+        assert str(config.out_dir / name) in out
+    assert (config.out_dir / 'dataset_description.json').exists()
+
+
+def test_settings_and_log_are_kept(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_with(monkeypatch, record())
+    run_log.show_log(0)
+    try:
+        stages.process_participants(config)
+        logging.getLogger('somelibrary').info('chatter')
+    finally:
+        run_log.stop_log()
+    (settings,) = config.out_dir.glob('logs/*.toml')
+    assert Config(**read_config(settings)) == config
+    (log,) = config.out_dir.glob('logs/*.log')
+    assert log.stem == settings.stem
+    assert 'chatter' in log.read_text()
+
+
+@pytest.mark.parametrize(('records', 'changes', 'code'), [
+    ([record(), record('skipped'), record('not_available')], {}, ExitCode.OK),
+    ([record(), record('failed')], {}, ExitCode.UNIT_FAILED),
+    ([record('not_available', image='n/a')], {}, ExitCode.NO_INPUT),
+    ([record('not_available', image='n/a')], {'session_labels': ('a',)}, ExitCode.NO_MATCH),
+    ([record('not_available', image='n/a'), record()], {}, ExitCode.OK),
+    ([record('failed', image='n/a')], {}, ExitCode.UNIT_FAILED),
+])  # fmt: skip
+def test_code_follows_from_the_records(
+    records: list[UnitRecord], changes: dict[str, Any], code: ExitCode, config: Config
+) -> None:
+    assert stages.judge(replace(config, **changes), records) is code
+
+
+def test_invalid_dataset_ends_the_run_before_it_writes(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issues = tuple(Issue('CODE', f'/sub-{number}', 'bad') for number in range(12))
+    verdict = ValidationResult(16, issues, ())
+    monkeypatch.setattr(stages, 'validate_dataset', lambda root, kind: verdict)
+    calls = answer_with(monkeypatch, record())
+    with pytest.raises(InvalidDatasetError, match=r'12 errors(.|\n)*/sub-9(.|\n)*and 2 more'):
+        stages.process_participants(replace(config, skip_bids_validation=False))
+    assert calls == []
+    assert not config.out_dir.exists()
+
+
+def test_without_validator_a_warning_says_so(
+    config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(root: Path, kind: str) -> None:
+        raise ValidatorMissingError('install it')
+
+    monkeypatch.setattr(stages, 'validate_dataset', refuse)
+    answer_with(monkeypatch, record())
+    assert stages.process_participants(replace(config, skip_bids_validation=False)) is ExitCode.OK
+    assert 'was not validated: install it' in caplog.text
+
+
+def test_output_folder_of_other_settings_is_refused(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer_with(monkeypatch, record())
+    words = [str(config.bids_dir), str(config.out_dir), 'participant', '--skip-bids-validation']
+    assert cli.main(words) == 0
+    assert cli.main([*words, '--random-seed', '43']) == ExitCode.CANNOT_WRITE
+    assert 'random_seed = 42 (now 43)' in capsys.readouterr().err
+
+
+def test_group(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = (PurePosixPath('phenotype/brain.tsv'), PurePosixPath('phenotype/mriderived.tsv'))
+    result = SimpleNamespace(tables=tables, participants=3, columns=70, warnings=())
+    reported: list[Path] = []
+    monkeypatch.setattr(stages, 'run_group', lambda config, measures: result)
+    monkeypatch.setattr(stages, 'write_group_report', reported.append)
+    assert stages.process_group(replace(config, level='group')) is ExitCode.OK
+    assert reported == [config.out_dir]
+    out = capsys.readouterr().out
+    assert '3 participants, 70 columns' in out
+    assert str(config.out_dir / 'phenotype' / 'mriderived.tsv') in out
+    assert str(config.out_dir / 'group.html') in out
+
+
+def test_reports_only(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    for label in ('01', '02'):
+        write_record(config.out_dir, label, [record(participant=label)])
+    written: list[str] = []
+    monkeypatch.setattr(stages, 'write_report', lambda config, label: written.append(label))
+    stages.rewrite_reports(config)
+    stages.rewrite_reports(replace(config, participant_labels=('02',)))
+    assert written == ['01', '02', '02']
+
+
+# Dry run --------------------------------------------------------------------------------------
+
+
+def planned(participant: str, state: Any = 'to run', minutes: float = 1.0) -> PlannedUnit:
+    image = f'sub-{participant}/anat/x_T1w.nii.gz'
+    reason = 'no [left]' if state == 'not available' else ''
+    return PlannedUnit(participant, None, image, 'tissue', None, state, reason, minutes, 3.0)
+
+
+def test_preview(capsys: pytest.CaptureFixture[str]) -> None:
+    units = [planned('01'), planned('01', 'done', 0), planned('02', 'not available', 0)]
+    print_preview(units, workers=2)
+    out = capsys.readouterr().out
+    assert re.search(r'sub-01 *\n.*\n *x_T1w.nii.gz +tissue +to run +1\.0', out)
+    assert re.search(r'not available +no \[left\]', out)
+    assert '2 participants, 3 units: 1 to run, 1 done, 1 not available' in out
+    assert 'about 1 min and 3.0 GiB' in out
+    assert 'Nothing was written.' in out
+
+
+def test_estimate() -> None:
+    units = [planned('01'), planned('01'), planned('02'), planned('03'), planned('04', 'done', 0)]
+    assert estimate(units, 1) == (4.0, 3.0)
+    assert estimate(units, 2) == (2.0, 6.0)
+    assert estimate(units, 8) == (2.0, 9.0)  # no shorter than the longest participant
+    assert estimate([planned('01', 'done', 0)], 2) == (0.0, 0.0)
+
+
+def test_dry_run_of_a_dataset_writes_nothing(
+    skeleton: Skeleton, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bids_dir = skeleton('single')
+    before = sorted(tmp_path.rglob('*'))
+    words = [str(bids_dir), str(tmp_path / 'out'), 'participant', '--dry-run',
+             '--skip-bids-validation']  # fmt: skip
+    assert cli.main(words) == 0
+    assert sorted(tmp_path.rglob('*')) == before
+    out = capsys.readouterr().out
+    assert 'sub-01' in out
+    assert 'Nothing was written.' in out
+
+
+def test_unknown_names_of_a_real_run(
+    skeleton: Skeleton, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(skeleton('single')), str(tmp_path / 'out'), 'participant', '--dry-run',
+             '--measures', 'tissue_volumes', '--atlases', 'NoSuchAtlas', '--mem', '9']  # fmt: skip
+    assert cli.main(words) == ExitCode.USAGE
+    err = capsys.readouterr().err
+    assert '--measures tissue_volumes: there is no such measure.' in err
+    assert '--atlases NoSuchAtlas' in err
+    assert '--mem 9 has no unit.' in err
+
+
+# Logging --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(('verbose', 'shown'), [
+    (0, ['our warning']), (1, ['our info', 'our warning']),
+    (2, ['our debug', 'our info', 'our warning', 'their warning']),
+])  # fmt: skip
+def test_what_the_terminal_shows(
+    verbose: int, shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    logging.getLogger('nipype').addHandler(logging.StreamHandler(sys.stdout))  # as nipype does
+    run_log.show_log(verbose)
+    try:
+        ours, theirs = logging.getLogger('mriderived.x'), logging.getLogger('nipype.workflow')
+        ours.debug('our debug')
+        ours.info('our info')
+        ours.warning('our warning')
+        theirs.warning('their warning')
+    finally:
+        run_log.stop_log()
+    captured = capsys.readouterr()
+    assert [line.split(': ')[1] for line in captured.err.splitlines()] == shown
+    assert captured.out == ''
+
+
+def test_a_child_process_writes_to_the_log_of_the_run(config: Config) -> None:
+    try:
+        path = run_log.start_log(config, 'run')
+        root = logging.getLogger()
+        for handler in [h for h in root.handlers if isinstance(h, logging.FileHandler)]:
+            root.removeHandler(handler)  # as in a process that has just begun
+        run_log.follow_log()
+        logging.getLogger('nipype.workflow').warning('from the child')
+    finally:
+        run_log.stop_log()
+    assert 'from the child' in path.read_text()
