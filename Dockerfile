@@ -3,13 +3,14 @@ FROM python:3.11-slim-bookworm
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG CREATED=unknown
+ARG SOURCE=unknown
 
 LABEL org.opencontainers.image.title="MRIderived" \
       org.opencontainers.image.description="A BIDS App: raw MRI to one table of MRI-derived measures" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}" \
-      org.opencontainers.image.source="https://github.com/MRIderived/mriderived" \
+      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 # Any user, a read-only root, no HOME and no network: nothing is written outside the output and
@@ -21,7 +22,7 @@ ENV OMP_NUM_THREADS=1 \
     TEMPLATEFLOW_AUTOUPDATE=off \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONNOUSERSITE=1 \
-    MRIDERIVED_CONTAINER=docker
+    MRIDERIVED_DOCKER_TAG=mriderived:${VERSION}
 
 WORKDIR /opt/mriderived
 COPY constraints.txt pyproject.toml README.md LICENSE CITATION.cff ./

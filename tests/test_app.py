@@ -189,7 +189,7 @@ def test_one_bad_image_takes_nothing_else_down(bids_dir: Path, out_dir: Path) ->
 
 def test_other_settings_are_refused(bids_dir: Path, out_dir: Path) -> None:
     process = app(bids_dir, out_dir, 'participant', '--skip-bids-validation')
-    assert process.returncode == 64, process.output  # type: ignore[attr-defined]
+    assert process.returncode == 73, process.output  # type: ignore[attr-defined]
     assert 'sloppy' in process.output  # type: ignore[attr-defined]
 
 

@@ -90,6 +90,7 @@ def same_environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
+    tempfile.tempdir = None
 
 
 class Stages:
@@ -248,6 +249,7 @@ def test_what_cannot_be_read_is_input(bids_dir: Path, stages: Stages) -> None:
     ('mriderived.bids.image_checks', ('BadImageError',)),
     ('mriderived.bids.description', ('OutputMismatchError',)),
     ('mriderived.group.records', ('NoInputError',)),
+    ('mriderived.group.sheets', ('SheetError',)),
     ('mriderived.spaces', ('UnavailableError',)),
 ])  # fmt: skip
 def test_every_name_in_the_table_of_codes_exists(module: str, names: tuple[str, ...]) -> None:

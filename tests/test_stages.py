@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +24,15 @@ from mriderived.preview import estimate, print_preview
 from mriderived.workflows.plan import PlannedUnit
 
 Skeleton = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+    tempfile.tempdir = None
 
 
 @pytest.fixture
@@ -249,3 +260,20 @@ def test_a_child_process_writes_to_the_log_of_the_run(config: Config) -> None:
     finally:
         run_log.stop_log()
     assert 'from the child' in path.read_text()
+
+
+@pytest.mark.parametrize('has_gpu', [True, False])
+def test_cuda_is_checked_before_the_run(
+    has_gpu: bool,
+    skeleton: Skeleton,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr('torch.cuda.is_available', lambda: has_gpu)
+    calls = answer_with(monkeypatch, record())
+    words = [str(skeleton('single')), str(tmp_path / 'out'), 'participant', '--device', 'cuda',
+             '--skip-bids-validation']  # fmt: skip
+    assert cli.main(words) == (ExitCode.OK if has_gpu else ExitCode.USAGE)
+    assert len(calls) == has_gpu
+    assert ('--device cuda: no usable GPU' in capsys.readouterr().err) != has_gpu

@@ -68,6 +68,7 @@ ERROR_CODES = {
     'InvalidDatasetError': ExitCode.INVALID_BIDS,
     'FilterError': ExitCode.NO_MATCH,
     'FilterFileError': ExitCode.BAD_DATA,
+    'SheetError': ExitCode.BAD_DATA,
     'BadImageError': ExitCode.BAD_DATA,
     'OutputMismatchError': ExitCode.CANNOT_WRITE,
     'NoParticipantsError': ExitCode.NO_INPUT,

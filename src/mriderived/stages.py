@@ -58,7 +58,10 @@ def process_participants(config: Config) -> ExitCode:
         f'{workers} at a time, {_count(config.nprocs, "processor")}, {config.mem_gb:g} GiB\n'
     )
     progress = choose_progress(sys.stderr, verbose=config.verbose)
-    records = run_participants(config, labels, progress)
+    try:
+        records = run_participants(config, labels, progress)
+    finally:
+        progress.stop()  # whatever happened, give the terminal back
     _tell_results(config, records, log_file)
     return judge(config, records)
 

@@ -253,3 +253,11 @@ def test_real_datasets_are_read(
     found_images = [i for label in labels for i in dataset.find_images(root, label)]
     assert (len(labels), len(found_images)) == (participants, images)
     assert not [image.fault for image in found_images if image.fault]
+
+
+def test_a_description_without_content_is_to_be_fetched(skeleton: Skeleton) -> None:
+    root = skeleton('single')
+    (root / 'dataset_description.json').unlink()
+    (root / 'dataset_description.json').symlink_to('.git/annex/objects/absent')
+    with pytest.raises(InvalidDatasetError, match='has no content; get it with: datalad get'):
+        dataset.check_dataset(root)

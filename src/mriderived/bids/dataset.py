@@ -118,7 +118,7 @@ def check_dataset(bids_dir: Path) -> None:
     Faults inside one participant's folder do not count: they become faults of its images.
     """
     description = bids_dir / 'dataset_description.json'
-    if not description.exists():
+    if not description.exists() and not description.is_symlink():
         raise InvalidDatasetError(f'{description} is missing; a BIDS dataset must have it')
     # Stray files, such as copies with odd names, are nobody's sidecar.
     files = [path for path in _json_files(bids_dir) if path == description or _is_named(path)]

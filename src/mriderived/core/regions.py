@@ -152,7 +152,7 @@ def region_table(values: ArrayLike, labels: Labels, index: ArrayLike) -> pd.Data
     1      2   8.0  0.0     8.0         1
     """
     index = np.asarray(index, dtype=np.int64)
-    rows, numbers = _select(np.asarray(values, dtype=np.float64), labels, index)
+    rows, numbers = select_regions(np.asarray(values, dtype=np.float64), labels, index)
     count = np.bincount(rows, minlength=len(index))
     with np.errstate(invalid='ignore', divide='ignore'):
         mean = np.bincount(rows, numbers, len(index)) / count
@@ -169,10 +169,13 @@ def region_table(values: ArrayLike, labels: Labels, index: ArrayLike) -> pd.Data
     )
 
 
-def _select(
+def select_regions(
     values: NDArray[np.float64], labels: Labels, index: NDArray[np.int64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the row of every voxel to count, and its value."""
+    """Return the row in ``index`` of every voxel with one of its labels, and the voxel's value.
+
+    Voxels whose value is not finite are left out.
+    """
     order = np.argsort(index)
     place = np.minimum(np.searchsorted(index[order], labels), len(index) - 1)
     rows = order[place]
@@ -191,53 +194,3 @@ def _medians(
     if len(ordered):
         medians = np.where(count > 0, (ordered[low] + ordered[high]) / 2, np.nan)
     return medians
-
-
-def region_volumes(
-    labels: Labels, table: pd.DataFrame, tissues: Tissues, voxel_volume: float
-) -> pd.DataFrame:
-    """Measure regions by the tissue that they are made of.
-
-    The volume is the sum over the region's voxels of the fraction of its tissue, times the
-    volume of a voxel: GM for cortex and cerebellum, WM for white matter, CSF for ventricles,
-    and GM + WM for the rest, whose grey and white matter T1w contrast does not separate.
-
-    Parameters
-    ----------
-    labels : array of int, shape (x, y, z)
-    table : DataFrame
-        Columns index and tissue.
-    tissues : Tissues
-    voxel_volume : float
-        In mm3.
-
-    Returns
-    -------
-    DataFrame
-        Columns index, volume (mm3; 0 where a region has no voxel) and n_voxels.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({'index': [5, 6], 'tissue': ['cortex', 'subcortex']})
-    >>> gm, wm = np.array([0.5, 0.5, 0.25]), np.array([0.5, 0.0, 0.5])
-    >>> region_volumes(np.array([5, 5, 6]), table, Tissues(gm, wm, 1 - gm - wm), 2.0)
-       index  volume  n_voxels
-    0      5     2.0         2
-    1      6     1.5         1
-    """
-    brain = tissues.gm + tissues.wm
-    by_tissue = {
-        **dict.fromkeys(GREY, tissues.gm),
-        'white': tissues.wm,
-        'csf': tissues.csf,
-    }
-    index = table['index'].to_numpy(dtype=np.int64)
-    volume = np.zeros(len(index))
-    count = np.zeros(len(index), np.int64)
-    for tissue in dict.fromkeys(table['tissue']):
-        mine = (table['tissue'] == tissue).to_numpy()
-        fraction = np.asarray(by_tissue.get(tissue, brain), dtype=np.float64)
-        rows, numbers = _select(fraction, labels, index[mine])
-        volume[mine] = np.bincount(rows, numbers, mine.sum()) * voxel_volume
-        count[mine] = np.bincount(rows, minlength=mine.sum())
-    return pd.DataFrame({'index': index, 'volume': volume, 'n_voxels': count})

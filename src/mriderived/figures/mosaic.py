@@ -143,8 +143,10 @@ def add_legend(sheet: Sheet, contours: Sequence[Contour]) -> None:
         return
     height = sheet.figure.get_figheight()
     handles = [Line2D([], [], color=c.colour, linewidth=1.8, label=c.label) for c in named]
+    place = 0.5 if sheet.figure.texts[0].get_text() else 0.0
     sheet.figure.legend(
-        handles=handles, loc='center', bbox_to_anchor=(0.5, 1 - HEADER / 2 / height),
+        handles=handles, loc='center' if place else 'center left',
+        bbox_to_anchor=(place, 1 - HEADER / 2 / height),
         ncols=len(named), frameon=False, labelcolor=INK, fontsize=7.5, borderpad=0,
         handlelength=1.4, handletextpad=0.5, columnspacing=1.6,
     )  # fmt: skip

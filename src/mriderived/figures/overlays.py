@@ -178,5 +178,3 @@ def flicker_pair(
             for volume, title in zip((before, after), titles, strict=True)
         )
     )
-
-

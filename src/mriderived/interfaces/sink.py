@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mriderived.bids.sidecar import write_sidecar
+
 
 class Saved(NamedTuple):
     """What :func:`save_output` put in place, and what its maker had to say."""
@@ -31,8 +33,8 @@ def write_remarks(data_file: Path, *, notes: list[str] | None = None, **metadata
     remarks_file(data_file).write_text(json.dumps({'Notes': notes or [], **metadata}))
 
 
-def save_output(in_file: Path, out_file: str, sidecar: Mapping[str, Any]) -> Saved:
-    """Copy ``in_file`` to ``out_file`` with its JSON sidecar.
+def save_output(in_file: Path, out_file: str, sidecar: Mapping[str, Any] | None) -> Saved:
+    """Copy ``in_file`` to ``out_file`` with its JSON sidecar, if it has one of its own.
 
     The sidecar comes first and the data last, each by an atomic rename, so that data which is
     there is complete and described.
@@ -42,21 +44,12 @@ def save_output(in_file: Path, out_file: str, sidecar: Mapping[str, Any]) -> Sav
     said: dict[str, Any] = json.loads(remarks.read_text()) if remarks.exists() else {}
     notes = [str(note) for note in said.pop('Notes', [])]
     target.parent.mkdir(parents=True, exist_ok=True)
-    stem = target.name.split('.')[0]
-    if target.suffix != '.json':
-        text = json.dumps({**sidecar, **said}, indent=2, ensure_ascii=False) + '\n'
-        described = target.with_name(f'{stem}.json')
-        partial = _partial(described)
-        partial.write_text(text)
-        partial.replace(described)
-    partial = _partial(target)
+    if sidecar is not None:
+        write_sidecar(target, {**sidecar, **said})
+    partial = target.with_name(f'.{target.name}.{os.getpid()}.partial')
     shutil.copyfile(in_file, partial)
     partial.replace(target)
     return Saved(out_file=target, notes=notes)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f'.{path.name}.{os.getpid()}.partial')
 
 
 def remove_partial_files(folder: Path) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ants
+import nibabel as nb
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mriderived.core.masks import find_box
@@ -16,45 +16,74 @@ from mriderived.interfaces.volumes import voxel_size
 
 Affine = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Volume = NDArray[np.float32]
 
 #: ITK keeps worlds in LPS, NIfTI in RAS.
 FLIP = np.array([-1.0, -1.0, 1.0])
-#: Points of the brain from which the affine to the template is fitted.
-POINTS = 1000
+#: About how many points of the brain determine the affine.
+POINTS = 10_000
 
 
-def fit_voxel_to_space(brain: Mask, affine: Affine, xfm_from_space: Path) -> Affine:
-    """Return the affine that comes closest, in the brain, to the transform to the template.
+class TemplateInScan(NamedTuple):
+    """A template's maps in the box around the brain of a scan, in their order in the file.
 
-    A transform that resamples images of the space on the scan's grid maps points of the scan
-    to the space, so the file is used as it is.
+    ``voxel_to_space`` is the affine that comes closest to the transform, in the brain: from
+    voxel indices of the scan to mm in the space.
     """
-    indices = np.argwhere(brain).astype(np.float64)
-    indices = indices[:: max(1, len(indices) // POINTS)]
-    world = (indices @ affine[:3, :3].T + affine[:3, 3]) * FLIP
-    points = pd.DataFrame(world, columns=['x', 'y', 'z'])
-    moved = ants.apply_transforms_to_points(3, points, [str(xfm_from_space)])
-    return fit_affine(indices, moved[['x', 'y', 'z']].to_numpy() * FLIP)
+
+    maps: tuple[Volume, ...]
+    voxel_to_space: Affine
 
 
-def warp_to_brain(
-    brain: Mask, affine: Affine, maps: Path, xfm_from_space: Path
-) -> NDArray[np.float32]:
-    """Return a 4D image of the space on the scan's grid, within the box around the brain."""
+def warp_template(
+    brain: Mask, affine: Affine, template: Path, xfm_from_space: Path
+) -> TemplateInScan:
+    """Warp a 4D image of the space, and with it the coordinates of the space, to a scan.
+
+    Coordinates travel as three more channels, because to read a transform takes longer than
+    to apply it.
+    """
+    image: Any = nb.loadsave.load(template)
+    maps = np.asarray(image.dataobj, dtype=np.float32)
+    moving = np.concatenate([maps, _coordinates(maps.shape[:3], image.affine)], axis=3)
     box = find_box(brain, (0, 0, 0))
-    start = np.array([part.start for part in box], dtype=np.float64)
-    spacing = voxel_size(affine)
-    fixed: Any = ants.from_numpy(
-        np.zeros(brain[box].shape, np.float32),
-        origin=list((affine[:3, :3] @ start + affine[:3, 3]) * FLIP),
-        spacing=list(spacing),
-        direction=FLIP[:, None] * (affine[:3, :3] / spacing),
-    )
+    start = np.array([part.start for part in box])
+    cropped = affine.copy()
+    cropped[:3, 3] += affine[:3, :3] @ start
+    shape = tuple(part.stop - part.start for part in box)
     warped = ants.apply_transforms(
-        fixed,
-        ants.image_read(str(maps)),
+        _to_ants(np.zeros(shape, np.float32), cropped),
+        _to_ants(moving, image.affine),
         transformlist=[str(xfm_from_space)],
         interpolator='linear',
         imagetype=3,
+    ).numpy()
+    return TemplateInScan(
+        maps=tuple(np.ascontiguousarray(warped[..., i]) for i in range(maps.shape[3])),
+        voxel_to_space=_fit(warped[..., maps.shape[3] :], brain[box], start),
     )
-    return np.asarray(warped.numpy(), dtype=np.float32)
+
+
+def _coordinates(shape: tuple[int, ...], affine: Affine) -> Volume:
+    """Return x, y, z in mm (RAS) and a channel of ones that tells inside from outside."""
+    indices = np.indices(shape).reshape(3, -1)
+    world = affine[:3, :3] @ indices + affine[:3, 3:]
+    return np.vstack([world, np.ones(indices.shape[1])]).T.reshape(*shape, 4).astype(np.float32)
+
+
+def _to_ants(data: Volume, affine: Affine) -> Any:
+    spacing = voxel_size(affine)
+    direction = FLIP[:, None] * (affine[:3, :3] / spacing)
+    origin = affine[:3, 3] * FLIP
+    if data.ndim == 3:
+        return ants.from_numpy(data, list(origin), list(spacing), direction)
+    wide = np.eye(4)
+    wide[:3, :3] = direction
+    return ants.from_numpy(data, [*origin, 0.0], [*spacing, 1.0], wide)
+
+
+def _fit(coordinates: Volume, brain: Mask, start: NDArray[np.int_]) -> Affine:
+    usable = np.argwhere(brain & (coordinates[..., 3] > 0.999))
+    usable = usable[:: max(1, len(usable) // POINTS)]
+    targets = coordinates[tuple(usable.T)][:, :3].astype(np.float64)
+    return fit_affine((usable + start).astype(np.float64), targets)

@@ -17,7 +17,7 @@ from mriderived.core.quality_t1w import T1wScan, measure_t1w_quality
 from mriderived.figures.quality import draw_background, draw_noise
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.template_maps import fit_voxel_to_space, warp_to_brain
+from mriderived.interfaces.template_maps import warp_template
 from mriderived.interfaces.volumes import load, load_ras, save, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
 
@@ -60,7 +60,8 @@ def measure_quality(
         )
     brain = load(brain_mask) > 0
     x, y, z = (float(size) for size in voxel_size(affine))
-    warped = warp_to_brain(brain, affine, space_tissues, xfm_from_space)
+    template = warp_template(brain, affine, space_tissues, xfm_from_space)
+    gm_template, wm_template, csf_template = template.maps
     csf, gm, wm = (load(path) for path in (csf_probseg, gm_probseg, wm_probseg))
     quality = measure_t1w_quality(
         T1wScan(
@@ -69,8 +70,8 @@ def measure_quality(
             brain=brain,
             tissues=(csf, gm, wm),
             spacing=(x, y, z),
-            voxel_to_space=fit_voxel_to_space(brain, affine, xfm_from_space),
-            templates=(warped[..., 2], warped[..., 0], warped[..., 1]),
+            voxel_to_space=template.voxel_to_space,
+            templates=(csf_template, gm_template, wm_template),
         )
     )
     return T1wQc(

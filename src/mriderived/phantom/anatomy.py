@@ -22,6 +22,9 @@ Volume = NDArray[np.float32]
 #: Tissue wins where its template probability times this is largest: the averaged template has
 #: lost part of its sulci, which a preference for CSF gives back.
 CSF_PREFERENCE = 1.5
+#: The template is cut close to the cortex; this level of its smoothed mask lies 0.6 mm further out,
+#: where intracranial masks of T1w scans usually end.
+SURFACE = 0.36
 #: How far towards white matter deep grey matter may appear, as a share of the contrast.
 MAX_DEEP_SHIFT = 0.25
 
@@ -51,7 +54,7 @@ def load_anatomy() -> Anatomy:
     fine = nib.load(_template('Template_05mm_bet.nii.gz'))
     intensity = np.asarray(fine.dataobj, dtype=np.float32)
     share = _every_third((intensity > 0).astype(np.float32))
-    level = ndimage.gaussian_filter(share, 1.0) - 0.5
+    level = ndimage.gaussian_filter(share, 1.0) - SURFACE
     deep = _deep_shift(_every_third(intensity), gm, wm, tissue.affine)
     brain = np.stack([level, gm, wm, CSF_PREFERENCE * csf, deep], axis=-1)
     origin, spacing = tissue.affine[:3, 3].astype(np.float64), float(tissue.affine[0, 0])

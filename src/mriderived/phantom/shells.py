@@ -64,7 +64,7 @@ def _distance(level: Volume, origin: NDArray[Any], spacing: float) -> Volume:
     shape = tuple(b - a + 1 for a, b in zip(LOW, HIGH, strict=True))
     inside = ndimage.affine_transform(
         level,
-        np.full(3, 1 / spacing),
+        np.diag([1 / spacing] * 3),
         (np.array(LOW) - origin) / spacing,
         output_shape=shape,
         order=1,
@@ -152,7 +152,7 @@ def _paint_skull(
     intensity[skull] = BONE
     marrow = (distance > 2.6) & (distance < thickness - 1.6) & (texture > -1.2)
     intensity[skull & marrow & (axes[2] > -50)] = MARROW
-    intensity[distance < 0.9] = CARTILAGE
+    intensity[distance < 0.0] = CARTILAGE
 
 
 def _paint_cord(intensity: Volume, distance: Volume, axes: Axes) -> None:

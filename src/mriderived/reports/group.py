@@ -1,26 +1,25 @@
 """Write ``group.html``: every measure of the cohort on one page that needs nothing else.
 
 It is made from the tables and records in the output folder alone, so it can be written again at
-any time. It holds nothing from ``participants.tsv``: a reader may open that file in the page, which
-keeps it in the browser.
+any time. It holds nothing from ``participants.tsv``: a reader may open that file in the page,
+which keeps it in the browser.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mriderived import __version__
 from mriderived.bids.names import InvalidNameError, report_path
 from mriderived.bids.status import write_text
 from mriderived.reports.group_status import count_states, grid_json, read_grid
 from mriderived.reports.group_tables import SessionTable, read_listing, read_sessions
-from mriderived.shipped import shipped_folder
+from mriderived.reports.rendering import render
 
 _NUMBERS = (
     'n', 'missing', 'minimum', 'lower_quartile', 'median', 'upper_quartile', 'maximum', 'mad',
@@ -41,30 +40,18 @@ def write_group_report(out_dir: Path) -> Path:
         'sessions': [_session_json(out_dir, session) for session in sessions],
         'status': grid_json(grid),
     }
-    text = _environment().get_template('group.html.j2').render(
-        version=__version__,
-        listing=listing,
-        dataset=_read_dataset(out_dir),
-        facts=_count_facts(listing, sessions),
-        states=count_states(grid),
-        downloads=_list_downloads(listing),
-        data=_script_json(data),
-        values=[Markup(f'[{",".join(session.values)}]') for session in sessions],
-    )  # fmt: skip
+    values = {
+        'listing': listing,
+        'dataset': _read_dataset(out_dir),
+        'facts': _count_facts(listing, sessions),
+        'states': count_states(grid),
+        'downloads': _list_downloads(out_dir, listing),
+        'data': _script_json(data),
+        'values': [Markup(f'[{",".join(session.values)}]') for session in sessions],
+    }
     path = out_dir / report_path()
-    write_text(path, text)
+    write_text(path, render('group.html.j2', values))
     return path
-
-
-def _environment() -> Environment:
-    """Templates escape everything; scripts and styles are put in as they are."""
-    folder = shipped_folder('templates')
-    environment = Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.globals['inline'] = lambda name: Markup((folder / name).read_text('utf-8'))
-    return environment
 
 
 def _script_json(content: Mapping[str, Any]) -> Markup:
@@ -138,8 +125,8 @@ def _count_facts(listing: Mapping[str, Any], sessions: Sequence[SessionTable]) -
         'participants': listing['participants'],
         'sessions': len(listing['sessions']) if listing['sessions'] != [''] else 0,
         'columns': listing['columns'],
-        'values': n,
-        'missing': missing,
+        # Rounded down: 100 % is every value.
+        'share': math.floor(1000 * n / (n + missing)) / 10 if n + missing else None,
         'outliers': sum(len(session.outliers) for session in sessions),
         'marked': len({
             session.participants[row] for session in sessions for row, _, _ in session.outliers
@@ -147,8 +134,9 @@ def _count_facts(listing: Mapping[str, Any], sessions: Sequence[SessionTable]) -
     }  # fmt: skip
 
 
-def _list_downloads(listing: Mapping[str, Any]) -> dict[str, list[str]]:
+def _list_downloads(out_dir: Path, listing: Mapping[str, Any]) -> dict[str, list[str]]:
     tables = list(listing['tables'])
     wide = [name for name in tables if name.startswith('phenotype/mriderived')]
     logs = ['status.tsv', 'logs/group_summary.tsv', 'logs/group_outliers.tsv']
+    logs = [name for name in logs if (out_dir / name).exists()]
     return {'wide': wide, 'measures': [name for name in tables if name not in wide], 'logs': logs}

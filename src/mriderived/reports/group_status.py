@@ -45,7 +45,7 @@ class _Builder:
     def fail(self, participant: str) -> None:
         """Mark every unit of a participant whose record cannot be read."""
         reason = self.reasons.setdefault(UNREADABLE, len(self.reasons))
-        self.rows[participant, ''] = {place: ('f', reason) for place in range(len(self.units))}
+        self.rows[participant, ''] = dict.fromkeys(range(len(self.units)), ('f', reason))
 
     def build(self) -> Grid:
         blank = self.reasons.get('')

@@ -161,7 +161,9 @@ def _read_reasons(
                     counter[place] += 1
                     found.add(place)
             participants.update(found)
-    cells_of = sum(columns, Counter())
+    cells_of: Counter[int] = Counter()
+    for counter in columns:
+        cells_of.update(counter)
     missing = {
         column: tuple(counter.most_common(MOST_REASONS))
         for column, counter in enumerate(columns)
@@ -188,6 +190,8 @@ def _thin_out(
     for column, values in enumerate(numbers.T):
         order = np.argsort(values, kind='stable')[: int(np.isfinite(values).sum())]
         spaced = np.linspace(0, max(len(order) - 1, 0), min(per_column, len(order)))
-        kept = sorted(set(chain(order[spaced.round().astype(int)].tolist(), apart.get(column, []))))
+        kept = sorted(
+            set(chain(order[spaced.round().astype(int)].tolist(), apart.get(column, [])))
+        )
         rows = ','.join(map(str, kept))
         yield f'{{"i":[{rows}],"v":{_to_json(values[kept])}}}'

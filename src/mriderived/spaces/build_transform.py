@@ -79,10 +79,10 @@ def write_warp(transforms: list[str], target: Path) -> None:
 
 def write_mask(brain: Path, target: Path) -> None:
     """Write where the brain image is above zero, holes filled, in RAS."""
-    image: Any = nb.as_closest_canonical(nb.loadsave.load(brain))  # type: ignore[no-untyped-call]
+    image: Any = nb.as_closest_canonical(nb.loadsave.load(brain))
     mask: NDArray[np.bool_] = ndimage.binary_fill_holes(np.asarray(image.dataobj) > 0)
     smooth = ndimage.binary_closing(mask, iterations=2) | mask
-    packed: Any = nb.Nifti1Image(smooth.astype(np.uint8), image.affine)  # type: ignore[no-untyped-call]
+    packed: Any = nb.Nifti1Image(smooth.astype(np.uint8), image.affine)
     packed.set_sform(image.affine, code=4)
     packed.set_qform(image.affine, code=4)
     packed.to_filename(target)

@@ -60,7 +60,7 @@ def _load(atlas: Atlas) -> tuple[Labels, Matrix]:
 
 def read_labels(path: Path) -> tuple[Labels, Matrix]:
     """Read a three-dimensional label image with its axes in RAS order."""
-    image: Any = nb.as_closest_canonical(nb.loadsave.load(path))  # type: ignore[no-untyped-call]
+    image: Any = nb.as_closest_canonical(nb.loadsave.load(path))
     labels = np.rint(np.asarray(image.dataobj)).astype(np.int32)
     if labels.size != np.prod(labels.shape[:3]):
         raise ValueError(f'{path} is not a label image: it has {labels.shape[3]} volumes')
@@ -81,7 +81,7 @@ def _is_context(shape: tuple[int, ...], affine: Matrix) -> NDArray[np.bool_]:
 def _save(labels: Labels, affine: Matrix, target: Path) -> None:
     """Write the image whole or not at all: several processes may want it at once."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    image: Any = nb.Nifti1Image(labels.astype(np.int32), affine)  # type: ignore[no-untyped-call]
+    image: Any = nb.Nifti1Image(labels.astype(np.int32), affine)
     image.set_sform(affine, code=4)
     image.set_qform(affine, code=4)
     partial = target.with_name(f'.{os.getpid()}.{target.name}')

@@ -93,6 +93,12 @@ def find_hemisphere(name: str) -> str:
     return 'both'
 
 
+def strip_side(name: str) -> str:
+    """Return a region's name without its side, the same for both of a pair."""
+    bare = re.sub(r'^(left|right)[ -]+|(?<=[-_])[lr]h[-_]|^[lr]h[-_]| [LR]$', '', name, flags=re.I)
+    return bare.strip()
+
+
 def find_tissue(row: dict[str, str], atlas: str = '') -> Tissue:
     """Tell the tissue from a region's name and, where given, the tissues it may contain."""
     if atlas in UNIFORM:

@@ -207,7 +207,7 @@ def _strip(head: Path, mask: Path) -> Path:
     if _parse(head.name)[0].get('desc') == 'brain':
         return head
     image: Any = nb.loadsave.load(head)
-    inside = np.asarray(nb.loadsave.load(mask).dataobj) > 0  # type: ignore[attr-defined]
+    inside = np.asarray(nb.loadsave.load(mask).dataobj) > 0
     if inside.shape != image.shape[:3]:
         raise UnavailableError(f'{head} and {mask} have different grids; get both anew')
     data = np.asarray(image.dataobj, dtype=np.float32) * inside
@@ -215,7 +215,7 @@ def _strip(head: Path, mask: Path) -> Path:
     folder.mkdir(exist_ok=True)
     target = folder / f'{head.parent.name}-brain.nii.gz'
     partial = target.with_name(f'.{os.getpid()}.{target.name}')
-    stripped: Any = nb.Nifti1Image(data, image.affine)  # type: ignore[no-untyped-call]
+    stripped: Any = nb.Nifti1Image(data, image.affine)
     stripped.to_filename(partial)
     return partial.replace(target)
 

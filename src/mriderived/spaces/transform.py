@@ -64,7 +64,7 @@ def deliver_labels(
 
 
 def sample_labels(
-    labels: NDArray[np.int32], to_voxel: NDArray[np.float64], points: Points
+    labels: NDArray[np.int32], to_voxel: NDArray[Any], points: Points
 ) -> NDArray[np.int32]:
     """Return the label of the voxel that each point (3, n; mm) lies in, 0 outside."""
     voxels = np.rint(to_voxel[:3, :3] @ points + to_voxel[:3, 3:]).astype(np.intp)

@@ -12,12 +12,12 @@ from nipype.pipeline import engine as pe
 from mriderived.config import Config
 from mriderived.core.masks import find_box
 from mriderived.core.regions import Tissues, fill_labels
-from mriderived.figures.regions import draw_regions
+from mriderived.figures.overlays import label_overlay, region_colours
 from mriderived.interfaces.call import Call
-from mriderived.interfaces.labels import crop_grid, measure_coverage, warp_labels, warp_sides
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
+from mriderived.interfaces.warps import crop_grid, measure_coverage, warp_labels, warp_sides
 from mriderived.measures.base import Column, Figure, Measure, Output
-from mriderived.spaces.labels import read_table
+from mriderived.spaces.labels import read_table, strip_side
 
 #: Grey matter farther than this from every region of the cortex stays without a label.
 LIMIT_MM = 5.0
@@ -76,6 +76,16 @@ def label_regions(
     labels = Path.cwd() / 'labels.tsv'
     table.to_csv(labels, sep='\t', index=False, na_rep='n/a')
     return AtlasFiles(save(regions, affine, 'regions.nii.gz'), labels)
+
+
+def draw_regions(t1w: Path, atlas_dseg: Path, atlas_labels: Path) -> list[Any]:
+    """Draw the regions over the image; both halves of a pair have one colour."""
+    table = read_table(atlas_labels)
+    names = {
+        int(i): strip_side(name) for i, name in zip(table['index'], table['name'], strict=True)
+    }
+    regions = load(atlas_dseg, np.int32)
+    return [label_overlay(load(t1w), load_affine(t1w), regions, region_colours(names))]
 
 
 def init_atlas_wf(config: Config) -> Any:
@@ -140,7 +150,7 @@ ATLAS = Measure(
         Figure(
             name='regions',
             draw=draw_regions,
-            needs=('t1w', 'brain_mask', 'atlas_dseg'),
+            needs=('t1w', 'atlas_dseg', 'atlas_labels'),
             title='Atlas regions',
             caption='Every region has a colour of its own; left is left.',
             section='atlas',

@@ -28,7 +28,7 @@ def draw_brain_mask(t1w: Path, brain_mask: Path) -> list[Figure]:
     """Draw the outline of the brain mask on the scan."""
     image, affine = _load(t1w)
     outline = Contour(_load(brain_mask)[0], ROSE, 'brain mask')
-    return [mosaic(image, affine, contours=[outline], margin=14, title='Brain mask')]
+    return [mosaic(image, affine, contours=[outline], margin=14)]
 
 
 def draw_tissue(t1w: Path, brain_mask: Path, dseg: Path) -> list[Figure]:
@@ -40,7 +40,7 @@ def draw_tissue(t1w: Path, brain_mask: Path, dseg: Path) -> list[Figure]:
         Contour(labels == WHITE, CYAN, 'border of white matter'),
     ]
     mask = _load(brain_mask)[0] > 0
-    return [mosaic(image, affine, contours=outlines, crop_to=mask, margin=4, title='Tissue')]
+    return [mosaic(image, affine, contours=outlines, crop_to=mask, margin=4)]
 
 
 def draw_partial_volume(
@@ -54,7 +54,7 @@ def draw_partial_volume(
         Contour(white, CYAN, 'border of white matter'),
     ]
     mask = _load(brain_mask)[0] > 0
-    return [mosaic(image, affine, contours=outlines, crop_to=mask, margin=4, title='Tissue')]
+    return [mosaic(image, affine, contours=outlines, crop_to=mask, margin=4)]
 
 
 def draw_registration(
@@ -84,7 +84,7 @@ def draw_atlas(t1w: Path, atlas_dseg: Path, atlas_labels: Path | None = None) ->
     names = _region_names(atlas_labels) if atlas_labels else {}
     present = [int(index) for index in np.unique(labels) if index]
     colours = region_colours({index: names.get(index, str(index)) for index in present})
-    title = f'Atlas, {len(present)} regions'
+    title = f'{len(present)} regions'
     return [label_overlay(image, affine, labels, colours, title=title)]
 
 

@@ -12,14 +12,14 @@ from nipype.pipeline import engine as pe
 
 from mriderived import __version__
 from mriderived.bids.names import figure_path
-from mriderived.bids.sidecar import bids_uri, build_sidecar, table_dictionary
+from mriderived.bids.sidecar import bids_uri, build_sidecar, sidecar_path, table_dictionary
 from mriderived.config import Config
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.draw import Draw
 from mriderived.interfaces.sink import save_output
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.spaces import DEFAULT_SPACE, get_atlas, get_space, prepare_atlas
-from mriderived.workflows.plan import ParticipantPlan, RAW_RESOURCES, Unit
+from mriderived.workflows.plan import RAW_RESOURCES, ParticipantPlan, Unit
 
 #: Where a resource is found: a file that is there, or the field of a node.
 Resource = Path | tuple[Any, str]
@@ -207,16 +207,31 @@ def figure_files(config: Config, unit: Unit, figure: Figure) -> tuple[str, ...]:
     )
 
 
-def describe_output(config: Config, unit: Unit, output: Output) -> dict[str, Any]:
-    """Return the sidecar of an output, as far as it follows from its declaration."""
+def describe_output(config: Config, unit: Unit, output: Output) -> dict[str, Any] | None:
+    """Return the sidecar of an output, as far as it follows from its declaration.
+
+    An image and a table with the same name but for the extension share one sidecar; the output
+    that is declared first writes it, the other gets ``None``.
+    """
+    path = sidecar_path(Path(unit.outputs[output.field]))
+    sharing = [
+        other
+        for other in unit.measure.outputs
+        if sidecar_path(Path(unit.outputs[other.field])) == path
+    ]
+    if output is not sharing[0]:
+        return None
+    content: dict[str, Any] = {}
+    for other in sharing:
+        content |= table_dictionary(other.columns)
     if output.columns:
-        return table_dictionary(output.columns)
-    extra: dict[str, Any] = dict(output.sidecar)
+        return content
+    content |= output.sidecar
     if config.sloppy:
-        extra['Sloppy'] = 'Coarse settings for tests: not for research.'
+        content['Sloppy'] = 'Coarse settings for tests: not for research.'
     return build_sidecar(
         description=output.description,
         sources=[bids_uri('raw', unit.image)],
         unit=output.unit,
-        extra=extra,
+        extra=content,
     )

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
+from mriderived.bids.description import write_atlas_description
 from mriderived.bids.status import UnitRecord, read_record, write_record, write_status_table
-from mriderived.config import Config
+from mriderived.config import PARTICIPANT_GB, Config
 from mriderived.progress import Progress
+from mriderived.run_log import follow_log
+from mriderived.spaces import get_atlas
 from mriderived.workflows.child import (
     Counted,
     Crashed,
@@ -27,9 +30,6 @@ from mriderived.workflows.child import (
 from mriderived.workflows.runner import explain
 
 LOGGER = logging.getLogger(__name__)
-
-#: Peak memory of one participant at 1 mm; see docs/validation.md.
-PARTICIPANT_GB = 5.0
 
 
 @dataclass
@@ -52,6 +52,7 @@ def run_participants(
     waiting = [_Job(label) for label in labels]
     active: list[_Job] = []
     progress.start(len(labels), 0)
+    describe_atlases(config)
     try:
         while waiting or active:
             while waiting and len(active) < count_workers(config, len(labels)):
@@ -72,6 +73,19 @@ def run_participants(
         progress.stop()
     write_status_table(config.out_dir)
     return tuple(record for label in labels for record in read_record(config.out_dir, label))
+
+
+def describe_atlases(config: Config) -> None:
+    """Say at the root of the outputs what each atlas is and under which licence."""
+    for atlas in map(get_atlas, config.atlases):
+        write_atlas_description(
+            config.out_dir,
+            atlas.entities['atlas'],
+            name=atlas.title,
+            licence=atlas.licence,
+            description=atlas.source,
+            references=(atlas.reference,),
+        )
 
 
 def count_workers(config: Config, participants: int) -> int:
@@ -102,7 +116,7 @@ def _child_main(
     config: Config, participant: str, killed: dict[Key, str], pipe: Connection
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and then terminates us
-    configure_child_logging(config)
+    follow_log()
     try:
         process_participant(config, participant, killed, pipe.send)
     except Exception as error:  # one participant must never take the others down
@@ -110,15 +124,6 @@ def _child_main(
         LOGGER.error('sub-%s could not be processed: %s', participant, details)
         pipe.send(Crashed(reason, details))
     pipe.close()
-
-
-def configure_child_logging(config: Config) -> None:
-    """Send what libraries say in a child process to a file of its own."""
-    folder = config.out_dir / 'logs'
-    folder.mkdir(parents=True, exist_ok=True)
-    logging.getLogger('nipype').setLevel(logging.ERROR)
-    for name in ('nipype.workflow', 'nipype.interface', 'nipype.utils'):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _listen(active: Sequence[_Job], progress: Progress) -> list[_Job]:

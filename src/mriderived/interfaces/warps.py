@@ -1,4 +1,4 @@
-"""Bring the labels and the sides of a space to a scan, through ANTs transforms."""
+"""Resample labels, sides and maps between a scan and a space, through ANTs transforms."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ class Grid(NamedTuple):
     affine: Matrix
 
 
+def read_grid(path: Path) -> Grid:
+    """Return the grid of an image."""
+    return Grid(tuple(nb.loadsave.load(path).shape[:3]), _affine(path))
+
+
 def crop_grid(affine: Matrix, box: tuple[slice, ...]) -> Grid:
     """Return the grid of a box of an image."""
     start = [part.start for part in box]
@@ -42,9 +47,15 @@ def warp_labels(path: Path, grid: Grid, xfm: Path) -> NDArray[np.int32]:
     return np.rint(labels).astype(np.int32)
 
 
+def warp_map(path: Path, grid: Grid, xfm: Path) -> NDArray[np.float32]:
+    """Return a map at each voxel of ``grid`` (linear), 0 outside the map."""
+    image = ants.image_read(str(path), pixeltype='float')
+    return np.asarray(_warp(image, grid, xfm, 'linear'), dtype=np.float32)
+
+
 def warp_sides(path: Path, grid: Grid, xfm: Path) -> NDArray[np.int8]:
     """Return -1 left and 1 right of the middle (x = 0) of the space of the image at ``path``."""
-    shape, affine = nb.loadsave.load(path).shape[:3], _affine(path)  # type: ignore[attr-defined]
+    shape, affine = read_grid(path)
     x = affine[0, :3] @ np.indices(shape).reshape(3, -1) + affine[0, 3]
     image = _to_ants(x.reshape(shape), affine)
     # Beyond the image the last value goes on: 0 is what ANTs puts there, and says unknown.
@@ -77,7 +88,7 @@ def _widen(grid: Grid) -> tuple[Grid, NDArray[np.bool_]]:
 
 
 def _affine(path: Path) -> Matrix:
-    return np.asarray(nb.loadsave.load(path).affine, dtype=np.float64)  # type: ignore[attr-defined]
+    return np.asarray(nb.loadsave.load(path).affine, dtype=np.float64)
 
 
 def _to_ants(data: Array, affine: Matrix) -> Any:

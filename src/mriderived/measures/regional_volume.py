@@ -1,0 +1,146 @@
+"""Volume of every region of an atlas, in the grid of the image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from nipype.interfaces import utility as niu
+from nipype.pipeline import engine as pe
+from numpy.typing import NDArray
+
+from mriderived.config import Config
+from mriderived.core.morphometry import region_volumes
+from mriderived.core.regions import Tissues
+from mriderived.figures.sides import draw_sides
+from mriderived.interfaces.call import Call
+from mriderived.interfaces.sink import write_remarks
+from mriderived.interfaces.volumes import load, load_affine
+from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.spaces.labels import strip_side
+
+#: A region of which less lies in the image has no volume: what is missing cannot be told.
+MIN_COVERAGE = 0.95
+NEEDS = ('gm_probseg', 'wm_probseg', 'csf_probseg', 'atlas_dseg', 'atlas_labels')
+
+
+class RegionVolumes(NamedTuple):
+    """The file that :func:`tabulate_regions` writes."""
+
+    regional_morph: Path
+
+
+def tabulate_regions(
+    gm_probseg: Path, wm_probseg: Path, csf_probseg: Path, atlas_dseg: Path, atlas_labels: Path
+) -> RegionVolumes:
+    """Sum the fraction of each region's tissue over the region."""
+    labels = pd.read_csv(atlas_labels, sep='\t', keep_default_na=False, dtype={'name': str})
+    regions: NDArray[np.int32] = load(atlas_dseg, np.int32)
+    tissues = Tissues(*(load(path) for path in (gm_probseg, wm_probseg, csf_probseg)))
+    voxel_volume = abs(float(np.linalg.det(load_affine(atlas_dseg)[:3, :3])))
+    table = region_volumes(regions, labels, tissues, voxel_volume)
+    coverage = labels['coverage'].to_numpy(dtype=np.float64)
+    reasons = _explain(table['n_voxels'].to_numpy(), coverage)
+    table['volume'] = table['volume'].where(np.array([not reason for reason in reasons]))
+    table.insert(1, 'name', labels['name'])
+    table.insert(2, 'hemisphere', labels['hemisphere'])
+    table.insert(3, 'tissue', labels['tissue'])
+    out_file = Path.cwd() / 'regions.tsv'
+    table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
+    missing = {str(i): why for i, why in zip(table['index'], reasons, strict=True) if why}
+    if missing:
+        note = f'{len(missing)} of {len(table)} regions have no volume: see the sidecar.'
+        write_remarks(out_file, notes=[note], MissingReasons={'volume': missing})
+    return RegionVolumes(out_file)
+
+
+def _explain(n_voxels: NDArray[np.int64], coverage: NDArray[np.float64]) -> list[str]:
+    """Say why a region has no volume, or ``''``; 0 would be a lie for what was not seen."""
+    reasons = []
+    for count, share in zip(n_voxels, coverage, strict=True):
+        if share == 0:
+            reasons.append('outside field of view')
+        elif share < MIN_COVERAGE:
+            reasons.append(f'partly outside field of view ({100 * share:.0f} % inside)')
+        else:
+            reasons.append('' if count else 'no voxel of the image fits this region')
+    return reasons
+
+
+def draw_volumes(regional_morph: Path) -> list[Any]:
+    """Draw the left against the right region of every pair."""
+    table = pd.read_csv(regional_morph, sep='\t', dtype={'name': str})
+    table['pair'] = table['name'].map(strip_side)
+    sides = table.pivot_table('volume', 'pair', 'hemisphere', 'first').reindex(columns=['L', 'R'])
+    sides = sides.dropna()
+    names = [str(name) for name in sides.index]
+    return [draw_sides(names, sides['L'].to_numpy(), sides['R'].to_numpy(), 'Volume', 'mm³')]
+
+
+def init_regional_volume_wf(config: Config) -> Any:
+    """Build the workflow of the measure."""
+    del config  # nothing in the settings changes it
+    workflow = pe.Workflow(name='regional_volume_wf')
+    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
+    outputnode = pe.Node(niu.IdentityInterface(['regional_morph']), name='outputnode')
+    tabulate = pe.Node(Call(tabulate_regions), name='tabulate')
+    workflow.connect([
+        (inputnode, tabulate, [(name, name) for name in NEEDS]),
+        (tabulate, outputnode, [('regional_morph', 'regional_morph')]),
+    ])  # fmt: skip
+    return workflow
+
+
+REGIONAL_VOLUME = Measure(
+    name='regional_volume',
+    title='Regional volumes',
+    needs=NEEDS,
+    outputs=(
+        Output(
+            field='regional_morph',
+            datatype='anat',
+            suffix='morph',
+            extension='.tsv',
+            description='Volume of every region of the atlas in the grid of the image.',
+            columns=(
+                Column('index', 'Number of the region in the label image.'),
+                Column('name', 'Name of the region.'),
+                Column('hemisphere', 'L, R, or both for a region of the midline.'),
+                Column('tissue', 'What the region is made of.'),
+                Column(
+                    'volume',
+                    'Volume of the tissue of the region: grey matter in cortex and cerebellum, '
+                    'white matter in white matter, cerebrospinal fluid in ventricles, grey and '
+                    'white matter elsewhere.',
+                    'mm3',
+                ),
+                Column('n_voxels', 'Voxels of the region in the label image.'),
+            ),
+            cohort_columns=('volume',),
+            draft='BEP011',
+        ),
+    ),
+    init_wf=init_regional_volume_wf,
+    reference='https://doi.org/10.1016/S0896-6273(02)00569-X',
+    methods=(
+        'The volume of a region was the sum of the fraction of its tissue over its voxels times '
+        'the volume of a voxel. Regions of which less than '
+        f'{100 * MIN_COVERAGE:.0f} % lay in the field of view were given no volume.'
+    ),
+    over='atlas',
+    figures=(
+        Figure(
+            name='volumes',
+            draw=draw_volumes,
+            needs=('regional_morph',),
+            title='Regional volumes, left and right',
+            caption=(
+                'Each point is a pair of regions; the line is where both sides are the same. '
+                'The pairs that differ most for their size are named.'
+            ),
+        ),
+    ),
+    minutes=0.05,
+)

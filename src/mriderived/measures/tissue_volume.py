@@ -1,0 +1,104 @@
+"""Volumes of grey matter, white matter and cerebrospinal fluid, and the intracranial volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from nipype.interfaces import utility as niu
+from nipype.pipeline import engine as pe
+
+from mriderived.config import Config
+from mriderived.core.morphometry import tissue_volumes
+from mriderived.core.regions import Tissues
+from mriderived.interfaces.call import Call
+from mriderived.interfaces.sink import write_remarks
+from mriderived.interfaces.volumes import load, load_affine
+from mriderived.measures.base import Column, Measure, Output
+
+NEEDS = ('gm_probseg', 'wm_probseg', 'csf_probseg')
+CUT = 'The brain reaches the edge of the image, so its volumes may be too small.'
+
+
+class TissueTable(NamedTuple):
+    """The file that :func:`tabulate_tissue` writes."""
+
+    tissue_morph: Path
+
+
+def tabulate_tissue(gm_probseg: Path, wm_probseg: Path, csf_probseg: Path) -> TissueTable:
+    """Sum the tissue fractions of an image in its own grid."""
+    tissues = Tissues(*(load(path) for path in (gm_probseg, wm_probseg, csf_probseg)))
+    voxel_volume = abs(float(np.linalg.det(load_affine(gm_probseg)[:3, :3])))
+    row = pd.DataFrame([tissue_volumes(tissues, voxel_volume)._asdict()])
+    out_file = Path.cwd() / 'tissue.tsv'
+    row.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
+    if _is_cut(tissues):
+        write_remarks(out_file, notes=[CUT], Limitations=CUT)
+    return TissueTable(out_file)
+
+
+def _is_cut(tissues: Tissues) -> bool:
+    """Tell whether the brain, other than the brain stem's lower end, leaves the image."""
+    brain = (tissues.gm + tissues.wm) > 0.5
+    faces = [np.take(brain, place, axis) for axis in range(3) for place in (0, -1)]
+    bottom = 4
+    return any(face.any() for place, face in enumerate(faces) if place != bottom)
+
+
+def init_tissue_volume_wf(config: Config) -> Any:
+    """Build the workflow of the measure."""
+    del config  # nothing in the settings changes it
+    workflow = pe.Workflow(name='tissue_volume_wf')
+    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
+    outputnode = pe.Node(niu.IdentityInterface(['tissue_morph']), name='outputnode')
+    tabulate = pe.Node(Call(tabulate_tissue), name='tabulate')
+    workflow.connect([
+        (inputnode, tabulate, [(name, name) for name in NEEDS]),
+        (tabulate, outputnode, [('tissue_morph', 'tissue_morph')]),
+    ])  # fmt: skip
+    return workflow
+
+
+TISSUE_VOLUME = Measure(
+    name='tissue_volume',
+    title='Tissue volumes',
+    needs=NEEDS,
+    outputs=(
+        Output(
+            field='tissue_morph',
+            datatype='anat',
+            suffix='morph',
+            extension='.tsv',
+            entities={'desc': 'tissue'},
+            description='Volumes of the tissues of the whole brain in the grid of the image.',
+            columns=(
+                Column('gm_volume', 'Grey matter, cerebellum and deep nuclei included.', 'mm3'),
+                Column('wm_volume', 'White matter, cerebellum and brain stem included.', 'mm3'),
+                Column('csf_volume', 'Cerebrospinal fluid inside the brain mask.', 'mm3'),
+                Column('brain_volume', 'Grey and white matter.', 'mm3'),
+                Column(
+                    'tiv_volume',
+                    'Total intracranial volume: grey matter, white matter and cerebrospinal '
+                    'fluid inside the brain mask.',
+                    'mm3',
+                ),
+                Column('gm_fraction', 'Grey matter over total intracranial volume.'),
+                Column(
+                    'brain_parenchymal_fraction',
+                    'Grey and white matter over total intracranial volume.',
+                ),
+            ),
+            draft='mriderived',
+        ),
+    ),
+    init_wf=init_tissue_volume_wf,
+    reference='https://doi.org/10.1006/nimg.2000.0582',
+    methods=(
+        'Tissue volumes were the sums of the partial volume fractions, in the grid of each '
+        'image, times the volume of a voxel; the total intracranial volume (TIV) was their sum.'
+    ),
+    minutes=0.05,
+)
