@@ -42,12 +42,33 @@ def make_measures() -> tuple[Measure, ...]:
     )
 
 
-def _measure(name, columns, suffix, entities, cohort_columns=()):  # type: ignore[no-untyped-def]
-    output = Output(name, 'anat', suffix, f'{name}.', '.tsv', entities, columns=columns,
-                    cohort_columns=cohort_columns)  # fmt: skip
-    over = 'atlas' if cohort_columns else 'image'
-    return Measure(name, name.title(), ('t1w',), (output,), _no_workflow, 'https://doi.org/10.1/x',
-                   '', over)  # fmt: skip
+def _measure(
+    name: str,
+    columns: tuple[Column, ...],
+    suffix: str,
+    entities: dict[str, str],
+    cohort_columns: tuple[str, ...] = (),
+) -> Measure:
+    output = Output(
+        field=name,
+        datatype='anat',
+        suffix=suffix,
+        description=f'{name}.',
+        extension='.tsv',
+        entities=entities,
+        columns=columns,
+        cohort_columns=cohort_columns,
+    )
+    return Measure(
+        name=name,
+        title=name.title(),
+        needs=('t1w',),
+        outputs=(output,),
+        init_wf=_no_workflow,
+        reference='https://doi.org/10.1/x',
+        methods='',
+        over='atlas' if cohort_columns else 'image',
+    )
 
 
 def _no_workflow(config: Config) -> None:
@@ -111,7 +132,7 @@ def main() -> None:
         result = run_group(config, make_measures())
         _print('tables', time.perf_counter() - start)
         start = time.perf_counter()
-        report = write_group_report(config)
+        report = write_group_report(out_dir)
         _print('report', time.perf_counter() - start)
         size = report.stat().st_size / 1e6
         print(f'{result.participants} participants x {result.columns} columns, '

@@ -79,8 +79,8 @@
   function range(column, full) {
     let { min, max } = column;
     if (!full && column.scale) {
-      min = Math.max(min, column.median - 8 * column.scale);
-      max = Math.min(max, column.median + 8 * column.scale);
+      if (column.median - min > 15 * column.scale) min = column.median - 8 * column.scale;
+      if (max - column.median > 15 * column.scale) max = column.median + 8 * column.scale;
     }
     if (max > min) return [min, max];
     const pad = Math.abs(min) * 0.05 || 1;

@@ -16,7 +16,8 @@
       return {
         order, region, raw, text, reason, column: about.name, unit: about.unit, description: about.description,
         source: from.title, image: from.image, value: Number(raw),
-        haystack: [region, about.name, about.unit, from.title, from.image].join(' ').toLowerCase(),
+        // of a table's title only the atlas counts: "volume" should find columns, not every title with that word
+        haystack: [region, about.name, from.title.split(' · ').pop(), from.image].join(' ').toLowerCase(),
       };
     });
     const body = find('tbody', table), count = find('#measure-count'), more = find('#measure-more');

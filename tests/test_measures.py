@@ -59,7 +59,6 @@ def test_everything_is_described(measure: Measure) -> None:
         if output.extension == '.tsv':
             assert output.columns
             for column in output.columns:
-                assert column.unit
                 assert column.description.endswith('.'), column
         for name in output.cohort_columns:
             assert name in {column.name for column in output.columns}

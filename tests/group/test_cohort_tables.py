@@ -19,10 +19,12 @@ from cohort_outputs import (
 
 from mriderived.bids.names import bidsignore
 from mriderived.bids.validate import validate_dataset
-from mriderived.group.columns import snake
+from mriderived.group.columns import Key, Source, is_cohort_output, name_columns, snake
 from mriderived.group.records import NoInputError
 from mriderived.group.stage import run_group
+from mriderived.measures import MEASURES as REAL_MEASURES
 from mriderived.measures.base import Column
+from mriderived.measures.region_tables import region_measures
 from mriderived.reports.group import write_group_report
 
 COLUMNS = (
@@ -187,7 +189,30 @@ def test_participant_without_images_is_in_every_session(out_dir):
     run(out_dir)
     for session in 'ab':
         reasons = read_table(out_dir, f'mriderived_reasons_ses-{session}.tsv')['sub-02']
-        assert set(reasons.values()) == {'no T1w image of sub-02 matches'}
+        assert set(reasons.values()) == {'not available: no T1w image of sub-02 matches'}
+
+
+def test_nobody_has_an_image(out_dir):
+    nobody = Participant(out_dir, '01')
+    nobody.image = 'n/a'
+    nobody.add('tissue', None, 'not_available', 'no T1w image').write()
+    run(out_dir)
+    reason = 'not available: no T1w image'
+    assert read_table(out_dir, 'mriderived_reasons.tsv') == {
+        'sub-01': {'tissue_gm': reason, 'tissue_tiv': reason}
+    }
+
+
+def test_a_participant_that_died_midway(out_dir):
+    write_complete(out_dir, '01', 'a')
+    died = Participant(out_dir, '02', 'a').tissue()
+    died.image, died.session = 'n/a', None
+    died.add('all', None, 'failed', 'killed: probably no memory').write()
+    run(out_dir)
+    assert not (out_dir / 'phenotype' / 'mriderived.tsv').exists()
+    assert read_table(out_dir, 'mriderived_ses-a.tsv')['sub-02']['tissue_gm'] == '600000.125'
+    reasons = read_table(out_dir, 'mriderived_reasons_ses-a.tsv')['sub-02']
+    assert reasons['quality_cjv'] == 'failed: killed: probably no memory'
 
 
 def test_only_the_reference_image_is_in_the_table(out_dir):
@@ -254,6 +279,9 @@ def test_other_version_of_an_atlas_is_a_reason(out_dir):
     for label in ('01', '02', '03'):
         write_complete(out_dir, label)
     other = (*LABELS[:2], (77, 'New region'))
+    write_complete(out_dir, '00')
+    # The first participant's label table is not the one that decides.
+    Participant(out_dir, '000').atlas(other).write()
     Participant(out_dir, '04').tissue().atlas(other).regional(labels=other).quality().write()
     result = run(out_dir)
     values = read_table(out_dir, 'mriderived.tsv')
@@ -392,6 +420,21 @@ def test_the_validator_refuses_a_table_with_words_as_numbers(out_dir):
     table = out_dir / 'phenotype' / 'tissue.tsv'
     table.write_text(table.read_text().replace('600000.125', 'many'))
     assert judge_tables(out_dir) == ['/phenotype/tissue.tsv']
+
+
+def test_no_two_columns_of_the_real_measures_share_a_name():
+    taken = set()
+    for measure in (*REAL_MEASURES, *region_measures(REAL_MEASURES)):
+        for output in filter(is_cohort_output, measure.outputs):
+            source = Source(measure, output, None if measure.over == 'image' else 'Atlas')
+            region = ('1', 'Left-Thalamus') if source.has_regions else ('', '')
+            keys = [Key(*region, column) for column in source.cohort_columns]
+            assert keys, f'{measure.name} declares no columns'
+            expected = {snake('_'.join((measure.name, key.region, key.column))) for key in keys}
+            names = {column.name for column in name_columns(source, keys, (), taken)}
+            assert {name.replace('_atlas', '') for name in names} == expected
+    assert 'tissue_volume_gm_volume' in taken
+    assert 'regional_volume_atlas_left_thalamus_volume' in taken
 
 
 @pytest.mark.parametrize('text', ['Hippocampus (L)', '  a--b__c ', 'Ångström', '7Net_LH'])

@@ -65,7 +65,7 @@ class Outputs:
 
 
 def unit(image: str, name: str, status: Any = 'done', **more: Any) -> UnitRecord:
-    session = 'ses-' in image and image.split('ses-')[1].split('/')[0].split('_')[0] or None
+    session = image.partition('ses-')[2].partition('/')[0] or None
     return UnitRecord('01', session, image, name, more.pop('variant', None), status,
                       seconds=more.pop('seconds', 12.0), **more)  # fmt: skip
 

@@ -43,7 +43,7 @@ class Schedule:
     step: float = 0.3
     #: Smoothing of each step, and of the whole field, in voxels of the level.
     step_sigma: float = 1.7
-    field_sigma: float = 0.5
+    field_sigma: float = 0.7
     #: Half the edge of the window of the local correlation in voxels of the level.
     radius: int = 3
     #: Added to local variances, so that flat regions with noise do not count.

@@ -29,8 +29,9 @@ MARGIN_MM = 10.0
 ARTEFACT_Z = 10.0
 #: The head is found on blocks of about this edge.
 BLOCK_MM = 2.0
-#: The head is what exceeds this fraction of the brain's median intensity.
-HEAD_FRACTION, MAX_HEAD_FRACTION = 0.15, 0.4
+#: The head is what exceeds this fraction of the brain's median intensity: below scalp and muscle,
+#: above all but the worst ghosts. The second holds where the noise floor is high.
+HEAD_FRACTION, MAX_HEAD_FRACTION = 0.25, 0.4
 
 
 def block_factors(spacing: tuple[float, ...]) -> tuple[int, ...]:
@@ -72,7 +73,7 @@ def find_padding(raw: Volume) -> Mask:
 def find_head(image: Volume, brain: Mask, spacing: tuple[float, ...]) -> Mask:
     """Segment the head (with its skull and skin) on a grid that may be coarse.
 
-    The largest part of what exceeds 15 % of the brain's median (more where the noise floor
+    The largest part of what exceeds 25 % of the brain's median (more where the noise floor
     does), with gaps of 6 mm closed and holes filled.
 
     Parameters

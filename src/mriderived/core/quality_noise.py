@@ -13,6 +13,8 @@ from scipy.special import gammainc, gammaincinv
 BINS = 100
 #: Fewer voxels of air than this tell nothing about a distribution.
 MIN_VOXELS = 1000
+#: The median of rounded noise has at least this many steps, or its shape is lost.
+MIN_STEPS = 3
 #: Range of degrees of freedom over two; a coil array with n channels has n, correlated fewer.
 SHAPES = (0.3, 64.0)
 
@@ -60,6 +62,19 @@ def rounding_step(values: NDArray[np.floating]) -> float:
     return float(np.min(np.diff(levels)))
 
 
+def is_coarse(values: NDArray[np.floating]) -> bool:
+    """Tell whether intensities were rounded so coarsely that the shape of noise is lost.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).rayleigh(size=10_000)
+    >>> is_coarse(noise), is_coarse(np.round(noise)), is_coarse(np.round(10 * noise))
+    (False, True, False)
+    """
+    step = rounding_step(values)
+    return step > 0 and float(np.median(values)) < MIN_STEPS * step
+
+
 def quantiles(values: NDArray[np.floating], shares: tuple[float, ...]) -> NDArray[np.float64]:
     """Return quantiles that do not jump for rounded data: a value stands for its interval.
 
@@ -82,6 +97,8 @@ def quantiles(values: NDArray[np.floating], shares: tuple[float, ...]) -> NDArra
     counts = np.bincount(np.rint((values - lowest) / step).astype(np.int64))
     below = np.concatenate([[0.0], np.cumsum(counts)]) / values.size
     bounds = lowest + step * (np.arange(len(counts) + 1) - 0.5)
+    if lowest == 0:  # a magnitude that was rounded to zero lay above it
+        bounds[0] = 0.0
     return np.asarray(np.interp(shares, below, bounds))
 
 
@@ -91,8 +108,8 @@ def fit_noise(values: NDArray[np.floating], minimum: int = MIN_VOXELS) -> NoiseF
     The squared magnitude of n uncorrelated channels with noise :math:`\sigma` follows a Gamma
     distribution of shape n and scale :math:`2\sigma^2`; n = 1 is Rayleigh noise. Both come
     from the quartiles, which artefacts in the tail do not move. Quality index 2 is then
-    :math:`\sum_{t \ge t_2} |H(t) - \hat H(t)|`: the share of voxels that are misplaced in the
-    upper tail, from where the histogram has fallen to half its maximum.
+    :math:`\sum_{t \ge t_2} |H(t) - \hat H(t)|` over shares of voxels in the upper tail, from where
+    the histogram has fallen to half its maximum.
 
     MRIQC compares densities, whose size depends on the unit of intensity, and its workflow
     includes the artefacts that its documentation excludes. Here the index has no unit.
@@ -107,7 +124,7 @@ def fit_noise(values: NDArray[np.floating], minimum: int = MIN_VOXELS) -> NoiseF
     Returns
     -------
     NoiseFit or None
-        None where there are too few values or a quartile is not positive (rounded to zero).
+        None where there are too few values or rounding has taken their shape.
 
     References
     ----------
@@ -119,7 +136,7 @@ def fit_noise(values: NDArray[np.floating], minimum: int = MIN_VOXELS) -> NoiseF
     >>> round(fit.sigma, 1), round(fit.coils, 1), fit.misfit < 0.02
     (3.0, 1.0, True)
     """
-    if values.size < minimum:
+    if values.size < minimum or is_coarse(values):
         return None
     lower, middle, upper = quantiles(values, (0.25, 0.5, 0.75))
     if lower <= 0 or upper <= lower:
@@ -167,4 +184,5 @@ def _bin_edges(values: NDArray[np.floating]) -> NDArray[np.float64]:
     if step == 0:
         return np.linspace(0.0, top, BINS + 1)
     width = step * max(1.0, np.ceil(top / BINS / step))
+    # the last edge may lie beyond all values: the last bin holds the tail in any case
     return np.asarray(np.arange(float(values.min()) - step / 2, top + width, width))

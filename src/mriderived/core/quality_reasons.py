@@ -20,6 +20,8 @@ AIR_COLUMNS = (
     'qi_2',
     *(f'summary_bg_{name}' for name in STATISTICS if name != 'n'),
 )
+#: Columns that need the shape of the distribution of noise.
+NOISE_COLUMNS = (*(f'snrd_{name}' for name in (*TISSUES, 'total')), 'qi_2')
 #: Columns that need the head around the brain.
 HEAD_COLUMNS = ('efc', 'wm2max')
 #: Statistics of fewer voxels of pure tissue are not given.
@@ -27,11 +29,15 @@ MIN_TISSUE = 100
 
 NO_AIR = 'the image holds a brain and nothing around it'
 NO_TISSUE_MAPS = 'the space has no tissue maps'
+COARSE = 'intensities are rounded in steps as large as the noise in air'
 UNDEFINED = 'undefined: a part of the image is constant or empty'
 
 
 def explain(
-    values: Mapping[str, float], counts: Mapping[str, int], no_air: str | None
+    values: Mapping[str, float],
+    counts: Mapping[str, int],
+    no_air: str | None = None,
+    coarse: bool = False,
 ) -> dict[str, str]:
     """Return the reason of every column that has no value.
 
@@ -43,6 +49,8 @@ def explain(
         Voxels of pure tissue, by tissue.
     no_air : str or None
         Why there is no air to measure, if so.
+    coarse : bool
+        Whether rounding has taken the shape of the noise.
 
     Returns
     -------
@@ -60,6 +68,9 @@ def explain(
         reasons.update(dict.fromkeys(AIR_COLUMNS, no_air))
     if no_air == NO_AIR:
         reasons.update(dict.fromkeys(HEAD_COLUMNS, no_air))
+    if coarse:
+        for column in NOISE_COLUMNS:
+            reasons.setdefault(column, COARSE)
     for tissue in ('wm', 'gm', 'csf'):
         if counts[tissue] < MIN_TISSUE:
             reason = f'only {counts[tissue]} voxels are pure {NAMES[tissue]}'

@@ -17,8 +17,8 @@ from mriderived.core.smoothness import estimate_fwhm
 Volume = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-#: Voxels with more than this fraction of a tissue are taken as pure.
-PURE = 0.85
+#: Labels of the segmentation.
+LABELS = {'csf': 3, 'gm': 1, 'wm': 2}
 #: White matter has this median after intensities are scaled.
 WM_LEVEL = 1000.0
 #: Coarser voxels than this (mm) are not eroded: nothing would be left.
@@ -29,15 +29,17 @@ MAX_ERODED_MM = 1.9
 class T1wScan:
     """What the metrics are made from; all arrays on one RAS grid.
 
-    ``raw`` and ``image`` are intensities as acquired and bias-corrected, ``tissues`` the
-    fractions of CSF, GM and WM in this order, ``templates`` the template's probabilities in
-    the same order within ``find_box(brain, (0, 0, 0))``, ``voxel_to_space`` the affine from
-    voxel indices to MNI152 coordinates in mm.
+    ``raw`` and ``image`` are intensities as acquired and bias-corrected, ``segmentation``
+    labels (1 GM, 2 WM, 3 CSF), ``tissues`` fractions of CSF, GM and WM in this order,
+    ``templates`` the template's probabilities in the same order within
+    ``find_box(brain, (0, 0, 0))``, ``voxel_to_space`` the affine from voxel indices to MNI152
+    coordinates in mm.
     """
 
     raw: Volume
     image: Volume
     brain: Mask
+    segmentation: NDArray[np.uint8]
     tissues: tuple[Volume, Volume, Volume]
     spacing: tuple[float, float, float]
     voxel_to_space: NDArray[np.float64]
@@ -102,7 +104,8 @@ def measure_t1w_quality(scan: T1wScan) -> T1wQuality:
         **_statistics(summaries),
         **_geometry(scan),
     }
-    reasons = explain(values, {name: summary.n for name, summary in summaries.items()}, no_air)
+    counts = {name: summary.n for name, summary in summaries.items()}
+    reasons = explain(values, counts, no_air, coarse=quality_noise.is_coarse(air))
     return T1wQuality({k: np.nan if k in reasons else v for k, v in values.items()},
                       reasons, labels, noise)  # fmt: skip
 
@@ -110,16 +113,23 @@ def measure_t1w_quality(scan: T1wScan) -> T1wQuality:
 def _check(scan: T1wScan) -> None:
     if not scan.brain.any():
         raise ValueError('the brain mask is empty; look at the brain extraction')
-    shapes = {array.shape for array in (scan.raw, scan.image, scan.brain, *scan.tissues)}
+    shapes = {
+        array.shape
+        for array in (scan.raw, scan.image, scan.brain, scan.segmentation, *scan.tissues)
+    }
     if len(shapes) > 1:
         raise ValueError(f'the images are not on one grid: {sorted(shapes)}')
 
 
 def _pure_masks(scan: T1wScan) -> dict[str, Mask]:
-    """Return the masks of pure tissue, without the voxels next to another tissue."""
+    """Return the voxels of each tissue that have no other tissue next to them.
+
+    Fractions do not decide: where they follow from intensity, a threshold on them would cut the
+    very distribution that is to be described.
+    """
     masks = {}
-    for name, fraction in zip(TISSUES, scan.tissues, strict=True):
-        mask = fraction > PURE
+    for name in TISSUES:
+        mask = scan.segmentation == LABELS[name]
         if mask.any() and max(scan.spacing) < MAX_ERODED_MM:
             box = find_box(mask, (1, 1, 1))
             mask[box] = erode(mask[box])
@@ -139,11 +149,12 @@ def _explain_no_air(scan: T1wScan, labels: NDArray[np.uint8]) -> str | None:
         return NO_AIR
     air = scan.raw[labels == quality_air.AIR]
     if air.size < quality_noise.MIN_VOXELS:
-        share = np.mean(labels == quality_air.PADDING) / np.mean(labels != quality_air.HEAD)
+        around = max(np.count_nonzero(labels != quality_air.HEAD), 1)
+        share = np.count_nonzero(labels == quality_air.PADDING) / around
         cause = ', and nearly all around the head is filled with one value' if share > 0.9 else ''
         return f'only {air.size} voxels show air above the plane through brow and inion{cause}'
     if float(np.median(air)) <= max(float(scan.raw.min()), 0.0):
-        return 'most of the air is rounded to zero, so its noise cannot be measured'
+        return 'most of the air is zero, so its noise cannot be measured'
     return None
 
 
@@ -195,6 +206,7 @@ def _whole_image(scan: T1wScan, labels: NDArray[np.uint8], wm_median: float) -> 
 
 
 def _tissue_maps(scan: T1wScan) -> dict[str, float]:
+    # templates may count all that is not brain as CSF: they are compared inside the brain
     box = find_box(scan.brain, (0, 0, 0))
     maps = [np.clip(fraction[box], 0, 1) for fraction in scan.tissues]
     shares = quality_tissue.volume_fractions(maps)
@@ -203,7 +215,7 @@ def _tissue_maps(scan: T1wScan) -> dict[str, float]:
         values[f'rpve_{name}'] = quality_tissue.residual_partial_volume(fraction)
     for index, name in enumerate(TISSUES):
         values[f'tpm_overlap_{name}'] = (
-            quality_tissue.fuzzy_jaccard(maps[index], scan.templates[index])
+            quality_tissue.fuzzy_jaccard(maps[index], scan.templates[index] * scan.brain[box])
             if scan.templates
             else float('nan')
         )

@@ -42,8 +42,7 @@ def resample(
     0.5
     """
     target = np.empty(shape, np.float32)
-    still = np.zeros((3, 1, 1, 1), np.float32)
-    run_slabs(_warp, shape[0], threads, volume, still, np.asarray(matrix, np.float64), target)
+    run_slabs(_sample, shape[0], threads, volume, np.asarray(matrix, np.float64), target)
     return target
 
 
@@ -72,6 +71,42 @@ def warp(volume: Volume, field: Field, matrix: Matrix | None = None, threads: in
     target = np.empty(field.shape[1:], np.float32)
     where = np.eye(4) if matrix is None else np.asarray(matrix, np.float64)
     run_slabs(_warp, target.shape[0], threads, volume, field, where, target)
+    return target
+
+
+def pull(
+    volume: Volume,
+    field: Field,
+    matrix: Matrix,
+    shape: tuple[int, int, int],
+    threads: int = 1,
+) -> Volume:
+    """Sample ``volume`` at ``p + field(p)`` with ``p = matrix @ x``; 0 outside.
+
+    Parameters
+    ----------
+    volume : array of float32, shape (a, b, c)
+    field : array of float32, shape (3, a, b, c)
+        In voxels; beyond its edge the edge repeats.
+    matrix : array, shape (4, 4)
+        From voxels of the new grid to voxels of ``volume``.
+    shape : three ints
+        The new grid.
+    threads : int
+
+    Returns
+    -------
+    array of float32 of ``shape``
+
+    Examples
+    --------
+    >>> ramp = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    >>> pull(ramp, np.zeros((3, 2, 2, 2), np.float32), np.eye(4), (1, 1, 2)).ravel().tolist()
+    [0.0, 1.0]
+    """
+    target = np.empty(shape, np.float32)
+    where = np.asarray(matrix, np.float64)
+    run_slabs(_pull, shape[0], threads, volume, field, where, target)
     return target
 
 
@@ -126,57 +161,94 @@ def jacobian(field: Field, threads: int = 1) -> Volume:
 
 
 @numba.njit(nogil=True, cache=True)
-def _warp(start, stop, volume, field, m, target):  # type: ignore[no-untyped-def]
-    nx, ny, nz = volume.shape
-    still = field.shape[3] == 1
+def _interpolate(s, u, v, w):  # type: ignore[no-untyped-def]
+    """Interpolate within the volume; the caller sees to it that the point lies inside."""
+    a, b, c = int(u), int(v), int(w)
+    d, e = min(a + 1, s.shape[0] - 1), min(b + 1, s.shape[1] - 1)
+    f = min(c + 1, s.shape[2] - 1)
+    p, q, r = u - a, v - b, w - c
+    low = (1 - q) * ((1 - r) * s[a, b, c] + r * s[a, b, f]) + q * (
+        (1 - r) * s[a, e, c] + r * s[a, e, f]
+    )
+    high = (1 - q) * ((1 - r) * s[d, b, c] + r * s[d, b, f]) + q * (
+        (1 - r) * s[d, e, c] + r * s[d, e, f]
+    )
+    return (1 - p) * low + p * high
+
+
+@numba.njit(nogil=True, cache=True)
+def _is_inside(s, u, v, w):  # type: ignore[no-untyped-def]
+    return 0 <= u <= s.shape[0] - 1 and 0 <= v <= s.shape[1] - 1 and 0 <= w <= s.shape[2] - 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _transform(m, x, y, z):  # type: ignore[no-untyped-def]
+    return (
+        m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3],
+        m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3],
+        m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3],
+    )
+
+
+@numba.njit(nogil=True, cache=True)
+def _clamp(s, u, v, w):  # type: ignore[no-untyped-def]
+    return (
+        min(max(u, 0.0), s.shape[0] - 1.0),
+        min(max(v, 0.0), s.shape[1] - 1.0),
+        min(max(w, 0.0), s.shape[2] - 1.0),
+    )
+
+
+@numba.njit(nogil=True, cache=True)
+def _sample(start, stop, volume, m, target):  # type: ignore[no-untyped-def]
     for i in range(start, stop):
         for j in range(target.shape[1]):
             for k in range(target.shape[2]):
-                x, y, z = float(i), float(j), float(k)
-                if not still:
-                    x += field[0, i, j, k]
-                    y += field[1, i, j, k]
-                    z += field[2, i, j, k]
-                u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
-                v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
-                w = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
-                if u < 0 or v < 0 or w < 0 or u > nx - 1 or v > ny - 1 or w > nz - 1:
-                    target[i, j, k] = 0
-                    continue
-                a, b, c = min(int(u), nx - 2), min(int(v), ny - 2), min(int(w), nz - 2)
-                a, b, c = max(a, 0), max(b, 0), max(c, 0)
-                d, e, f = min(a + 1, nx - 1), min(b + 1, ny - 1), min(c + 1, nz - 1)
-                p, q, r = u - a, v - b, w - c
-                low = (1 - q) * ((1 - r) * volume[a, b, c] + r * volume[a, b, f]) + q * (
-                    (1 - r) * volume[a, e, c] + r * volume[a, e, f]
+                u, v, w = _transform(m, float(i), float(j), float(k))
+                inside = _is_inside(volume, u, v, w)
+                target[i, j, k] = _interpolate(volume, u, v, w) if inside else 0.0
+
+
+@numba.njit(nogil=True, cache=True)
+def _warp(start, stop, volume, field, m, target):  # type: ignore[no-untyped-def]
+    for i in range(start, stop):
+        for j in range(target.shape[1]):
+            for k in range(target.shape[2]):
+                u, v, w = _transform(
+                    m, i + field[0, i, j, k], j + field[1, i, j, k], k + field[2, i, j, k]
                 )
-                high = (1 - q) * ((1 - r) * volume[d, b, c] + r * volume[d, b, f]) + q * (
-                    (1 - r) * volume[d, e, c] + r * volume[d, e, f]
-                )
-                target[i, j, k] = (1 - p) * low + p * high
+                inside = _is_inside(volume, u, v, w)
+                target[i, j, k] = _interpolate(volume, u, v, w) if inside else 0.0
+
+
+@numba.njit(nogil=True, cache=True)
+def _pull(start, stop, volume, field, m, target):  # type: ignore[no-untyped-def]
+    for i in range(start, stop):
+        for j in range(target.shape[1]):
+            for k in range(target.shape[2]):
+                x, y, z = _transform(m, float(i), float(j), float(k))
+                u, v, w = _clamp(volume, x, y, z)
+                x += _interpolate(field[0], u, v, w)
+                y += _interpolate(field[1], u, v, w)
+                z += _interpolate(field[2], u, v, w)
+                inside = _is_inside(volume, x, y, z)
+                target[i, j, k] = _interpolate(volume, x, y, z) if inside else 0.0
 
 
 @numba.njit(nogil=True, cache=True)
 def _compose(start, stop, first, second, target):  # type: ignore[no-untyped-def]
-    _, nx, ny, nz = first.shape
     for i in range(start, stop):
-        for j in range(ny):
-            for k in range(nz):
-                u = min(max(i + first[0, i, j, k], np.float32(0)), np.float32(nx - 1))
-                v = min(max(j + first[1, i, j, k], np.float32(0)), np.float32(ny - 1))
-                w = min(max(k + first[2, i, j, k], np.float32(0)), np.float32(nz - 1))
-                a, b, c = int(u), int(v), int(w)
-                d, e, f = min(a + 1, nx - 1), min(b + 1, ny - 1), min(c + 1, nz - 1)
-                p, q, r = u - a, v - b, w - c
+        for j in range(first.shape[2]):
+            for k in range(first.shape[3]):
+                u, v, w = _clamp(
+                    first[0],
+                    i + first[0, i, j, k],
+                    j + first[1, i, j, k],
+                    k + first[2, i, j, k],
+                )
                 for axis in range(3):
-                    s = second[axis]
-                    low = (1 - q) * ((1 - r) * s[a, b, c] + r * s[a, b, f]) + q * (
-                        (1 - r) * s[a, e, c] + r * s[a, e, f]
-                    )
-                    high = (1 - q) * ((1 - r) * s[d, b, c] + r * s[d, b, f]) + q * (
-                        (1 - r) * s[d, e, c] + r * s[d, e, f]
-                    )
-                    target[axis, i, j, k] = first[axis, i, j, k] + (1 - p) * low + p * high
+                    moved = _interpolate(second[axis], u, v, w)
+                    target[axis, i, j, k] = first[axis, i, j, k] + moved
 
 
 @numba.njit(nogil=True, cache=True)

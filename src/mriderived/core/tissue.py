@@ -176,7 +176,7 @@ def _global_means(image: Volume, classes: Volume, brain: Mask) -> Means:
 
 def _bound(sigmas: NDArray[np.float64], contrast: float) -> NDArray[np.float64]:
     """Keep noise between limits: pure classes must neither die nor swallow the mixtures."""
-    return np.asarray(np.clip(sigmas, 0.03 * contrast, np.minimum(0.35 * contrast, CAP * sigmas[WM])))
+    return np.asarray(np.clip(sigmas, 0.03 * contrast, np.minimum(0.35 * contrast, np.array(CAP) * sigmas[WM])))
 
 
 def _field(

@@ -123,7 +123,7 @@ def _write_positions(sheet: Sheet) -> None:
             continue
         seen.add(cell.plane)
         middle = cell.top + cell.height / 2
-        place = {'color': INK, 'fontsize': 7.5, 'va': 'center', 'alpha': 0.85}
+        place: dict[str, Any] = {'color': INK, 'fontsize': 7.5, 'va': 'center', 'alpha': 0.85}
         sheet.axes.text(cell.left + 7, middle, 'L', **place)
         sheet.axes.text(cell.left + cell.width - 7, middle, 'R', ha='right', **place)
 
@@ -148,7 +148,7 @@ def add_legend(sheet: Sheet, contours: Sequence[Contour]) -> None:
         handles=handles, loc='center' if place else 'center left',
         bbox_to_anchor=(place, 1 - HEADER / 2 / height),
         ncols=len(named), frameon=False, labelcolor=INK, fontsize=7.5, borderpad=0,
-        handlelength=1.4, handletextpad=0.5, columnspacing=1.6,
+        handlelength=1.4, handletextpad=0.5, columnspacing=1.6, borderaxespad=0.9,
     )  # fmt: skip
 
 
@@ -160,7 +160,8 @@ def draw_contour(sheet: Sheet, contour: Contour, volume: Array) -> None:
         flat = ndimage.gaussian_filter(flat.astype(np.float32), 0.6)
         found = contourpy.contour_generator(z=flat).lines(contour.level)
         # contourpy puts pixel centres at whole numbers, the sheet their edges
-        lines += [np.asarray(line) + (cell.left + 0.5, cell.top + 0.5) for line in found]
+        corner = np.array((cell.left + 0.5, cell.top + 0.5))
+        lines += [np.asarray(line) + corner for line in found]
     simple = [simplify(line) for line in lines if len(line) > 4]
     if not simple:
         return
@@ -196,4 +197,4 @@ def simplify(line: Array, tolerance: float = 0.22) -> Array:
             middle = first + 1 + worst
             keep[middle] = True
             pending += [(first, middle), (middle, last)]
-    return line[keep]
+    return np.asarray(line[keep])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
@@ -155,7 +155,7 @@ def _add_scale(sheet: Sheet, colours: str, limits: tuple[float, float], text: st
     ramp = np.linspace(0, 1, 128)[None]
     bar.imshow(ramp, cmap=colours, aspect='auto', interpolation='none')
     bar.set_axis_off()
-    place = {'fontsize': 7, 'va': 'center', 'color': INK}
+    place: dict[str, Any] = {'fontsize': 7, 'va': 'center', 'color': INK}
     sheet.figure.text(0.412, middle, f'{limits[0]:.3g}', ha='right', **place)
     sheet.figure.text(0.588, middle, f'{limits[1]:.3g}', **place)
     sheet.figure.text(0.63, middle, text, **{**place, 'color': FAINT})

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.group.columns import CohortColumn, Key, Source, find_file, name_columns
-from mriderived.group.records import Cohort, Row, Unit
-from mriderived.group.regions import Layout, Regions, lay_out
+from mriderived.group.records import Cohort, Row, explain
+from mriderived.group.regions import Layout, lay_out
 from mriderived.group.sheets import (
     Layouts,
     Sheet,
@@ -53,14 +53,13 @@ class _Filled(NamedTuple):
     numbers: NDArray[np.float64]
 
 
-def build_block(
-    source: Source, cohort: Cohort, out_dir: Path, regions: Regions, taken: set[str]
-) -> Block:
+def build_block(source: Source, cohort: Cohort, out_dir: Path, taken: set[str]) -> Block:
     """Read the tables of ``source`` of all rows and put them below common columns."""
     layouts: Layouts = {}
     finds = [_find(source, cohort, row, out_dir, layouts) for row in cohort.rows]
-    layout = lay_out(source, [find.sheet for find in finds], regions)
-    filler = _Filler(source, layout, [find.sheet for find in finds], out_dir)
+    sheets = [find.sheet for find in finds]
+    layout = lay_out(source, sheets, cohort, out_dir)
+    filler = _Filler(source, layout, sheets, out_dir)
     filled = []
     for row, find in zip(cohort.rows, finds, strict=True):
         if find.sheet is not None and id(find.sheet.keys) in layout.misfits:
@@ -80,10 +79,10 @@ def build_block(
 def _find(source: Source, cohort: Cohort, row: Row, out_dir: Path, layouts: Layouts) -> _Find:
     reason = cohort.faults.get(row.participant)
     unit = cohort.units.get((source.measure.name, source.variant), {}).get(row)
-    if reason or unit is None:
+    if unit is None:
         return _Find(None, '', reason or 'not run for this participant')
     if unit.status != 'done':
-        return _Find(None, '', _explain(unit))
+        return _Find(None, '', explain(unit.status, unit.reason))
     file = find_file(source, unit.outputs) or ''
     try:
         if not file:
@@ -92,11 +91,6 @@ def _find(source: Source, cohort: Cohort, row: Row, out_dir: Path, layouts: Layo
     except SheetError as error:
         cohort.warnings.append(f'sub-{row.participant}: {file or source.measure.name}: {error}')
         return _Find(None, file, f'{file}: {error}' if file else str(error))
-
-
-def _explain(unit: Unit) -> str:
-    status = unit.status.replace('_', ' ')
-    return f'{status}: {unit.reason}' if unit.reason else status
 
 
 class _Filler:

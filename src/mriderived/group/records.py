@@ -10,6 +10,8 @@ from typing import NamedTuple
 from mriderived.bids.status import UnitRecord, read_record, recorded_participants
 from mriderived.config import Config
 
+NO_IMAGE = ('', 'n/a')
+
 
 class NoInputError(Exception):
     """There is nothing to make a cohort table from (exit code 66)."""
@@ -37,7 +39,7 @@ class Cohort:
 
     rows: tuple[Row, ...] = ()
     units: dict[tuple[str, str | None], dict[Row, Unit]] = field(default_factory=dict)
-    #: Why a participant has no units.
+    #: What befell a participant as a whole, if not all has a record of its own.
     faults: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -82,11 +84,20 @@ def _read_units(out_dir: Path, participant: str, cohort: Cohort) -> Sequence[Uni
         cohort.faults[participant] = reason
         cohort.warnings.append(f'sub-{participant}: {reason} ({error})')
         return ()
-    if all(unit.image in ('', 'n/a') for unit in units):
-        reasons = [unit.reason for unit in units if unit.reason]
+    # Units of no image tell what befell the participant as a whole.
+    without = [unit for unit in units if unit.image in NO_IMAGE]
+    for unit in without:
+        cohort.units.setdefault((unit.measure, unit.variant), {})
+    if without or not units:
+        reasons = [explain(unit.status, unit.reason) for unit in without]
         cohort.faults[participant] = reasons[0] if reasons else 'no image was found'
-        return ()
-    return units
+    return [unit for unit in units if unit.image not in NO_IMAGE]
+
+
+def explain(status: str, reason: str) -> str:
+    """Say in one line why a unit has no values."""
+    status = status.replace('_', ' ')
+    return f'{status}: {reason}' if reason else status
 
 
 def _add_units(cohort: Cohort, participant: str, units: Iterable[UnitRecord]) -> set[Row]:
@@ -110,5 +121,6 @@ def _add_units(cohort: Cohort, participant: str, units: Iterable[UnitRecord]) ->
 def _sort_rows(rows: set[Row], faults: Mapping[str, str]) -> tuple[Row, ...]:
     """Sort; a participant without any unit stands in the table of every session."""
     sessions = {row.session for row in rows} or {''}
-    everywhere = {Row(session, label) for session in sessions for label in faults}
+    known = {row.participant for row in rows}
+    everywhere = {Row(session, label) for session in sessions for label in set(faults) - known}
     return tuple(sorted(rows | everywhere))

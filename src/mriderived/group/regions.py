@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,61 +23,36 @@ class Layout(NamedTuple):
     misfits: Mapping[int, str]
 
 
-def read_regions(cohort: Cohort, out_dir: Path, variant: str | None) -> Regions:
-    """Return the regions of an atlas by the label table that most participants have."""
-    votes: Counter[tuple[tuple[str, str], ...]] = Counter()
-    known: dict[bytes, tuple[tuple[str, str], ...]] = {}
-    for path in _label_tables(cohort, out_dir, variant):
-        try:
-            content = path.read_bytes()
-            if content not in known:
-                known[content] = _read_labels(path)
-        except (OSError, SheetError):
-            continue  # The region tables of this participant tell their regions themselves.
-        votes[known[content]] += 1
-    return _most_common(votes)
+def lay_out(
+    source: Source, sheets: Sequence[Sheet | None], cohort: Cohort, out_dir: Path
+) -> Layout:
+    """Choose the columns of ``source`` and find the tables that do not fit them.
 
-
-def _label_tables(cohort: Cohort, out_dir: Path, variant: str | None) -> Iterable[Path]:
-    for (_, name), units in cohort.units.items():
-        if name == variant and name is not None:
-            for unit in units.values():
-                for file in unit.outputs:
-                    if file.endswith(LABEL_TABLE):
-                        yield out_dir / file
-
-
-def _read_labels(path: Path) -> tuple[tuple[str, str], ...]:
-    grid = read_grid(path)
-    if not {'index', 'name'} <= set(grid.header):
-        raise SheetError('a label table needs the columns index and name')
-    return tuple(zip(grid.column('index'), grid.column('name'), strict=True))
-
-
-def _most_common(votes: Counter[tuple[tuple[str, str], ...]]) -> Regions:
-    """Return the layout with most votes; a tie goes to the longer, then the first by content."""
-    if not votes:
-        return {}
-    best = min(votes, key=lambda regions: (-votes[regions], -len(regions), regions))
-    return {region: place for place, region in enumerate(dict.fromkeys(best))}
-
-
-def lay_out(source: Source, sheets: Sequence[Sheet | None], regions: Regions) -> Layout:
-    """Choose the columns of ``source`` and find the tables that do not fit them."""
-    found = [sheet.keys for sheet in sheets if sheet is not None]
+    The regions that most tables have decide which version of the atlas it is; its label table,
+    which is the same for everyone, decides their order.
+    """
+    votes = Counter(id(sheet.keys) for sheet in sheets if sheet is not None)
+    layouts = {id(sheet.keys): sheet.keys for sheet in sheets if sheet is not None}
+    winner = min(
+        layouts.values(), key=lambda keys: (-votes[id(keys)], -len(keys), keys), default=()
+    )
     if not source.has_regions:
-        return Layout(_choose_columns(source, found), {})
-    votes = Counter(tuple(dict.fromkeys((key.number, key.region) for key in keys))
-                    for keys in _distinct(found))  # fmt: skip
-    regions = regions or _most_common(votes)
+        declared = tuple(Key('', '', name) for name in source.cohort_columns)
+        return Layout(declared or winner, {})
+    return _lay_out_regions(source, layouts, _find_regions(source, winner, cohort, out_dir))
+
+
+def _lay_out_regions(
+    source: Source, layouts: Mapping[int, tuple[Key, ...]], regions: Regions
+) -> Layout:
     misfits = {}
     present: set[Key] = set()
-    for keys in _distinct(found):
+    for number, keys in layouts.items():
         strange = [key for key in keys if (key.number, key.region) not in regions]
         if strange:
-            misfits[id(keys)] = (
-                f'the table has other regions than the label table of {source.variant}, '
-                f'such as {strange[0].region} ({strange[0].number})'
+            misfits[number] = (
+                f'the table has other regions than the label table of {source.variant} that most '
+                f'participants have, such as {strange[0].region} ({strange[0].number})'
             )
         else:
             present.update(keys)
@@ -86,12 +61,33 @@ def lay_out(source: Source, sheets: Sequence[Sheet | None], regions: Regions) ->
     return Layout(tuple(order), misfits)
 
 
-def _choose_columns(source: Source, found: Sequence[tuple[Key, ...]]) -> tuple[Key, ...]:
-    if source.cohort_columns:
-        return tuple(Key('', '', name) for name in source.cohort_columns)
-    votes = Counter(found)
-    return min(votes, key=lambda keys: (-votes[keys], -len(keys), keys), default=())
+def _find_regions(
+    source: Source, winner: tuple[Key, ...], cohort: Cohort, out_dir: Path
+) -> Regions:
+    """Return the regions of the first label table that has all of ``winner``, in its order."""
+    wanted = dict.fromkeys((key.number, key.region) for key in winner)
+    for path in _label_tables(cohort, out_dir, source.variant):
+        try:
+            labels = _read_labels(path)
+        except SheetError:
+            continue  # Another participant's is as good.
+        if wanted.keys() <= labels.keys():
+            return labels
+    return {region: place for place, region in enumerate(wanted)}
 
 
-def _distinct(found: Iterable[tuple[Key, ...]]) -> list[tuple[Key, ...]]:
-    return list({id(keys): keys for keys in found}.values())
+def _label_tables(cohort: Cohort, out_dir: Path, variant: str | None) -> Iterator[Path]:
+    for (_, name), units in cohort.units.items():
+        if name == variant:
+            for row in sorted(units):
+                for file in units[row].outputs:
+                    if file.endswith(LABEL_TABLE):
+                        yield out_dir / file
+
+
+def _read_labels(path: Path) -> dict[tuple[str, str], int]:
+    grid = read_grid(path)
+    if not {'index', 'name'} <= set(grid.header):
+        raise SheetError('a label table needs the columns index and name')
+    labels = zip(grid.column('index'), grid.column('name'), strict=True)
+    return {label: place for place, label in enumerate(dict.fromkeys(labels))}

@@ -7,7 +7,7 @@ about a person goes into a table: join them by ``participant_id``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -19,7 +19,6 @@ from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.findings import Findings
 from mriderived.group.outliers import FEWEST, THRESHOLD
 from mriderived.group.records import Cohort, read_cohort
-from mriderived.group.regions import read_regions
 from mriderived.group.writing import replace_listing, write_lines, write_tables
 from mriderived.measures.base import Measure
 
@@ -76,12 +75,9 @@ def run_group(config: Config, measures: Sequence[Measure]) -> GroupResult:
 
 def _build_blocks(config: Config, cohort: Cohort, measures: Sequence[Measure]) -> list[Block]:
     taken = {'participant_id'}
-    regions: dict[str | None, Mapping[tuple[str, str], int]] = {}
     blocks = []
     for source in _sources(config, cohort, measures):
-        if source.variant not in regions:
-            regions[source.variant] = read_regions(cohort, config.out_dir, source.variant)
-        block = build_block(source, cohort, config.out_dir, regions[source.variant], taken)
+        block = build_block(source, cohort, config.out_dir, taken)
         if block.columns:
             blocks.append(block)
     return blocks

@@ -14,7 +14,10 @@ Over = Literal['image', 'atlas', 'space']
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: what it holds and in which unit (``1`` for pure numbers)."""
+    """A column of a table: what it holds and in which unit.
+
+    The unit is ``1`` for pure numbers and empty for text.
+    """
 
     name: str
     description: str

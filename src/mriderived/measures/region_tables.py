@@ -60,7 +60,7 @@ def region_measure(measure: Measure, output: Output) -> Measure:
     statistics = ('mean', 'std', 'median')
     columns = (
         Column('index', 'Number of the region in the label image.'),
-        Column('name', 'Name of the region.'),
+        Column('name', 'Name of the region.', unit=''),
         *(Column(name, f'{name} of: {output.description}', unit) for name in statistics),
         Column('n_voxels', 'Voxels of the region that have a value.'),
     )

@@ -106,9 +106,9 @@ REGIONAL_VOLUME = Measure(
             description='Volume of every region of the atlas in the grid of the image.',
             columns=(
                 Column('index', 'Number of the region in the label image.'),
-                Column('name', 'Name of the region.'),
-                Column('hemisphere', 'L, R, or both for a region of the midline.'),
-                Column('tissue', 'What the region is made of.'),
+                Column('name', 'Name of the region.', unit=''),
+                Column('hemisphere', 'L, R, or both for a region of the midline.', unit=''),
+                Column('tissue', 'What the region is made of.', unit=''),
                 Column(
                     'volume',
                     'Volume of the tissue of the region: grey matter in cortex and cerebellum, '

@@ -28,6 +28,7 @@ NEEDS = (
     'gm_probseg',
     'wm_probseg',
     'csf_probseg',
+    'dseg',
     'space_tissues',
     'xfm_from_space',
 )
@@ -47,6 +48,7 @@ def measure_quality(
     gm_probseg: Path,
     wm_probseg: Path,
     csf_probseg: Path,
+    dseg: Path,
     space_tissues: Path,
     xfm_from_space: Path,
 ) -> T1wQc:
@@ -68,6 +70,7 @@ def measure_quality(
             raw=raw,
             image=image,
             brain=brain,
+            segmentation=load(dseg, np.uint8),
             tissues=(csf, gm, wm),
             spacing=(x, y, z),
             voxel_to_space=template.voxel_to_space,
@@ -155,7 +158,7 @@ def _columns() -> tuple[Column, ...]:
         Column('efc', 'Entropy focus criterion: 0 for one bright voxel, 1 for a uniform image.'),
         Column('fber', 'Mean energy of the head over that of the air around it.'),
         Column('qi_1', 'Share of artefacts in the air above brow and inion; lower is better.'),
-        Column('qi_2', 'Share of air voxels that fitted coil noise misplaces in its upper tail.'),
+        Column('qi_2', 'Misfit of coil noise to the upper tail of the histogram of air; 0 is best.'),
         Column('wm2max', 'Median of WM over the 99.95th percentile of the image; usual 0.6-0.8.'),
         Column('inu_med', 'Median of the bias field of mean 1 in the brain.'),
         Column('inu_range', '95th minus 5th percentile of the bias field of mean 1.'),
@@ -193,7 +196,7 @@ def _summary_columns() -> tuple[Column, ...]:
                 Column(f'summary_{region}_{key}', f'{text} of {name}.', unit)
                 for key, (text, unit) in _STATISTICS.items()
             ),
-            Column(f'summary_{region}_n', f'Voxels that stand for pure {name}.', 'voxels'),
+            Column(f'summary_{region}_n', f'Voxels of {name} behind these statistics.', 'voxels'),
         )
     )
 

@@ -22,8 +22,8 @@ Volume = NDArray[np.float32]
 #: Tissue wins where its template probability times this is largest: the averaged template has
 #: lost part of its sulci, which a preference for CSF gives back.
 CSF_PREFERENCE = 1.5
-#: The template is cut close to the cortex; this level of its smoothed mask lies 0.6 mm further out,
-#: where intracranial masks of T1w scans usually end.
+#: The template is cut close to the cortex; this level of its smoothed mask lies 0.6 mm further
+#: out, where intracranial masks of T1w scans usually end.
 SURFACE = 0.36
 #: How far towards white matter deep grey matter may appear, as a share of the contrast.
 MAX_DEEP_SHIFT = 0.25
@@ -58,7 +58,9 @@ def load_anatomy() -> Anatomy:
     deep = _deep_shift(_every_third(intensity), gm, wm, tissue.affine)
     brain = np.stack([level, gm, wm, CSF_PREFERENCE * csf, deep], axis=-1)
     origin, spacing = tissue.affine[:3, 3].astype(np.float64), float(tissue.affine[0, 0])
-    return Anatomy(np.ascontiguousarray(brain), origin, spacing, draw_shells(level, origin, spacing))
+    return Anatomy(
+        np.ascontiguousarray(brain), origin, spacing, draw_shells(level, origin, spacing)
+    )
 
 
 def _template(name: str) -> Path:
@@ -81,5 +83,3 @@ def _deep_shift(intensity: Volume, gm: Volume, wm: Volume, affine: NDArray[Any])
     centre = ((np.abs(x) - 12) / 22) ** 4 + ((y + 4) / 28) ** 4 + ((z - 4) / 18) ** 4
     shift = np.clip((intensity - low) / (high - low), 0, MAX_DEEP_SHIFT) * np.exp(-centre)
     return np.asarray(shift, dtype=np.float32)
-
-

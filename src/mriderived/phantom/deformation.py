@@ -21,7 +21,7 @@ _LOBE, _LOBE_RADIUS = np.array([45.0, -12.0, -18.0]), 22.0
 
 
 class Deformation(NamedTuple):
-    """``matrix`` (4, 4) maps scanner to zoomed template space, ``field`` (3, x, y, z) is u (mm)."""
+    """``matrix`` (4, 4) maps x to y, ``field`` (3, x, y, z) holds u in mm."""
 
     matrix: NDArray[np.float64]
     field: NDArray[np.float32]

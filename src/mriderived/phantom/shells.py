@@ -1,4 +1,4 @@
-"""What surrounds the brain: dura, skull with marrow, scalp, face with eyes and air, neck.
+"""What surrounds the brain: skull with marrow, scalp, face with eyes and air, neck.
 
 Drawn to look like a head to a brain extraction; none of it is true to any single anatomy.
 Intensities are those of a T1w with white matter at 110 and cortex at 80.
@@ -15,7 +15,16 @@ from scipy import ndimage
 Volume = NDArray[np.float32]
 Axes = tuple[Any, Any, Any]
 
-BONE, MARROW, MUSCLE, FAT, SKIN, FLUID, CORD, CARTILAGE = 8.0, 70.0, 55.0, 125.0, 75.0, 22.0, 95.0, 45.0
+BONE, MARROW, MUSCLE, FAT, SKIN, FLUID, CORD, CARTILAGE = (
+    8.0,
+    70.0,
+    55.0,
+    125.0,
+    75.0,
+    22.0,
+    95.0,
+    45.0,
+)
 CAPSULE = 140.0
 #: Where the box of the head begins and ends in template space (mm), 1 mm voxels.
 LOW, HIGH = (-104, -140, -160), (104, 126, 116)
@@ -146,13 +155,15 @@ def _paint_face(intensity: Volume, depth: Volume, axes: Axes) -> None:
 def _paint_skull(
     intensity: Volume, distance: Volume, depth: Volume, texture: Volume, axes: Axes
 ) -> None:
-    """Dura, inner table, marrow where the bone is thick, outer table."""
+    """Inner table, marrow where the bone is thick, outer table.
+
+    Bone lies on the fluid: a layer between, such as dura, would make the brain's edge ambiguous.
+    """
     thickness = 6.5 + 0.8 * texture
     skull = (distance < thickness) & (depth < -3.5)
     intensity[skull] = BONE
     marrow = (distance > 2.6) & (distance < thickness - 1.6) & (texture > -1.2)
     intensity[skull & marrow & (axes[2] > -50)] = MARROW
-    intensity[distance < 0.0] = CARTILAGE
 
 
 def _paint_cord(intensity: Volume, distance: Volume, axes: Axes) -> None:
@@ -165,9 +176,7 @@ def _paint_cord(intensity: Volume, distance: Volume, axes: Axes) -> None:
         intensity[below & (radius < limit)] = value
 
 
-def _paint_capsule(
-    intensity: Volume, depth: Volume, axes: Axes
-) -> tuple[float, float, float]:
+def _paint_capsule(intensity: Volume, depth: Volume, axes: Axes) -> tuple[float, float, float]:
     """Put a bright capsule on the skin of the left temple and return its centre."""
     y, z = (int(CAPSULE_AT[i] - LOW[i]) for i in (1, 2))
     inside = np.flatnonzero(depth[:, y, z] < 0)

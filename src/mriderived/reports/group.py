@@ -124,7 +124,7 @@ def _count_facts(listing: Mapping[str, Any], sessions: Sequence[SessionTable]) -
     return {
         'participants': listing['participants'],
         'sessions': len(listing['sessions']) if listing['sessions'] != [''] else 0,
-        'columns': listing['columns'],
+        'columns': max(len(session.columns) for session in sessions),
         # Rounded down: 100 % is every value.
         'share': math.floor(1000 * n / (n + missing)) / 10 if n + missing else None,
         'outliers': sum(len(session.outliers) for session in sessions),

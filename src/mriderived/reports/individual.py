@@ -41,6 +41,7 @@ class Line(NamedTuple):
     """One measure in the summary: its unit of every image, ``None`` where there is none."""
 
     title: str
+    variant: str
     units: tuple[UnitRecord | None, ...]
 
 
@@ -142,7 +143,8 @@ def summarise(
         measure = known.get(name)
         title = measure.title if measure else name
         line = Line(
-            f'{title} · {variant}' if variant else title,
+            title,
+            variant or '',
             tuple(found.get((image.path, name, variant)) for image in view.images),
         )
         (steps if measure and measure.is_preprocessing else others).append(line)

@@ -64,10 +64,10 @@ class Methods:
 
 
 def escape_latex(text: str) -> str:
-    """Escape what LaTeX would take for a command.
+    r"""Escape what LaTeX would take for a command.
 
     >>> escape_latex('5 % of a_b')
-    '5 \\\\% of a\\\\_b'
+    '5 \\% of a\\_b'
     """
     return ''.join(_LATEX.get(character, character) for character in text)
 
@@ -79,7 +79,7 @@ def _join(parts: Iterable[Part], write: Any, cite: str) -> str:
 def write_methods(measures: Sequence[Measure], provenance: Mapping[str, Any]) -> Methods:
     """Put together the text of ``measures`` (those that were done) and number its sources."""
     book = _Bibliography()
-    paragraphs = [(Part(_opening(provenance)),)]
+    paragraphs: list[tuple[Part, ...]] = [(Part(_opening(provenance)),)]
     for measure in measures:
         text = ' '.join(measure.methods.split())
         if text:

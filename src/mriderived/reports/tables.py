@@ -90,8 +90,7 @@ def _value(row: Mapping[str, str], column: str, dictionary: Mapping[str, Any]) -
     raw = row[column] or 'n/a'
     about = dictionary.get(column)
     about = about if isinstance(about, dict) else {}
-    span = about.get('ReferenceRange')
-    low, high = (float(end) for end in span) if _is_range(span) else (None, None)
+    low, high = _range(about.get('ReferenceRange'))
     unit = str(about.get('Units', ''))
     region = row.get('name', '') if 'index' in row else ''
     keys = (column, region, row.get('index', ''))
@@ -109,10 +108,11 @@ def _value(row: Mapping[str, str], column: str, dictionary: Mapping[str, Any]) -
     )
 
 
-def _is_range(span: object) -> bool:
-    return (
-        isinstance(span, list) and len(span) == 2 and all(isinstance(e, int | float) for e in span)
-    )
+def _range(span: object) -> tuple[float | None, float | None]:
+    match span:
+        case [int() | float() as low, int() | float() as high]:
+            return float(low), float(high)
+    return None, None
 
 
 def find_reason(reasons: object, keys: tuple[str, ...]) -> str:
@@ -127,7 +127,8 @@ def find_reason(reasons: object, keys: tuple[str, ...]) -> str:
 def _read_rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding='utf-8', newline='') as stream:
         table = csv.DictReader(stream, delimiter='\t', quoting=csv.QUOTE_NONE, restval='n/a')
-        return [{key: row[key] for key in table.fieldnames or ()} for row in table]
+        names: list[str] = list(table.fieldnames or ())
+        return [{name: row[name] for name in names} for row in table]
 
 
 def read_mapping(path: Path, problems: list[str]) -> dict[str, Any]:

@@ -124,14 +124,15 @@ ATLAS = Measure(
             description='Regions of the atlas.',
             columns=(
                 Column('index', 'Number of the region in the label image.'),
-                Column('name', 'Name of the region, as its authors wrote it.'),
-                Column('hemisphere', 'L, R, or both for a region of the midline.'),
+                Column('name', 'Name of the region, as its authors wrote it.', unit=''),
+                Column('hemisphere', 'L, R, or both for a region of the midline.', unit=''),
                 Column(
                     'tissue',
                     'What the region is made of: cortex, subcortex, white, csf, cerebellum, '
                     'brainstem or other.',
+                    unit='',
                 ),
-                Column('abbreviation', 'Short name of the region.'),
+                Column('abbreviation', 'Short name of the region.', unit=''),
                 Column('coverage', 'Fraction of the region that lies in the field of view.'),
             ),
         ),

@@ -90,7 +90,7 @@ def draw_atlas(t1w: Path, atlas_dseg: Path, atlas_labels: Path | None = None) ->
 
 def _load(path: Path) -> tuple[Array, Array]:
     image = nb.loadsave.load(path)
-    return np.asarray(image.dataobj), image.affine  # type: ignore[attr-defined]
+    return np.asarray(image.dataobj), image.affine
 
 
 def _display_grid(volume: Array, affine: Array) -> tuple[Array, tuple[int, ...]]:

@@ -152,8 +152,7 @@ def _bad_input(unit: Unit, refused: Mapping[Key, tuple[str, str]]) -> tuple[str,
 
 
 def _add_unit(config: Config, workflow: Any, unit: Unit, name: str, resources: Resources) -> None:
-    part = unit.measure.init_wf(config)
-    part.name = name
+    part = unit.measure.init_wf(config).clone(name)
     workflow.add_nodes([part])
     for need in unit.measure.needs:
         resource = resources.get(resources.find(need, unit.measure, unit.variant))
@@ -223,10 +222,7 @@ def describe_output(config: Config, unit: Unit, output: Output) -> dict[str, Any
         return None
     content: dict[str, Any] = {}
     for other in sharing:
-        content |= table_dictionary(other.columns)
-    if output.columns:
-        return content
-    content |= output.sidecar
+        content |= {**table_dictionary(other.columns), **other.sidecar}
     if config.sloppy:
         content['Sloppy'] = 'Coarse settings for tests: not for research.'
     return build_sidecar(

@@ -1,0 +1,47 @@
+"""``python -m mriderived.phantom FOLDER``: write the synthetic dataset."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mriderived.phantom.dataset import write_dataset
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the arguments, write the dataset and say what it holds."""
+    options = _parser().parse_args(arguments)
+    if options.folder.exists() and any(options.folder.iterdir()):
+        sys.stderr.write(f'{options.folder} is not empty: remove it or name another folder\n')
+        return 73
+    truths = write_dataset(
+        options.folder,
+        participants=options.participants,
+        seed=options.seed,
+        voxel_mm=options.voxel,
+        sessions=options.sessions,
+        runs=options.runs,
+        threads=options.threads,
+    )
+    for truth in truths:
+        volumes = ', '.join(f'{name} {size / 1e3:.0f}' for name, size in truth.volumes_mm3.items())
+        sys.stdout.write(f'{truth.t1w}  (mL: {volumes})\n')
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='mriderived.phantom', description=__doc__)
+    parser.add_argument('folder', type=Path, help='where to write; must be empty or new')
+    parser.add_argument('--participants', type=int, default=3)
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--voxel', type=float, default=1.0, help='edge of a voxel in mm')
+    parser.add_argument('--sessions', nargs='*', default=(), help='labels, such as 1 2')
+    parser.add_argument('--runs', type=int, default=1, help='scans per session')
+    parser.add_argument('--threads', type=int, default=1)
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(main())

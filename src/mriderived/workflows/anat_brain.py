@@ -1,0 +1,137 @@
+"""Step ``brain``: orientation, intensity inhomogeneity and brain mask of a T1w image."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from nipype.interfaces import utility as niu
+from nipype.pipeline import engine as pe
+from numpy.typing import NDArray
+
+from mriderived.config import Config, Device, SkullStrip
+from mriderived.core.masks import clean_mask, find_foreground, is_brain_extracted, touched_faces
+from mriderived.interfaces.bias import correct_bias
+from mriderived.interfaces.brain_extraction import extract_brain
+from mriderived.interfaces.call import Call
+from mriderived.interfaces.volumes import load_ras, save, voxel_size
+from mriderived.measures.base import Measure, Output
+
+Mask = NDArray[np.bool_]
+
+
+class BrainFiles(NamedTuple):
+    """What the step writes."""
+
+    t1w: Path
+    brain_mask: Path
+
+
+class _Found(NamedTuple):
+    mask: Mask
+    is_extracted: bool
+    note: str
+
+
+def prepare_t1w(
+    raw_t1w: Path, skull_strip: SkullStrip, device: Device, threads: int
+) -> BrainFiles:
+    """Reorient, find the brain and remove the bias; what was decided goes to ``notes.json``."""
+    data, affine = load_ras(raw_t1w)
+    size = voxel_size(affine)
+    found = _find_brain(data, size, skull_strip, device, threads)
+    if not found.mask.any():
+        raise ValueError(f'{raw_t1w} holds no brain; check the image, or use --skull-strip force')
+    notes = [found.note]
+    if faces := touched_faces(found.mask):
+        notes.append(f'The brain touches the edge of the image ({", ".join(faces)}): cropped.')
+    facts = {'notes': notes, 'sidecars': {'t1w': {'SkullStripped': found.is_extracted}}}
+    Path('notes.json').write_text(json.dumps(facts, indent=1) + '\n')
+    corrected = correct_bias(data, found.mask, size)
+    return BrainFiles(
+        t1w=save(corrected, affine, 't1w.nii.gz'),
+        brain_mask=save(found.mask.astype(np.uint8), affine, 'brain_mask.nii.gz'),
+    )
+
+
+def _find_brain(
+    data: NDArray[np.float32],
+    size: NDArray[np.float64],
+    skull_strip: SkullStrip,
+    device: Device,
+    threads: int,
+) -> _Found:
+    own = clean_mask(find_foreground(data))
+    if skull_strip == 'skip':
+        if own.all():
+            raise ValueError(
+                'the image has no constant background, so its brain mask cannot be taken from '
+                'it; use --skull-strip auto'
+            )
+        return _Found(own, True, 'Brain mask: from the image, as --skull-strip skip asks.')
+    mask = extract_brain(data, device, threads)
+    if skull_strip == 'auto' and is_brain_extracted(find_foreground(data), mask, size):
+        return _Found(own, True, 'Brain mask: from the image, which was already brain-extracted.')
+    return _Found(mask, False, 'Brain mask: segmented from the head.')
+
+
+def init_brain_wf(config: Config) -> pe.Workflow:
+    """Build the workflow of the step ``brain``."""
+    workflow = pe.Workflow(name='brain')
+    inputnode = pe.Node(niu.IdentityInterface(['raw_t1w']), name='inputnode')
+    outputnode = pe.Node(niu.IdentityInterface(BrainFiles._fields), name='outputnode')
+    node = pe.Node(
+        Call(
+            prepare_t1w,
+            skull_strip=config.skull_strip,
+            device=config.device,
+            threads=config.omp_nthreads,
+        ),
+        name='prepare_t1w',
+        n_procs=config.omp_nthreads,
+        mem_gb=BRAIN.memory_gb,
+    )
+    workflow.connect(inputnode, 'raw_t1w', node, 'raw_t1w')
+    for name in BrainFiles._fields:
+        workflow.connect(node, name, outputnode, name)
+    return workflow
+
+
+BRAIN = Measure(
+    name='brain',
+    title='Brain extraction',
+    needs=('raw_t1w',),
+    outputs=(
+        Output(
+            field='t1w',
+            datatype='anat',
+            suffix='T1w',
+            entities={'desc': 'preproc'},
+            description='T1w image with its axes in RAS order and without its intensity '
+            'inhomogeneity; never resampled.',
+            unit='arbitrary',
+        ),
+        Output(
+            field='brain_mask',
+            datatype='anat',
+            suffix='mask',
+            entities={'desc': 'brain'},
+            description='Brain mask: 1 inside, including the ventricles and the fluid in sulci.',
+            unit='1',
+            sidecar={'Type': 'Brain'},
+        ),
+    ),
+    init_wf=init_brain_wf,
+    reference='https://doi.org/10.1016/j.compbiomed.2023.107845',
+    methods=(
+        'T1w images were reoriented to RAS by permuting axes. Brains were segmented with the '
+        'networks of deepbet (Fisch et al. 2024, doi:10.1016/j.compbiomed.2024.108845) unless the '
+        'image was already brain-extracted, and intensity inhomogeneity was removed with N4 '
+        '(Tustison et al. 2010, doi:10.1109/TMI.2010.2046908).'
+    ),
+    is_preprocessing=True,
+    minutes=0.3,
+    memory_gb=3.0,
+)
