@@ -20,6 +20,7 @@ def test_morphology_equals_scipys(seed: int) -> None:
     mask = blobs(seed)
     expected = {
         'erode': ndimage.binary_erosion(mask, EDGES),
+        'erode_faces': ndimage.binary_erosion(mask, FACES),
         'open_edges': ndimage.binary_opening(mask, EDGES),
         'open_faces': ndimage.binary_opening(mask, FACES),
     }

@@ -119,7 +119,7 @@ def test_blur_raises_smoothness(scan: T1wScan, good: T1wQuality) -> None:
 def test_a_ghost_raises_the_artefact_index_and_entropy(
     scan: T1wScan, signal: np.ndarray, good: T1wQuality
 ) -> None:
-    ghost = 0.15 * np.roll(signal, SHAPE[1] // 2, axis=1)
+    ghost = 0.18 * np.roll(signal, SHAPE[1] // 2, axis=1)
     values = degraded(scan, add_noise(signal + ghost, SIGMA))
     assert values['qi_1'] > 0.05
     assert values['efc'] > good.values['efc'] + 0.02

@@ -198,6 +198,12 @@ def test_a_broken_table_is_named_and_the_rest_is_there(tmp_path: Path) -> None:
     assert 'Coefficient of joint variation.' in page.text
 
 
+def test_an_image_that_was_refused_stands_among_the_checks(tmp_path: Path) -> None:
+    image = 'sub-01/anat/sub-01_T1w.nii.gz'
+    write_record(tmp_path, '01', [unit(image, 'brain', 'failed', reason='the gzip is cut off')])
+    assert f'{image} Refused the gzip is cut off' in write(Outputs(tmp_path)).text
+
+
 def test_banner_follows_the_records() -> None:
     done, failed = unit('a', 'x'), unit('a', 'y', 'failed')
     absent = unit('a', 'z', 'not_available')

@@ -16,6 +16,8 @@ Mask = NDArray[np.bool_]
 #: head, cropped or defaced, are 25 % and more; generous brain masks stay below 5 %.
 OUTSIDE_FRACTION = 0.10
 MARGIN_MM = 4.0
+#: Voxels of the brain on a face of the grid that tell of a cut brain.
+TOUCH = 20
 
 
 def keep_largest(mask: Mask) -> Mask:
@@ -113,6 +115,23 @@ def is_brain_extracted(foreground: Mask, brain: Mask, voxel_size: Sequence[float
     distance = ndimage.distance_transform_edt(~brain, sampling=voxel_size)
     outside = np.count_nonzero(foreground & (distance > MARGIN_MM))
     return bool(outside < OUTSIDE_FRACTION * np.count_nonzero(foreground))
+
+
+def touched_faces(mask: Mask) -> list[str]:
+    """Name the faces of the grid, in RAS orientation, that ``mask`` is cut by.
+
+    Examples
+    --------
+    >>> touched_faces(np.arange(27 * 27).reshape(1, 27, 27) < 27)
+    ['left', 'right', 'posterior']
+    """
+    names = (('left', 'right'), ('posterior', 'anterior'), ('bottom', 'top'))
+    return [
+        name
+        for axis, pair in enumerate(names)
+        for name, index in zip(pair, (0, -1), strict=True)
+        if np.count_nonzero(np.take(mask, index, axis)) >= TOUCH
+    ]
 
 
 def find_box(mask: Mask, margin: Sequence[int]) -> tuple[slice, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mriderived.core.regions import GREY, Labels, Tissues, select_regions
+from mriderived.core.labels import GREY, Labels, Tissues, spread_labels
+from mriderived.core.regions import select_regions
 
 Fraction = NDArray[np.floating[Any]]
 
@@ -59,22 +61,26 @@ def tissue_volumes(tissues: Tissues, voxel_volume: float) -> TissueVolumes:
 
 
 def region_volumes(
-    labels: Labels, table: pd.DataFrame, tissues: Tissues, voxel_volume: float
+    labels: Labels, table: pd.DataFrame, tissues: Tissues, spacing: Sequence[float]
 ) -> pd.DataFrame:
     """Measure regions by the tissue that they are made of.
 
-    The volume is the sum over the region's voxels of the fraction of its tissue, times the
-    volume of a voxel: GM for cortex and cerebellum, WM for white matter, CSF for ventricles,
-    and GM + WM for the rest, whose grey and white matter T1w contrast does not separate.
+    The volume is the sum of the fraction of the region's tissue, times the volume of a voxel: GM
+    for cortex and cerebellum, WM for white matter, CSF for ventricles, and GM + WM for the rest,
+    whose grey and white matter a T1w image does not tell apart.
+
+    Of the first three, a voxel that is mostly another tissue gives its part to the touching
+    region, so that the regions of a cortex add up to all of its grey matter and not to what lies
+    in voxels of mostly grey matter.
 
     Parameters
     ----------
-    labels : array of int, shape (x, y, z)
+    labels : array of int32, shape (x, y, z)
     table : DataFrame
         Columns index and tissue.
     tissues : Tissues
-    voxel_volume : float
-        In mm3.
+    spacing : three floats
+        Voxel size in mm.
 
     Returns
     -------
@@ -83,26 +89,45 @@ def region_volumes(
 
     Examples
     --------
-    >>> table = pd.DataFrame({'index': [5, 6], 'tissue': ['cortex', 'subcortex']})
-    >>> gm, wm = np.array([0.5, 0.5, 0.25]), np.array([0.5, 0.0, 0.5])
-    >>> region_volumes(np.array([5, 5, 6]), table, Tissues(gm, wm, 1 - gm - wm), 2.0)
+    >>> table = pd.DataFrame({'index': [5], 'tissue': ['cortex']})
+    >>> gm = np.array([[[0.0, 1.0, 0.25, 0.25]]])
+    >>> labels = np.array([[[0, 5, 0, 0]]], np.int32)
+    >>> region_volumes(labels, table, Tissues(gm, 1 - gm, 0 * gm), (1, 1, 2))
        index  volume  n_voxels
-    0      5     2.0         2
-    1      6     1.5         1
+    0      5     2.5         1
     """
-    brain = tissues.gm + tissues.wm
-    by_tissue = {
-        **dict.fromkeys(GREY, tissues.gm),
-        'white': tissues.wm,
-        'csf': tissues.csf,
-    }
     index = table['index'].to_numpy(dtype=np.int64)
-    volume = np.zeros(len(index))
-    count = np.zeros(len(index), np.int64)
-    for tissue in dict.fromkeys(table['tissue']):
-        mine = (table['tissue'] == tissue).to_numpy()
-        fraction = np.asarray(by_tissue.get(tissue, brain), dtype=np.float64)
-        rows, numbers = select_regions(fraction, labels, index[mine])
-        volume[mine] = np.bincount(rows, numbers, mine.sum()) * voxel_volume
-        count[mine] = np.bincount(rows, minlength=mine.sum())
+    measured = np.zeros(len(index))
+    whole = ~table['tissue'].isin([*GREY, 'white', 'csf'])
+    bounded = (
+        (table['tissue'].isin(GREY), tissues.gm),
+        (table['tissue'] == 'white', tissues.wm),
+        (table['tissue'] == 'csf', tissues.csf),
+    )
+    closed = np.isin(labels, index[whole])
+    for rows, fraction in bounded:
+        mine = np.where(np.isin(labels, index[rows]), labels, 0).astype(np.int32)
+        edge = (fraction > 0) & (fraction < _most(tissues)) & ~closed
+        wide = spread_labels(mine, (mine > 0) | edge, spacing, 1.01 * _diagonal(spacing))
+        measured[rows] = _add(fraction, wide, index[rows])
+    measured[whole] = _add(tissues.gm + tissues.wm, labels, index[whole])
+    count = _add(np.ones(labels.shape), labels, index).astype(np.int64)
+    volume = measured * np.prod(spacing)
     return pd.DataFrame({'index': index, 'volume': volume, 'n_voxels': count})
+
+
+def _most(tissues: Tissues) -> Fraction:
+    most: Fraction = np.maximum(np.maximum(tissues.gm, tissues.wm), tissues.csf)
+    return most
+
+
+def _diagonal(spacing: Sequence[float]) -> float:
+    """Return the distance in mm between voxels that touch by an edge."""
+    return float(np.sqrt(np.sum(np.sort(spacing)[1:] ** 2)))
+
+
+def _add(values: Fraction, labels: Labels, index: NDArray[np.int64]) -> NDArray[np.float64]:
+    if not len(index):
+        return np.zeros(0)
+    rows, numbers = select_regions(np.asarray(values, dtype=np.float64), labels, index)
+    return np.asarray(np.bincount(rows, numbers, len(index)), dtype=np.float64)

@@ -177,6 +177,9 @@ def entropy_focus(image: Array) -> float:
 def energy_ratio(head: Array, air: Array) -> float:
     """Foreground-background energy ratio: mean squared intensity of head over that of air.
 
+    Air within 10 mm of the head is left out by the caller: there, a head mask that misses a jaw
+    would decide the number.
+
     (MRIQC's code takes medians; its documentation and the definition take means, and only
     these feel an artefact that covers less than half of the air.)
 

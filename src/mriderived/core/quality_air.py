@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mriderived.core.masks import keep_largest
+from mriderived.core.masks import clean_mask
 from mriderived.core.quality import MAD_TO_SD
 from mriderived.core.quality_masks import coarsen, erode, open_edges, open_faces, refine
 
@@ -20,7 +20,7 @@ Volume = NDArray[np.float32]
 Affine = NDArray[np.float64]
 
 #: Values of the label image of :func:`label_air`; what is none of these is 0.
-AIR, ARTEFACT, HEAD, PADDING = 1, 2, 3, 4
+AIR, ARTEFACT, HEAD, PADDING, BELOW = 1, 2, 3, 4, 5
 #: Midline landmarks in MNI152 (mm, RAS): the glabella, and the inion as the 10-20 system has it.
 GLABELLA, INION = (0.0, 88.0, -16.0), (0.0, -118.0, -23.0)
 #: Air nearer to the head than this is not looked at: ringing and blur are signal, not noise.
@@ -73,8 +73,8 @@ def find_padding(raw: Volume) -> Mask:
 def find_head(image: Volume, brain: Mask, spacing: tuple[float, ...]) -> Mask:
     """Segment the head (with its skull and skin) on a grid that may be coarse.
 
-    The largest part of what exceeds 25 % of the brain's median (more where the noise floor
-    does), with gaps of 6 mm closed and holes filled.
+    What exceeds 25 % of the brain's median (more where the noise floor does), with gaps of
+    6 mm closed; of this the largest part, with its holes filled.
 
     Parameters
     ----------
@@ -95,13 +95,21 @@ def find_head(image: Volume, brain: Mask, spacing: tuple[float, ...]) -> Mask:
     outside = smooth[~brain & (smooth > 0)]
     floor = float(np.percentile(outside, 10)) if outside.size else 0.0
     threshold = min(max(HEAD_FRACTION * level, 2 * floor), MAX_HEAD_FRACTION * level)
-    head = keep_largest((smooth > threshold) | brain)
+    head = _drop_specks((smooth > threshold) | brain)
     pad = [int(np.ceil(6.0 / size)) for size in spacing]
     head = np.pad(head, [(p, p) for p in pad], mode='edge')
     head = _dilate_mm(head, 6.0, spacing)
     head = ~_dilate_mm(~head, 6.0, spacing)
     crop = tuple(slice(p, -p) for p in pad)
-    return np.asarray(ndimage.binary_fill_holes(head[crop]))
+    return clean_mask(head[crop])
+
+
+def _drop_specks(mask: Mask, share: float = 0.005) -> Mask:
+    """Drop parts smaller than ``share`` of the largest: a jaw may be apart, noise is not wanted."""
+    parts, _ = ndimage.label(mask)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.asarray((sizes >= share * sizes.max())[parts] & mask)
 
 
 def _dilate_mm(mask: Mask, radius: float, spacing: tuple[float, ...]) -> Mask:
@@ -183,7 +191,7 @@ def label_air(
     -------
     (x, y, z) uint8 array
         1 air above the plane, 10 mm and more from the head, without artefacts; 2 artefacts
-        there; 3 head; 4 padding; 0 air that is not looked at.
+        there; 3 head; 4 padding; 5 air as far from the head, but below the plane; 0 the rest.
     """
     factors = block_factors(spacing)
     blocks = tuple(size * factor for size, factor in zip(spacing, factors, strict=True))
@@ -191,10 +199,11 @@ def label_air(
     head = find_head(coarsen(image, factors), coarse_brain, blocks)
     near = _dilate_mm(head, MARGIN_MM, blocks)
     padding = find_padding(raw)
-    hat = ~np.asarray(refine(near, factors, raw.shape)) & above_plane(raw.shape, voxel_to_space)
-    hat &= ~padding
+    air = ~np.asarray(refine(near, factors, raw.shape)) & ~padding
+    hat = air & above_plane(raw.shape, voxel_to_space)
     artefacts = find_artefacts(raw, hat)
     labels = np.zeros(raw.shape, np.uint8)
+    labels[air & ~hat] = BELOW
     labels[padding] = PADDING
     labels[np.asarray(refine(head, factors, raw.shape)) | brain] = HEAD
     # next to padding, interpolation has mixed noise with nothing

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mriderived.core import quality, quality_air, quality_noise, quality_tissue
 from mriderived.core.masks import find_box, find_foreground, is_brain_extracted
-from mriderived.core.quality_masks import coarsen, erode
+from mriderived.core.quality_masks import coarsen, erode, erode_faces
 from mriderived.core.quality_reasons import MIN_TISSUE, NO_AIR, TISSUES, explain
 from mriderived.core.smoothness import estimate_fwhm
 
@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 LABELS = {'csf': 3, 'gm': 1, 'wm': 2}
 #: White matter has this median after intensities are scaled.
 WM_LEVEL = 1000.0
-#: Coarser voxels than this (mm) are not eroded: nothing would be left.
+#: Coarser voxels than this (mm) are eroded by their faces only: little would be left.
 MAX_ERODED_MM = 1.9
 
 
@@ -127,12 +127,13 @@ def _pure_masks(scan: T1wScan) -> dict[str, Mask]:
     Fractions do not decide: where they follow from intensity, a threshold on them would cut the
     very distribution that is to be described.
     """
+    shrink = erode if max(scan.spacing) < MAX_ERODED_MM else erode_faces
     masks = {}
     for name in TISSUES:
         mask = scan.segmentation == LABELS[name]
-        if mask.any() and max(scan.spacing) < MAX_ERODED_MM:
+        if mask.any():
             box = find_box(mask, (1, 1, 1))
-            mask[box] = erode(mask[box])
+            mask[box] = shrink(mask[box])
         masks[name] = mask
     return masks
 
@@ -183,9 +184,9 @@ def _contrasts(summaries: dict[str, quality.Summary]) -> dict[str, float]:
 def _background(
     scan: T1wScan, labels: NDArray[np.uint8], noise: quality_noise.NoiseFit | None
 ) -> dict[str, float]:
-    counts = np.bincount(labels.ravel(), minlength=5)
+    counts = np.bincount(labels.ravel(), minlength=6)
     head = scan.raw[labels == quality_air.HEAD]
-    around = scan.raw[(labels != quality_air.HEAD) & (labels != quality_air.PADDING)]
+    around = scan.raw[np.isin(labels, (quality_air.AIR, quality_air.ARTEFACT, quality_air.BELOW))]
     return {
         'fber': quality.energy_ratio(head, around),
         'qi_1': quality_noise.artefact_share(

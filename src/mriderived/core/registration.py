@@ -19,6 +19,8 @@ Matrix = NDArray[np.float64]
 WEIGHTS = (1.0, 1.0, 1.0)
 #: Enough to carry tissue priors into a brain: no finer than 3 mm, T1w alone.
 COARSE = Schedule(factors=(4, 2), iterations=(60, 30))
+#: For tests of the plumbing only.
+SLOPPY = Schedule(factors=(4,), iterations=(30,))
 
 
 class Template(NamedTuple):

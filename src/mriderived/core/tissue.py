@@ -29,7 +29,7 @@ Mask = NDArray[np.bool_]
 
 #: Tissues by rising brightness, and the two tissues of each of the six classes.
 CSF, GM, WM = 0, 1, 2
-CAP = 1.0
+CAP = (4.0, 1.3, 1.0)
 PAIRS = np.array([(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (0, 2)])
 
 
@@ -40,11 +40,11 @@ class Settings:
     #: Rounds with one smooth field for all tissues, and rounds with means of their own.
     rounds: tuple[int, int] = (8, 12)
     field_sigma: float = 25.0
-    mean_sigma: float = 12.0
+    mean_sigma: float = 8.0
     #: How many mm³ of pure tissue the global mean weighs against the local one.
-    anchor: float = 300.0
+    anchor: float = 100.0
     #: Strength of the neighbours, and what is added to the template's priors.
-    neighbours: float = 1.0
+    neighbours: float = 0.1
     prior_floor: float = 0.05
 
 

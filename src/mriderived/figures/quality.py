@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 Volume = NDArray[np.floating]
 Labels = NDArray[np.uint8]
 
-#: Colours of the labels 1 (air), 2 (artefact), 3 (head; its outline) and 4 (padding).
-COLOURS = {1: '#4c9be8', 2: '#ff3b30', 3: '#ffffff', 4: '#8a8a8a'}
-OPACITY = {1: 0.22, 2: 0.9, 4: 0.25}
+#: Colours of the labels 1 (air), 2 (artefact), 3 (head; its outline), 4 (padding)
+#: and 5 (air below the plane).
+COLOURS = {1: '#4c9be8', 2: '#ff3b30', 3: '#ffffff', 4: '#8a8a8a', 5: '#b08cff'}
+OPACITY = {1: 0.22, 2: 0.9, 4: 0.25, 5: 0.12}
 #: Columns of the mosaic; one row per axis.
 COLUMNS = 6
 ROWS = ('sagittal', 'coronal', 'axial')
@@ -42,7 +43,7 @@ def draw_background(
         axes[axis, 0].set_title(ROWS[axis], color='white', fontsize=8, loc='left')
     handles = [Patch(color=COLOURS[value], label=name) for value, name in names.items()]
     figure.legend(
-        handles=handles, loc='outside lower center', ncols=4, fontsize=8,
+        handles=handles, loc='outside lower center', ncols=5, fontsize=8,
         facecolor='black', edgecolor='black', labelcolor='white',
     )  # fmt: skip
     return figure
@@ -62,7 +63,7 @@ def _positions(labels: Labels, axis: int) -> NDArray[np.int_]:
 
 
 def _lay_over(panel: Axes, labels: Labels, aspect: float) -> None:
-    colours = np.zeros((5, 4))
+    colours = np.zeros((6, 4))
     for value, opacity in OPACITY.items():
         colours[value] = to_rgba(COLOURS[value], opacity)
     panel.imshow(colours[labels], origin='lower', aspect=aspect, interpolation='nearest')

@@ -9,7 +9,7 @@ from io import BytesIO
 from PIL import Image
 
 #: JPEG quality of photographs of the brain.
-QUALITY = 82
+QUALITY = 79
 _PNG = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=\s]+)')
 _PATH = re.compile(r'(?<= d=")([MLZ0-9eE.\s-]+)(?=")')
 _FONTS = 'system-ui, -apple-system, &quot;Segoe UI&quot;, Roboto, Arial, sans-serif'

@@ -12,12 +12,12 @@ from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
+from mriderived.core.labels import Tissues
 from mriderived.core.morphometry import region_volumes
-from mriderived.core.regions import Tissues
 from mriderived.figures.sides import draw_sides
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine
+from mriderived.interfaces.volumes import load, load_affine, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.spaces.labels import strip_side
 
@@ -39,8 +39,8 @@ def tabulate_regions(
     labels = pd.read_csv(atlas_labels, sep='\t', keep_default_na=False, dtype={'name': str})
     regions: NDArray[np.int32] = load(atlas_dseg, np.int32)
     tissues = Tissues(*(load(path) for path in (gm_probseg, wm_probseg, csf_probseg)))
-    voxel_volume = abs(float(np.linalg.det(load_affine(atlas_dseg)[:3, :3])))
-    table = region_volumes(regions, labels, tissues, voxel_volume)
+    spacing = [float(size) for size in voxel_size(load_affine(atlas_dseg))]
+    table = region_volumes(regions, labels, tissues, spacing)
     coverage = labels['coverage'].to_numpy(dtype=np.float64)
     reasons = _explain(table['n_voxels'].to_numpy(), coverage)
     table['volume'] = table['volume'].where(np.array([not reason for reason in reasons]))
@@ -125,8 +125,9 @@ REGIONAL_VOLUME = Measure(
     init_wf=init_regional_volume_wf,
     reference='https://doi.org/10.1016/S0896-6273(02)00569-X',
     methods=(
-        'The volume of a region was the sum of the fraction of its tissue over its voxels times '
-        'the volume of a voxel. Regions of which less than '
+        "The volume of a region was the sum of the fraction of its tissue over the region's "
+        'voxels, and over the voxels of mostly another tissue that touch it, times the volume of '
+        'a voxel. Regions of which less than '
         f'{100 * MIN_COVERAGE:.0f} % lay in the field of view were given no volume.'
     ),
     over='atlas',

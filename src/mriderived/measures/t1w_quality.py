@@ -11,7 +11,7 @@ from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
-from mriderived.core.quality_air import AIR, ARTEFACT, HEAD, PADDING
+from mriderived.core.quality_air import AIR, ARTEFACT, BELOW, HEAD, PADDING
 from mriderived.core.quality_noise import fit_noise
 from mriderived.core.quality_t1w import T1wScan, measure_t1w_quality
 from mriderived.figures.quality import draw_background, draw_noise
@@ -130,6 +130,7 @@ LABELS = {
     ARTEFACT: 'artefact in air',
     HEAD: 'head',
     PADDING: 'filled with one value',
+    BELOW: 'air below that plane',
 }
 _TISSUES = {'csf': 'cerebrospinal fluid', 'gm': 'grey matter', 'wm': 'white matter'}
 _REGIONS = {'bg': 'air', **_TISSUES}

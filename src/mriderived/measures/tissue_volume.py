@@ -11,8 +11,8 @@ from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
+from mriderived.core.labels import Tissues
 from mriderived.core.morphometry import tissue_volumes
-from mriderived.core.regions import Tissues
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine

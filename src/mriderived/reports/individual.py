@@ -87,6 +87,7 @@ def describe(
         'participant': view.participant,
         'images': view.images,
         'labels': {image.path: image.label for image in view.images},
+        'inspected': _inspected(view.images),
         'banner': make_banner(view.units),
         'is_sloppy': _is_true(view.provenance.get('sloppy', settings.get('sloppy'))),
         'status_words': STATUS_WORDS,
@@ -184,6 +185,16 @@ def pack_measures(images: Sequence[ImageView]) -> dict[str, Any]:
     keys = ('name', 'unit', 'description')
     named = [dict(zip(keys, column, strict=True)) for column in columns]
     return {'sources': sources, 'columns': named, 'rows': rows}
+
+
+def _inspected(images: Sequence[ImageView]) -> list[ImageView]:
+    """Return the images with checks and those that were refused before any unit could run."""
+    return [
+        image
+        for image in images
+        if image.is_checked
+        or (image.path not in ('', 'n/a') and all(u.status != 'done' for u in image.units))
+    ]
 
 
 def _tables(image: ImageView, kind: str) -> list[Table]:

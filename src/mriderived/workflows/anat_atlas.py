@@ -10,8 +10,8 @@ from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
+from mriderived.core.labels import Tissues, fill_labels
 from mriderived.core.masks import find_box
-from mriderived.core.regions import Tissues, fill_labels
 from mriderived.figures.overlays import label_overlay, region_colours
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size

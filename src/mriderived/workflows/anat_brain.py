@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +15,10 @@ from mriderived.core.masks import clean_mask, find_foreground, is_brain_extracte
 from mriderived.interfaces.bias import correct_bias
 from mriderived.interfaces.brain_extraction import extract_brain
 from mriderived.interfaces.call import Call
+from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load_ras, save, voxel_size
-from mriderived.measures.base import Measure, Output
+from mriderived.measures.base import Figure, Measure, Output
+from mriderived.workflows.anat_figures import draw_brain_mask
 
 Mask = NDArray[np.bool_]
 
@@ -38,7 +39,7 @@ class _Found(NamedTuple):
 def prepare_t1w(
     raw_t1w: Path, skull_strip: SkullStrip, device: Device, threads: int
 ) -> BrainFiles:
-    """Reorient, find the brain and remove the bias; what was decided goes to ``notes.json``."""
+    """Reorient, find the brain and remove the bias."""
     data, affine = load_ras(raw_t1w)
     size = voxel_size(affine)
     found = _find_brain(data, size, skull_strip, device, threads)
@@ -47,13 +48,10 @@ def prepare_t1w(
     notes = [found.note]
     if faces := touched_faces(found.mask):
         notes.append(f'The brain touches the edge of the image ({", ".join(faces)}): cropped.')
-    facts = {'notes': notes, 'sidecars': {'t1w': {'SkullStripped': found.is_extracted}}}
-    Path('notes.json').write_text(json.dumps(facts, indent=1) + '\n')
-    corrected = correct_bias(data, found.mask, size)
-    return BrainFiles(
-        t1w=save(corrected, affine, 't1w.nii.gz'),
-        brain_mask=save(found.mask.astype(np.uint8), affine, 'brain_mask.nii.gz'),
-    )
+    t1w = save(correct_bias(data, found.mask, size), affine, 't1w.nii.gz')
+    write_remarks(t1w, notes=notes, SkullStripped=found.is_extracted)
+    mask = save(found.mask.astype(np.uint8), affine, 'brain_mask.nii.gz')
+    return BrainFiles(t1w, mask)
 
 
 def _find_brain(
@@ -124,7 +122,7 @@ BRAIN = Measure(
         ),
     ),
     init_wf=init_brain_wf,
-    reference='https://doi.org/10.1016/j.compbiomed.2023.107845',
+    reference='https://doi.org/10.1016/j.compbiomed.2024.108845',
     methods=(
         'T1w images were reoriented to RAS by permuting axes. Brains were segmented with the '
         'networks of deepbet (Fisch et al. 2024, doi:10.1016/j.compbiomed.2024.108845) unless the '
@@ -132,6 +130,16 @@ BRAIN = Measure(
         '(Tustison et al. 2010, doi:10.1109/TMI.2010.2046908).'
     ),
     is_preprocessing=True,
+    figures=(
+        Figure(
+            name='brain',
+            draw=draw_brain_mask,
+            needs=('t1w', 'brain_mask'),
+            title='Brain mask',
+            caption='The outline of the brain mask on the preprocessed T1w.',
+            section='brain',
+        ),
+    ),
     minutes=0.3,
     memory_gb=3.0,
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
+from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.affine import Brain
@@ -17,9 +17,10 @@ from mriderived.core.partial_volume import Fractions, segmentation, tissue_map
 from mriderived.core.registration import COARSE, SLOPPY, align, to_brain
 from mriderived.core.tissue import segment
 from mriderived.interfaces.call import Call
-from mriderived.interfaces.space_grid import load_template, load_tissues
+from mriderived.interfaces.space_files import load_template, load_tissues
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
-from mriderived.measures.base import Measure, Output
+from mriderived.measures.base import Figure, Measure, Output
+from mriderived.workflows.anat_figures import draw_partial_volume
 
 
 class TissueFiles(NamedTuple):
@@ -30,6 +31,14 @@ class TissueFiles(NamedTuple):
     csf_probseg: Path
     dseg: Path
     tissue_map: Path
+
+
+def _place(
+    part: NDArray[np.float32], shape: tuple[int, ...], box: tuple[slice, ...]
+) -> NDArray[np.float32]:
+    whole = np.zeros(shape, np.float32)
+    whole[box] = part
+    return whole
 
 
 def segment_t1w(
@@ -63,3 +72,89 @@ def segment_t1w(
         dseg=save(segmentation(whole), affine, 'dseg.nii.gz'),
         tissue_map=save(tissue_map(whole), affine, 'tissue_map.nii.gz'),
     )
+
+
+NEEDS = ('t1w', 'brain_mask', 'space_brain', 'space_tissues')
+
+
+def init_tissue_wf(config: Config) -> pe.Workflow:
+    """Build the workflow of the step ``tissue``."""
+    workflow = pe.Workflow(name='tissue')
+    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
+    outputnode = pe.Node(niu.IdentityInterface(list(TissueFiles._fields)), name='outputnode')
+    node = pe.Node(
+        Call(segment_t1w, threads=config.omp_nthreads, sloppy=config.sloppy),
+        name='segment_t1w',
+        n_procs=config.omp_nthreads,
+        mem_gb=TISSUE.memory_gb,
+    )
+    workflow.connect([
+        (inputnode, node, [(name, name) for name in NEEDS]),
+        (node, outputnode, [(name, name) for name in TissueFiles._fields]),
+    ])  # fmt: skip
+    return workflow
+
+
+def _fraction(label: str, name: str) -> Output:
+    return Output(
+        field=f'{label.lower()}_probseg',
+        datatype='anat',
+        suffix='probseg',
+        entities={'label': label},
+        description=f'Fraction of each voxel that is {name}, 0 to 1; grey matter, white matter '
+        'and CSF sum to 1 in the brain mask.',
+        unit='1',
+    )
+
+
+TISSUE = Measure(
+    name='tissue',
+    title='Tissue segmentation',
+    needs=NEEDS,
+    outputs=(
+        _fraction('GM', 'grey matter'),
+        _fraction('WM', 'white matter'),
+        _fraction('CSF', 'cerebrospinal fluid'),
+        Output(
+            field='dseg',
+            datatype='anat',
+            suffix='dseg',
+            description='Tissue that fills most of each voxel: 1 grey matter, 2 white matter, 3 '
+            'cerebrospinal fluid.',
+            sidecar={'LabelMap': {'1': 'grey matter', '2': 'white matter', '3': 'CSF'}},
+        ),
+        Output(
+            field='tissue_map',
+            datatype='anat',
+            suffix='tissuemap',
+            description='Continuous tissue label: 1 CSF, 2 grey matter, 3 white matter, and in '
+            'between where two share a voxel; 0 outside the brain.',
+            unit='1',
+            sidecar={'SkullStripped': True},
+            draft='none',
+        ),
+    ),
+    init_wf=init_tissue_wf,
+    reference='https://doi.org/10.1109/42.241885',
+    methods=(
+        'Fractions of grey matter, white matter and cerebrospinal fluid were estimated by '
+        'expectation-maximisation with a smooth intensity field (Ashburner & Friston 2005, '
+        'doi:10.1016/j.neuroimage.2005.02.018), classes of mixed voxels (Santago & Gage 1993, '
+        'doi:10.1109/42.241885), locally varying means (Tohka et al. 2004, '
+        'doi:10.1016/j.neuroimage.2004.05.007) and the tissue probabilities of the brain '
+        'template, brought to the image by a coarse registration.'
+    ),
+    is_preprocessing=True,
+    figures=(
+        Figure(
+            name='tissue',
+            draw=draw_partial_volume,
+            needs=('t1w', 'brain_mask', 'gm_probseg', 'wm_probseg'),
+            title='Tissue borders',
+            caption='Where grey matter ends on either side, from the fractions of each tissue.',
+            section='tissue',
+        ),
+    ),
+    minutes=0.4,
+    memory_gb=3.0,
+)

@@ -1,0 +1,148 @@
+"""Step ``registration``: the mapping between a T1w image and a space, both ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from nipype.interfaces import utility as niu
+from nipype.pipeline import engine as pe
+
+from mriderived.config import Config
+from mriderived.core.affine import Brain
+from mriderived.core.diffeomorphism import Schedule
+from mriderived.core.registration import SLOPPY, align, to_template, volume_change
+from mriderived.interfaces.call import Call
+from mriderived.interfaces.space_files import load_template
+from mriderived.interfaces.transforms import affine_transform, field_transform, write_composite
+from mriderived.interfaces.volumes import load, load_affine, save
+from mriderived.measures.base import Figure, Measure, Output
+from mriderived.workflows.anat_figures import draw_registration
+
+#: Images that are sampled on the grid of the mapping, and the template they go to.
+NEEDS = ('t1w', 'brain_mask', 'gm_probseg', 'wm_probseg', 'space_brain', 'space_tissues')
+
+
+class RegistrationFiles(NamedTuple):
+    """What the step writes."""
+
+    xfm_to_space: Path
+    xfm_from_space: Path
+    t1w_in_space: Path
+    log_jacobian: Path
+
+
+def register_to_space(
+    t1w: Path,
+    brain_mask: Path,
+    gm_probseg: Path,
+    wm_probseg: Path,
+    space_brain: Path,
+    threads: int,
+    sloppy: bool,
+    space_tissues: Path | None = None,
+) -> RegistrationFiles:
+    """Align an image with the brain template of a space."""
+    data, affine = load(t1w), load_affine(t1w)
+    brain = Brain(np.where(load(brain_mask, bool), data, 0).astype(np.float32), affine)
+    template = load_template(space_brain, space_tissues, threads)
+    tissues = np.stack([load(gm_probseg), load(wm_probseg)]) if template.tissues is not None else None
+    found = align(template, brain, tissues, SLOPPY if sloppy else Schedule(), threads)
+    change = volume_change(found, threads)
+    forward = field_transform(found.warp.fixed_to_moving, found.grid)
+    backward = field_transform(found.warp.moving_to_fixed, found.grid)
+    inverse = np.linalg.inv(found.affine)
+    return RegistrationFiles(
+        write_composite([forward, affine_transform(found.affine)], 'to_space.h5'),
+        write_composite([affine_transform(inverse), backward], 'from_space.h5'),
+        save(to_template(data, affine, found, threads), found.grid, 't1w_in_space.nii.gz'),
+        save(np.log(change), found.grid, 'log_jacobian.nii.gz'),
+    )
+
+
+def init_registration_wf(config: Config) -> pe.Workflow:
+    """Build the workflow of the step ``registration``."""
+    workflow = pe.Workflow(name='registration')
+    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
+    outputnode = pe.Node(niu.IdentityInterface(list(RegistrationFiles._fields)), name='outputnode')
+    node = pe.Node(
+        Call(register_to_space, threads=config.omp_nthreads, sloppy=config.sloppy),
+        name='register_to_space',
+        n_procs=config.omp_nthreads,
+        mem_gb=REGISTRATION.memory_gb,
+    )
+    workflow.connect([
+        (inputnode, node, [(name, name) for name in NEEDS]),
+        (node, outputnode, [(name, name) for name in RegistrationFiles._fields]),
+    ])  # fmt: skip
+    return workflow
+
+
+REGISTRATION = Measure(
+    name='registration',
+    title='Registration',
+    needs=NEEDS,
+    outputs=(
+        Output(
+            field='xfm_to_space',
+            datatype='anat',
+            suffix='xfm',
+            extension='.h5',
+            entities={'from': 'T1w', 'to': '*', 'mode': 'image'},
+            description='Composite transform that brings images from the T1w to the space.',
+            draft='BEP014',
+        ),
+        Output(
+            field='xfm_from_space',
+            datatype='anat',
+            suffix='xfm',
+            extension='.h5',
+            entities={'from': '*', 'to': 'T1w', 'mode': 'image'},
+            description='Composite transform that brings images from the space to the T1w.',
+            draft='BEP014',
+        ),
+        Output(
+            field='t1w_in_space',
+            datatype='anat',
+            suffix='T1w',
+            entities={'desc': 'preproc'},
+            description='Preprocessed T1w on the grid of the space (linear interpolation).',
+            unit='arbitrary',
+            sidecar={'SkullStripped': False},
+        ),
+        Output(
+            field='log_jacobian',
+            datatype='anat',
+            suffix='jacobian',
+            entities={'desc': 'log'},
+            description='Natural logarithm of the volume in the T1w that a unit of volume in the '
+            'space stands for (affine and warp together).',
+            unit='1',
+            sidecar={'SkullStripped': True},
+            draft='none',
+        ),
+    ),
+    init_wf=init_registration_wf,
+    reference='https://doi.org/10.1016/j.media.2007.06.004',
+    methods=(
+        'Images were registered to each space with a 12-parameter affine transform and symmetric '
+        'diffeomorphic normalisation (Avants et al. 2008, doi:10.1016/j.media.2007.06.004) driven '
+        'by the local correlation of the T1w and, where the space has tissue maps, of grey and '
+        'white matter.'
+    ),
+    over='space',
+    is_preprocessing=True,
+    figures=(
+        Figure(
+            name='registration',
+            draw=draw_registration,
+            needs=('t1w_in_space', 'space_brain', 'space_tissues'),
+            title='Registration',
+            caption='The image in the space and the template of the space, by turns.',
+            section='registration',
+        ),
+    ),
+    minutes=0.5,
+    memory_gb=3.0,
+)
