@@ -1,10 +1,12 @@
-"""The phantom's truth must be true: everything here is checked against the image or by counting."""
+"""The phantom's truth must be true: it is checked against the image or by counting."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from mriderived.phantom.deformation import ASYMMETRY, draw_field, smallest_jacob
 from mriderived.phantom.head import MEANS, SCALE, Head, HeadOptions, draw_head
 from mriderived.phantom.truth import TISSUES, Truth
 
-COARSE = HeadOptions(voxel_mm=(2.0, 2.0, 2.0))
+COARSE = HeadOptions(voxel_mm=(3.0, 3.0, 3.0))
 
 
 @pytest.fixture(scope='module')
@@ -33,7 +35,7 @@ def head() -> Head:
 @pytest.fixture(scope='module')
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('phantom')
-    write_dataset(folder, participants=2, seed=3, voxel_mm=2.0, threads=2)
+    write_dataset(folder, participants=2, seed=3, voxel_mm=3.0, threads=2)
     return folder
 
 
@@ -68,7 +70,7 @@ def test_shares_fill_the_brain_and_the_mask_is_its_half(first: Truth) -> None:
     assert total.max() == pytest.approx(1, abs=1e-5)
     np.testing.assert_array_equal(mask, total >= 0.5 - 1e-6)
     assert ndimage.label(mask)[1] == 1
-    assert mask.sum() * 8 == pytest.approx(first.tiv_mm3, rel=0.01)
+    assert mask.sum() * 27 == pytest.approx(first.tiv_mm3, rel=0.01)
 
 
 def test_volumes_are_those_of_an_adult(first: Truth) -> None:
@@ -85,14 +87,14 @@ def test_image_is_the_mean_of_its_tissues_times_the_bias() -> None:
     # deep grey matter is brighter by design, so compare white matter, fluid and their mixtures
     inside = (shares.sum(axis=0) == 1) & (shares[0] == 0)
     measured = head.t1w / (SCALE * head.bias)
-    assert inside.sum() > 20_000
+    assert inside.sum() > 5_000
     np.testing.assert_allclose(measured[inside], expected[inside], atol=0.2)
     assert head.bias[shares.sum(axis=0) > 0].mean() == pytest.approx(1, abs=1e-4)
     assert 0.05 < np.std(head.bias[head.brain_mask]) < 0.3
 
 
 def test_background_is_rayleigh_noise(head: Head) -> None:
-    corner = head.t1w[:12, :12, -12:].astype(float) / SCALE
+    corner = head.t1w[:10, :10, -10:].astype(float) / SCALE
     sigma = COARSE.noise * MEANS[1]
     assert corner.mean() == pytest.approx(sigma * np.sqrt(np.pi / 2), rel=0.03)
     assert corner.std() == pytest.approx(sigma * np.sqrt(2 - np.pi / 2), rel=0.05)
@@ -120,26 +122,18 @@ def test_zoom_cubes_the_volumes(head: Head) -> None:
 
 
 def test_finer_voxels_hold_the_same_volumes(head: Head) -> None:
-    fine = draw_head(replace(COARSE, voxel_mm=(1.5, 1.5, 1.5)), threads=2)
+    fine = draw_head(replace(COARSE, voxel_mm=(2.0, 2.0, 2.0)), threads=2)
     np.testing.assert_allclose(_volumes(fine), _volumes(head), rtol=3e-3)
 
 
-def _sides(head: Head, x_range: tuple[float, float]) -> float:
-    """Grey matter (mL) between two planes of constant x of the world."""
-    points = apply_affine(head.affine, np.argwhere(head.counts[0] > 0))
-    x = points[:, 0]
-    weights = _shares(head)[0][head.counts[0] > 0]
-    return float(weights[(x > x_range[0]) & (x < x_range[1])].sum()) * 8e-3
-
-
 def _capsule(head: Head) -> np.ndarray:
-    """Centre of the brightest small thing that touches nothing but air and skin, in mm."""
+    """Centre (mm) of what is bright where the capsule should be, which is in the air."""
     template = np.array(load_anatomy().shells.capsule)
-    bright = np.argwhere(head.t1w > 1.15 * SCALE * MEANS[1])
+    bright = np.argwhere(head.t1w > 0.9 * SCALE * MEANS[1])
     points = apply_affine(head.affine, bright)
     mapped = head.deformation.to_template(points)
     near = np.linalg.norm(mapped - template, axis=1) < 6
-    assert near.sum() > 30
+    assert near.sum() > 12
     return points[near].mean(axis=0)
 
 
@@ -168,9 +162,9 @@ def test_temporal_lobe_is_larger_on_the_left(first: Truth) -> None:
 
 
 def test_flip_swaps_the_world_but_not_the_participants_sides(tmp_path: Path) -> None:
-    plain = write_dataset(tmp_path / 'a', participants=1, voxel_mm=3.0, options=COARSE)[0]
+    plain = write_dataset(tmp_path / 'a', participants=1, voxel_mm=4.0, options=COARSE)[0]
     flipped = write_dataset(
-        tmp_path / 'b', participants=1, voxel_mm=3.0, options=replace(COARSE, flip=True)
+        tmp_path / 'b', participants=1, voxel_mm=4.0, options=replace(COARSE, flip=True)
     )[0]
     assert flipped.is_flipped
     for side, other in (('L', 'R'), ('R', 'L')):
@@ -179,7 +173,7 @@ def test_flip_swaps_the_world_but_not_the_participants_sides(tmp_path: Path) -> 
         )
 
 
-@pytest.mark.parametrize('axes', ['LPI', 'PIR', 'SLA'])
+@pytest.mark.parametrize('axes', ['LPI', 'SLA'])
 def test_orientation_changes_the_storage_only(tmp_path: Path, head: Head, axes: str) -> None:
     turned = draw_head(replace(COARSE, orientation=axes), threads=2)
     assert ''.join(nib.aff2axcodes(turned.affine)) == axes
@@ -218,7 +212,7 @@ def test_truth_is_read_back(dataset: Path, first: Truth) -> None:
     assert written['volumes_mm3'] == first.volumes_mm3
     assert not Path(written['gm_probseg']).is_absolute()
     head = draw_head(
-        HeadOptions(anatomy=(3, 0), scan=(3, 0, 0), voxel_mm=(2.0, 2.0, 2.0), zoom=first.zoom),
+        HeadOptions(anatomy=(3, 0), scan=(3, 0, 0), voxel_mm=(3.0, 3.0, 3.0), zoom=first.zoom),
         threads=2,
     )
     np.testing.assert_array_equal(nib.load(first.t1w).get_fdata(), head.t1w)
@@ -237,15 +231,12 @@ def test_dataset_is_valid_bids(dataset: Path) -> None:
 
 
 def _path_with_environment() -> str:
-    import os
-    import sys
-
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get('PATH', '')])
 
 
 def test_scans_pass_the_guards(dataset: Path) -> None:
     for path in sorted(dataset.glob('sub-*/anat/*_T1w.nii.gz')):
-        assert dict(check_image(path).flags) == {'low_resolution': 2.0}
+        assert dict(check_image(path).flags) == {'low_resolution': 3.0}
 
 
 def test_participants_have_age_and_sex_and_two_sizes(dataset: Path) -> None:
@@ -271,3 +262,14 @@ def test_command_writes_sessions_and_runs_and_keeps_off_full_folders(
     scan = truth(folder, '01', ses='b', run='2')
     assert scan.t1w == folder / names[-1]
     assert main(arguments) == 73
+
+
+@pytest.mark.slow
+def test_brain_extraction_finds_the_true_mask() -> None:
+    from mriderived.interfaces.brain_extraction import extract_brain
+
+    head = draw_head(replace(COARSE, voxel_mm=(1.5, 1.5, 1.5)), threads=2)
+    found = extract_brain(head.t1w.astype(np.float32), 'cpu', 2)
+    both = (found & head.brain_mask).sum()
+    assert 2 * both / (found.sum() + head.brain_mask.sum()) > 0.975
+    assert found.sum() == pytest.approx(head.brain_mask.sum(), rel=0.02)

@@ -11,11 +11,9 @@ import pytest
 
 from mriderived.figures.style import save_svg
 from mriderived.workflows.anat_figures import (
-    draw_atlas,
     draw_brain_mask,
     draw_partial_volume,
     draw_registration,
-    draw_tissue,
 )
 
 SHAPE = (36, 44, 40)
@@ -32,20 +30,13 @@ def files(tmp_path: Path) -> dict[str, Path]:
     distance = np.sqrt(sum((g - n / 2) ** 2 for g, n in zip(grid, SHAPE, strict=True)))
     grey = ((distance < 14) & (distance >= 10)).astype(np.float32)
     white = (distance < 10).astype(np.float32)
-    table = tmp_path / 'labels.tsv'
-    table.write_text('index\tname\themisphere\n3\tLeft-Shell\tL\n42\tRight-Shell\tR\n')
-    right = grid[0] >= SHAPE[0] / 2
     template = tmp_path / 'tissues.nii.gz'
     return {
         't1w': write(tmp_path / 't1w.nii.gz', (100 * white + 70 * grey).astype(np.float32)),
         'brain_mask': write(tmp_path / 'mask.nii.gz', (distance < 15).astype(np.uint8)),
-        'dseg': write(tmp_path / 'dseg.nii.gz', (grey + 2 * white).astype(np.uint8)),
         'gm_probseg': write(tmp_path / 'gm.nii.gz', grey),
         'wm_probseg': write(tmp_path / 'wm.nii.gz', white),
         'space_tissues': write(template, np.stack([grey, white, 0 * grey], axis=-1)),
-        'atlas_dseg': write(tmp_path / 'atlas.nii.gz',
-                            (grey * np.where(right, 42, 3)).astype(np.int16)),
-        'atlas_labels': table,
     }  # fmt: skip
 
 
@@ -56,12 +47,10 @@ def pick(files: dict[str, Path], *names: str) -> dict[str, Path]:
 def test_each_step_has_its_outlines(files: dict[str, Path]) -> None:
     (mask,) = draw_brain_mask(**pick(files, 't1w', 'brain_mask'))
     assert len(mask.axes[0].patches) == 1
-    (tissue,) = draw_tissue(**pick(files, 't1w', 'brain_mask', 'dseg'))
     names = ('t1w', 'brain_mask', 'gm_probseg', 'wm_probseg')
-    (fractions,) = draw_partial_volume(**pick(files, *names))
-    for one, other in zip(tissue.axes[0].patches, fractions.axes[0].patches, strict=True):
-        sizes = [np.ptp(patch.get_path().vertices, axis=0) for patch in (one, other)]
-        assert np.allclose(*sizes, atol=1)
+    (tissue,) = draw_partial_volume(**pick(files, *names))
+    outer, inner = (np.ptp(patch.get_path().vertices[:, 0]) for patch in tissue.axes[0].patches)
+    assert outer > inner  # both span all columns of cuts, the white matter a little less
 
 
 @pytest.mark.parametrize('has_tissues', [True, False])
@@ -73,22 +62,13 @@ def test_registration_is_a_pair(files: dict[str, Path], has_tissues: bool) -> No
     assert np.array_equal(*pictures)
 
 
-def test_atlas_counts_regions_and_pairs_sides(files: dict[str, Path]) -> None:
-    (figure,) = draw_atlas(**pick(files, 't1w', 'atlas_dseg', 'atlas_labels'))
-    assert figure.texts[0].get_text() == '2 regions'
-    picture = np.asarray(figure.axes[0].images[0].get_array()).astype(int)
-    first = picture[:190, :190]
-    assert np.abs(first - first[:, ::-1]).mean() < 20  # both halves look alike
-
-
 @pytest.mark.real
 def test_a_real_head_is_quick_and_small(test_data: Path, tmp_path: Path) -> None:
     folder = test_data / 'aomic'
     t1w = folder / 'sub-0001' / 'anat' / 'sub-0001_T1w.nii.gz'
     surfer = folder / 'derivatives' / 'freesurfer' / 'sub-0001' / 'mri'
     start = time.process_time()
-    figures = [*draw_brain_mask(t1w, surfer / 'brainmask.nii.gz'),
-               *draw_atlas(t1w, surfer / 'aparc+aseg.nii.gz')]  # fmt: skip
+    figures = draw_brain_mask(t1w, surfer / 'brainmask.nii.gz')
     paths = [save_svg(figure, tmp_path / f'{k}.svg') for k, figure in enumerate(figures)]
-    assert time.process_time() - start < 12
+    assert time.process_time() - start < 4
     assert all(path.stat().st_size < 400_000 for path in paths)

@@ -105,7 +105,7 @@ def find_head(image: Volume, brain: Mask, spacing: tuple[float, ...]) -> Mask:
 
 
 def _drop_specks(mask: Mask, share: float = 0.005) -> Mask:
-    """Drop parts smaller than ``share`` of the largest: a jaw may be apart, noise is not wanted."""
+    """Drop parts smaller than ``share`` of the largest: noise, but not a jaw that lies apart."""
     parts, _ = ndimage.label(mask)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0

@@ -150,8 +150,8 @@ def _explain_no_air(scan: T1wScan, labels: NDArray[np.uint8]) -> str | None:
         return NO_AIR
     air = scan.raw[labels == quality_air.AIR]
     if air.size < quality_noise.MIN_VOXELS:
-        around = max(np.count_nonzero(labels != quality_air.HEAD), 1)
-        share = np.count_nonzero(labels == quality_air.PADDING) / around
+        padding = int(np.count_nonzero(labels == quality_air.PADDING))
+        share = padding / max(int(np.count_nonzero(labels != quality_air.HEAD)), 1)
         cause = ', and nearly all around the head is filled with one value' if share > 0.9 else ''
         return f'only {air.size} voxels show air above the plane through brow and inion{cause}'
     if float(np.median(air)) <= max(float(scan.raw.min()), 0.0):

@@ -29,6 +29,7 @@ Mask = NDArray[np.bool_]
 
 #: Tissues by rising brightness, and the two tissues of each of the six classes.
 CSF, GM, WM = 0, 1, 2
+LAMBDA = 0.0
 CAP = (4.0, 1.3, 1.0)
 PAIRS = np.array([(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (0, 2)])
 
@@ -159,7 +160,7 @@ def _classify(
 
 
 def _pure(classes: Volume) -> tuple[Volume, Volume, Volume]:
-    return classes[0], classes[2], classes[4]
+    return classes[0] + np.float32(LAMBDA) * classes[1], classes[2], classes[4]
 
 
 def _global_means(image: Volume, classes: Volume, brain: Mask) -> Means:

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from mriderived.figures.style import BACKDROP, FAINT, INK, PAPER, TEXT, WIDTH
+
 Volume = NDArray[np.floating]
 Labels = NDArray[np.uint8]
 
@@ -29,7 +31,7 @@ def draw_background(
 ) -> Any:
     """Draw slices whose background is brightened, with labels laid over; returns a figure."""
     top = 0.1 * float(np.percentile(volume[::2, ::2, ::2], 99.5)) or 1.0
-    figure = Figure(figsize=(2 * COLUMNS, 6.6), facecolor='black', layout='constrained')
+    figure = Figure(figsize=(WIDTH, 6.4), facecolor=BACKDROP, layout='constrained')
     axes = figure.subplots(3, COLUMNS)
     for axis in range(3):
         plane = [size for index, size in enumerate(spacing) if index != axis]
@@ -40,11 +42,11 @@ def draw_background(
             )
             _lay_over(panel, np.take(labels, position, axis).T, plane[1] / plane[0])
             panel.set_axis_off()
-        axes[axis, 0].set_title(ROWS[axis], color='white', fontsize=8, loc='left')
+        axes[axis, 0].set_title(ROWS[axis], color=INK, fontsize=8, loc='left')
     handles = [Patch(color=COLOURS[value], label=name) for value, name in names.items()]
     figure.legend(
         handles=handles, loc='outside lower center', ncols=5, fontsize=8,
-        facecolor='black', edgecolor='black', labelcolor='white',
+        facecolor=BACKDROP, edgecolor=BACKDROP, labelcolor=INK,
     )  # fmt: skip
     return figure
 
@@ -79,15 +81,15 @@ def draw_noise(
     cutoff: int,
 ) -> Any:
     """Draw a histogram of air with the fitted distribution; returns a figure."""
-    figure = Figure(figsize=(7, 3), layout='constrained')
+    figure = Figure(figsize=(7, 3), facecolor=PAPER, layout='constrained')
     panel = figure.subplots()
     middles = (edges[:-1] + edges[1:]) / 2
     # the last bin is open-ended: its share is no density
     panel.bar(middles[:-1], observed[:-1], np.diff(edges)[:-1], color='#9ec5ee', label='air')
     panel.plot(middles[:-1], expected[:-1], color='#c0392b', label='coil noise, fitted')
-    panel.axvline(edges[cutoff], color='#555555', linestyle='--', linewidth=1)
-    panel.set_xlabel('intensity (as acquired)')
-    panel.set_ylabel('share of voxels')
+    panel.axvline(edges[cutoff], color=FAINT, linestyle='--', linewidth=1)
+    panel.set_xlabel('intensity (as acquired)', color=TEXT)
+    panel.set_ylabel('share of voxels', color=TEXT)
     panel.spines[['top', 'right']].set_visible(False)
     panel.legend(frameon=False)
     return figure

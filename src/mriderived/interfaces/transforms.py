@@ -28,7 +28,7 @@ def affine_transform(matrix: Matrix) -> Any:
     flipped = FLIP @ matrix @ FLIP
     return ants.create_ants_transform(
         transform_type='AffineTransform',
-        precision='double',
+        precision='float',
         dimension=3,
         matrix=flipped[:3, :3],
         offset=flipped[:3, 3],

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mriderived.spaces.bundled import DATA, FSL_SPACE
-from mriderived.spaces.model import DEFAULT_SPACE
+from mriderived.spaces.model import DEFAULT_SPACE, FSL_SPACE
+from mriderived.spaces.packages import DATA
 from mriderived.spaces.transform import GRID_AFFINE, GRID_SHAPE, WARP_FILE
 
 SPACING = 3.0

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_SPACE = 'MNI152NLin2009cAsym'
+#: The other MNI space that packages carry files in.
+FSL_SPACE = 'MNI152NLin6Asym'
 
 
 class UnavailableError(LookupError):

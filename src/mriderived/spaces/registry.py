@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from mriderived.spaces.bundled import ATLASES, get_bundled_space
+from mriderived.spaces.bundled import ATLASES
+from mriderived.spaces.bundled_spaces import get_bundled_space
 from mriderived.spaces.model import Atlas, Space
 
 

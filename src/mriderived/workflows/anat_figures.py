@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,11 @@ from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
 from mriderived.figures.mosaic import Contour, mosaic
-from mriderived.figures.overlays import flicker_pair, label_overlay, region_colours
+from mriderived.figures.overlays import flicker_pair
 from mriderived.figures.slices import resample, to_ras
 from mriderived.figures.style import AMBER, CYAN, ROSE
 
 Array = NDArray[Any]
-#: Values of ``dseg``.
-GREY, WHITE = 1, 2
-_SIDE = re.compile(r'^(left|right|lh|rh|ctx-lh|ctx-rh|[lr])[-_ ]', re.IGNORECASE)
 
 
 def draw_brain_mask(t1w: Path, brain_mask: Path) -> list[Figure]:
@@ -31,22 +26,10 @@ def draw_brain_mask(t1w: Path, brain_mask: Path) -> list[Figure]:
     return [mosaic(image, affine, contours=[outline], margin=14)]
 
 
-def draw_tissue(t1w: Path, brain_mask: Path, dseg: Path) -> list[Figure]:
-    """Draw the outer border of grey matter and its border with white matter."""
-    image, affine = _load(t1w)
-    labels = _load(dseg)[0]
-    outlines = [
-        Contour(np.isin(labels, (GREY, WHITE)), AMBER, 'outer border of grey matter'),
-        Contour(labels == WHITE, CYAN, 'border of white matter'),
-    ]
-    mask = _load(brain_mask)[0] > 0
-    return [mosaic(image, affine, contours=outlines, crop_to=mask, margin=4)]
-
-
 def draw_partial_volume(
     t1w: Path, brain_mask: Path, gm_probseg: Path, wm_probseg: Path
 ) -> list[Figure]:
-    """Draw the same borders as :func:`draw_tissue`, from the fractions of each tissue."""
+    """Draw where the fractions of tissue say that grey matter begins and ends."""
     image, affine = _load(t1w)
     grey, white = _load(gm_probseg)[0], _load(wm_probseg)[0]
     outlines = [
@@ -77,17 +60,6 @@ def draw_registration(
     return list(pair)
 
 
-def draw_atlas(t1w: Path, atlas_dseg: Path, atlas_labels: Path | None = None) -> list[Figure]:
-    """Draw the regions of an atlas in colour, both halves of the brain alike."""
-    image, affine = _load(t1w)
-    labels = _load(atlas_dseg)[0].astype(np.int32)
-    names = _region_names(atlas_labels) if atlas_labels else {}
-    present = [int(index) for index in np.unique(labels) if index]
-    colours = region_colours({index: names.get(index, str(index)) for index in present})
-    title = f'{len(present)} regions'
-    return [label_overlay(image, affine, labels, colours, title=title)]
-
-
 def _load(path: Path) -> tuple[Array, Array]:
     image = nb.loadsave.load(path)
     return np.asarray(image.dataobj), image.affine
@@ -111,10 +83,3 @@ def _space_outlines(brain: Array, affine: Array, tissues: Path | None) -> list[C
         Contour(grey + white, AMBER, 'template: outer border of grey matter'),
         Contour(white, CYAN, 'template: border of white matter'),
     ]
-
-
-def _region_names(table: Path) -> dict[int, str]:
-    """Return region names without their side, by label."""
-    with table.open(encoding='utf-8') as stream:
-        rows = csv.DictReader(stream, delimiter='\t')
-        return {int(row['index']): _SIDE.sub('', row['name']) for row in rows}

@@ -120,7 +120,7 @@ REGISTRATION = Measure(
             'space stands for (affine and warp together).',
             unit='1',
             sidecar={'SkullStripped': True},
-            draft='none',
+            draft='mriderived',
         ),
     ),
     init_wf=init_registration_wf,

@@ -131,7 +131,7 @@ TISSUE = Measure(
             'between where two share a voxel; 0 outside the brain.',
             unit='1',
             sidecar={'SkullStripped': True},
-            draft='none',
+            draft='mriderived',
         ),
     ),
     init_wf=init_tissue_wf,
