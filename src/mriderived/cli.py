@@ -16,11 +16,10 @@ from types import FrameType
 from typing import NoReturn
 
 from mriderived import __version__
-from mriderived.arguments import build_parser, read_command_line
-from mriderived.checks import check_settings
-from mriderived.config import Config
-from mriderived.environment import prepare_environment, scratch_environment
-from mriderived.exit_codes import (
+from mriderived.app.arguments import build_parser, read_command_line
+from mriderived.app.checks import check_settings
+from mriderived.app.environment import prepare_environment, scratch_environment
+from mriderived.app.exit_codes import (
     ExitCode,
     Problem,
     Terminated,
@@ -28,8 +27,9 @@ from mriderived.exit_codes import (
     combine_codes,
     exit_code,
 )
-from mriderived.run_log import show_log, stop_log
-from mriderived.settings import build_config
+from mriderived.app.run_log import show_log, stop_log
+from mriderived.app.settings import build_config
+from mriderived.config import Config
 
 LOGGER = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def _run(config: Config) -> ExitCode:
     problems = _check_late(config)
     if problems:
         raise UsageError(problems)
-    from mriderived import stages
+    from mriderived.app import stages
 
     if config.dry_run:
         return stages.preview(config)
@@ -110,7 +110,7 @@ def _check_late(config: Config) -> list[Problem]:
         or config.atlases != Config.atlases
         or config.output_spaces != Config.output_spaces
     ):
-        from mriderived.late_checks import check_names
+        from mriderived.app.late_checks import check_names
 
         return check_names(config)
     return []

@@ -90,7 +90,9 @@ def register(
     for factor, iterations in zip(schedule.factors, schedule.iterations, strict=True):
         level = [_shrink(channel, factor, threads) for channel in channels]
         shape = level[0].fixed.shape
-        halves = _start(shape) if halves is None else _refine(halves, last / factor, shape, threads)
+        halves = (
+            _start(shape) if halves is None else _refine(halves, last / factor, shape, threads)
+        )
         last = factor
         for _ in range(iterations):
             halves = _advance(level, halves, schedule, threads)

@@ -91,8 +91,9 @@ def fill_labels(
        structure (subcortex, brain stem, ventricle, or a label that the table does not name) is
        nearer or all are farther than ``limit``. Elsewhere such labels are removed. Their borders
        are then smoothed by a vote of the surroundings.
-    2. Mostly grey voxels inside a ventricle take the nearest subcortical region (within 3 mm),
-       and subcortical regions lose voxels that are mostly CSF.
+    2. Mostly grey voxels inside a ventricle take the nearest subcortical region (within 3 mm).
+       Subcortical regions lose voxels that are mostly CSF and, if they are made of grey matter
+       (composition gm), those that are mostly white matter.
     3. All other labels stay as they were warped.
 
     Parameters
@@ -100,7 +101,7 @@ def fill_labels(
     labels : array of int32, shape (x, y, z)
         Labels warped to the image. Those that ``table`` does not name compete, then vanish.
     table : DataFrame
-        Columns index, hemisphere (L, R, both) and tissue.
+        Columns index, hemisphere (L, R, both), tissue and composition.
     tissues : Tissues
     side : array of int8, shape (x, y, z)
         -1 in the left hemisphere, 1 in the right, 0 if not known.
@@ -115,7 +116,9 @@ def fill_labels(
 
     Examples
     --------
-    >>> table = pd.DataFrame({'index': [7], 'hemisphere': ['L'], 'tissue': ['cortex']})
+    >>> table = pd.DataFrame(
+    ...     {'index': [7], 'hemisphere': ['L'], 'tissue': ['cortex'], 'composition': ['gm']}
+    ... )
     >>> gm = np.array([[[0.9, 0.9, 0.9, 0.1, 0.9]]])
     >>> labels = np.array([[[0, 7, 0, 7, -1]]], np.int32)
     >>> left = np.full((1, 1, 5), -1, np.int8)
@@ -126,7 +129,7 @@ def fill_labels(
     is_rival = (labels != 0) & ~is_fillable & ~_are(labels, table, 'tissue', ('white',))
     grey = (tissues.gm > tissues.wm) & (tissues.gm > tissues.csf)
     result = np.where(np.isin(labels, table['index']) & ~is_fillable, labels, 0).astype(np.int32)
-    result = _settle_depth(result, table, grey, tissues.csf > 0.5, spacing)
+    result = _settle_depth(result, table, tissues, spacing)
     for sign, other in ((-1, 'R'), (1, 'L')):
         sources = np.where(is_fillable & ~_are(labels, table, 'hemisphere', (other,)), labels, 0)
         sources = np.where(is_rival, -1, sources).astype(np.int32)
@@ -138,13 +141,16 @@ def fill_labels(
 
 
 def _settle_depth(
-    labels: Labels, table: pd.DataFrame, grey: Mask, fluid: Mask, spacing: Sequence[float]
+    labels: Labels, table: pd.DataFrame, tissues: Tissues, spacing: Sequence[float]
 ) -> Labels:
-    """Let the tissues decide between ventricles and the structures beside them."""
-    deep = np.where(_are(labels, table, 'tissue', ('subcortex',)), labels, 0).astype(np.int32)
-    settled = np.where((deep > 0) & fluid, 0, labels)
-    disputed = grey & _are(labels, table, 'tissue', ('csf',))
-    found = spread_labels(np.where(fluid, 0, deep), disputed, spacing, DEEP_LIMIT)
+    """Let the tissues decide between subcortical regions and what lies beside them."""
+    is_deep = _are(labels, table, 'tissue', ('subcortex',))
+    is_grey = _are(labels, table, 'composition', ('gm',))
+    wrong = is_deep & ((tissues.csf > 0.5) | (is_grey & (tissues.wm > tissues.gm)))
+    settled = np.where(wrong, 0, labels)
+    disputed = (tissues.gm > 0.5) & _are(labels, table, 'tissue', ('csf',))
+    deep = np.where(is_deep, settled, 0).astype(np.int32)
+    found = spread_labels(deep, disputed, spacing, DEEP_LIMIT)
     return np.where(found > 0, found, settled).astype(np.int32)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mriderived.core.labels import GREY, Labels, Tissues, spread_labels
+from mriderived.core.labels import Labels, Tissues, spread_labels
 from mriderived.core.regions import select_regions
 
 Fraction = NDArray[np.floating[Any]]
@@ -65,9 +65,9 @@ def region_volumes(
 ) -> pd.DataFrame:
     """Measure regions by the tissue that they are made of.
 
-    The volume is the sum of the fraction of the region's tissue, times the volume of a voxel: GM
-    for cortex and cerebellum, WM for white matter, CSF for ventricles, and GM + WM for the rest,
-    whose grey and white matter a T1w image does not tell apart.
+    The volume is the sum of the fraction of the region's tissue, its composition in ``table``,
+    times the volume of a voxel: GM for cortex, cerebellum and grey nuclei, WM for white matter,
+    CSF for ventricles, and GM + WM where a T1w image does not tell the two apart.
 
     Of the first three, a voxel that is mostly another tissue gives its part to the touching
     region, so that the regions of a cortex add up to all of its grey matter and not to what lies
@@ -77,7 +77,7 @@ def region_volumes(
     ----------
     labels : array of int32, shape (x, y, z)
     table : DataFrame
-        Columns index and tissue.
+        Columns index and composition (gm, wm, csf, gm+wm).
     tissues : Tissues
     spacing : three floats
         Voxel size in mm.
@@ -89,7 +89,7 @@ def region_volumes(
 
     Examples
     --------
-    >>> table = pd.DataFrame({'index': [5], 'tissue': ['cortex']})
+    >>> table = pd.DataFrame({'index': [5], 'composition': ['gm']})
     >>> gm = np.array([[[0.0, 1.0, 0.25, 0.25]]])
     >>> labels = np.array([[[0, 5, 0, 0]]], np.int32)
     >>> region_volumes(labels, table, Tissues(gm, 1 - gm, 0 * gm), (1, 1, 2))
@@ -97,20 +97,17 @@ def region_volumes(
     0      5     2.5         1
     """
     index = table['index'].to_numpy(dtype=np.int64)
+    composition = table['composition'].to_numpy(dtype=str)
+    closed = np.isin(labels, index[composition == 'gm+wm'])
+    fractions = {**tissues._asdict(), 'gm+wm': tissues.gm + tissues.wm}
     measured = np.zeros(len(index))
-    whole = ~table['tissue'].isin([*GREY, 'white', 'csf'])
-    bounded = (
-        (table['tissue'].isin(GREY), tissues.gm),
-        (table['tissue'] == 'white', tissues.wm),
-        (table['tissue'] == 'csf', tissues.csf),
-    )
-    closed = np.isin(labels, index[whole])
-    for rows, fraction in bounded:
-        mine = np.where(np.isin(labels, index[rows]), labels, 0).astype(np.int32)
-        edge = (fraction > 0) & (fraction < _most(tissues)) & ~closed
-        wide = spread_labels(mine, (mine > 0) | edge, spacing, 1.01 * _diagonal(spacing))
-        measured[rows] = _add(fraction, wide, index[rows])
-    measured[whole] = _add(tissues.gm + tissues.wm, labels, index[whole])
+    for name, fraction in fractions.items():
+        mine = index[composition == name]
+        wide = np.where(np.isin(labels, mine), labels, 0).astype(np.int32)
+        if name in Tissues._fields:
+            edge = (fraction > 0) & (fraction < _most(tissues)) & ~closed
+            wide = spread_labels(wide, (wide > 0) | edge, spacing, 1.01 * _diagonal(spacing))
+        measured[composition == name] = _add(fraction, wide, mine)
     count = _add(np.ones(labels.shape), labels, index).astype(np.int64)
     volume = measured * np.prod(spacing)
     return pd.DataFrame({'index': index, 'volume': volume, 'n_voxels': count})

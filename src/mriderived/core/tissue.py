@@ -177,7 +177,9 @@ def _global_means(image: Volume, classes: Volume, brain: Mask) -> Means:
 
 def _bound(sigmas: NDArray[np.float64], contrast: float) -> NDArray[np.float64]:
     """Keep noise between limits: pure classes must neither die nor swallow the mixtures."""
-    return np.asarray(np.clip(sigmas, 0.03 * contrast, np.minimum(0.35 * contrast, np.array(CAP) * sigmas[WM])))
+    return np.asarray(
+        np.clip(sigmas, 0.03 * contrast, np.minimum(0.35 * contrast, np.array(CAP) * sigmas[WM]))
+    )
 
 
 def _field(
@@ -213,9 +215,7 @@ def _local_means(
     anchor = np.float32(settings.anchor / volume)
     local = np.empty((3, *image.shape), np.float32)
     sigmas = np.empty(3)
-    for tissue, (part, mean) in enumerate(
-        zip(_pure(classes), overall.local.ravel(), strict=True)
-    ):
+    for tissue, (part, mean) in enumerate(zip(_pure(classes), overall.local.ravel(), strict=True)):
         excess = _wide(part * (image - mean), width, threads)
         local[tissue] = mean + excess / (_wide(part, width, threads) + anchor)
         residual = (image - local[tissue])[brain].astype(np.float64)

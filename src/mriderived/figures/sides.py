@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mriderived.figures.style import GRID, PAPER, TEXT
 
 #: How many pairs are named.
-NAMED = 8
+NAMED = 5
 POINT = '#2b7bba'
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any, Literal
 
 from mriderived.config import Config
@@ -37,9 +38,9 @@ class Output:
     suffix: str
     description: str
     extension: str = '.nii.gz'
-    entities: Mapping[str, str] = field(default_factory=dict)
+    entities: Mapping[str, str] = dataclass_field(default_factory=dict)
     unit: str | None = None
-    sidecar: Mapping[str, Any] = field(default_factory=dict)
+    sidecar: Mapping[str, Any] = dataclass_field(default_factory=dict)
     columns: tuple[Column, ...] = ()
     #: Where rows are regions, the columns that become one number per region in the cohort table.
     #: Tables without an ``index`` column have one row, and every column goes to the cohort table.

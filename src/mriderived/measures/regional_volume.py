@@ -73,6 +73,7 @@ def draw_volumes(regional_morph: Path) -> list[Any]:
     """Draw the left against the right region of every pair."""
     table = pd.read_csv(regional_morph, sep='\t', dtype={'name': str})
     table['pair'] = table['name'].map(strip_side)
+    table = table[table['tissue'] != 'csf']
     sides = table.pivot_table('volume', 'pair', 'hemisphere', 'first').reindex(columns=['L', 'R'])
     sides = sides.dropna()
     names = [str(name) for name in sides.index]
@@ -111,9 +112,9 @@ REGIONAL_VOLUME = Measure(
                 Column('tissue', 'What the region is made of.', unit=''),
                 Column(
                     'volume',
-                    'Volume of the tissue of the region: grey matter in cortex and cerebellum, '
-                    'white matter in white matter, cerebrospinal fluid in ventricles, grey and '
-                    'white matter elsewhere.',
+                    'Volume of the tissue that the region is made of: grey matter in cortex, '
+                    'cerebellum and grey nuclei, white matter in white matter, cerebrospinal '
+                    'fluid in ventricles, grey and white matter elsewhere.',
                     'mm3',
                 ),
                 Column('n_voxels', 'Voxels of the region in the label image.'),

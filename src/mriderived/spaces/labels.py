@@ -15,7 +15,7 @@ import pandas as pd
 from mriderived.spaces.model import UnavailableError
 
 Tissue = Literal['cortex', 'subcortex', 'white', 'csf', 'cerebellum', 'brainstem', 'other']
-COLUMNS = ['index', 'name', 'hemisphere', 'tissue', 'abbreviation']
+COLUMNS = ['index', 'name', 'hemisphere', 'tissue', 'composition', 'abbreviation']
 
 #: Regions whose name says nothing that a volume could be reported for.
 DROPPED = re.compile(r'unknown|vessel|hypointensities', re.IGNORECASE)
@@ -35,6 +35,12 @@ RULES: tuple[tuple[str, Tissue], ...] = (
     (r'white.matter|corpus callosum|^cc_|capsule|corona|radiation|fornix', 'white'),
     (r'tract|lemniscus|peduncle|stratum|uncinate|tapatum|fimbria|alveus|mammill', 'white'),
 )
+#: Subcortical regions that a T1w image shows as grey; the contrast of the others is mixed.
+GREY_NUCLEI = re.compile(
+    r'caudate|putamen|striatum|accumbens|hippocamp|\bca\d|subiculum|dentate gyrus|amygdal', re.I
+)
+#: What else the volume of a region is made of, by its tissue.
+COMPOSITION = {'cortex': 'gm', 'cerebellum': 'gm', 'white': 'wm', 'csf': 'csf'}
 #: Atlases all of whose regions are of one tissue.
 UNIFORM: dict[str, Tissue] = {
     'SUIT': 'cerebellum',
@@ -59,6 +65,7 @@ def build_table(source: Path, atlas: str) -> pd.DataFrame:
         for row in table.to_dict('records')
     ]
     table['tissue'] = tissues
+    table['composition'] = _compositions(table)
     return table[COLUMNS].sort_values('index').reset_index(drop=True)
 
 
@@ -79,9 +86,23 @@ def read_table(path: Path) -> pd.DataFrame:
         table['hemisphere'] = table['name'].map(find_hemisphere)
     if 'tissue' not in table:
         table['tissue'] = [find_tissue({'name': name}) for name in table['name']]
+    if 'composition' not in table:
+        table['composition'] = _compositions(table)
     if 'abbreviation' not in table:
         table['abbreviation'] = 'n/a'
     return table[COLUMNS]
+
+
+def _compositions(table: pd.DataFrame) -> list[str]:
+    rows = zip(table['name'], table['tissue'], strict=True)
+    return [find_composition(name, tissue) for name, tissue in rows]
+
+
+def find_composition(name: str, tissue: str) -> str:
+    """Tell which tissues make up the volume of a region: gm, wm, csf or gm+wm."""
+    if tissue == 'subcortex' and GREY_NUCLEI.search(name):
+        return 'gm'
+    return COMPOSITION.get(tissue, 'gm+wm')
 
 
 def find_hemisphere(name: str) -> str:

@@ -81,9 +81,10 @@ def label_regions(
 def draw_regions(t1w: Path, atlas_dseg: Path, atlas_labels: Path) -> list[Any]:
     """Draw the regions over the image; both halves of a pair have one colour."""
     table = read_table(atlas_labels)
-    names = {
-        int(i): strip_side(name) for i, name in zip(table['index'], table['name'], strict=True)
-    }
+    shown = ~table['tissue'].isin(['white', 'csf'])
+    table = table[shown if shown.any() else ~shown]
+    rows = zip(table['index'], table['name'], strict=True)
+    names = {int(index): strip_side(name) for index, name in rows}
     regions = load(atlas_dseg, np.int32)
     return [label_overlay(load(t1w), load_affine(t1w), regions, region_colours(names))]
 
@@ -132,6 +133,11 @@ ATLAS = Measure(
                     'brainstem or other.',
                     unit='',
                 ),
+                Column(
+                    'composition',
+                    'The tissues that its volume is the sum of: gm, wm, csf or gm+wm.',
+                    unit='',
+                ),
                 Column('abbreviation', 'Short name of the region.', unit=''),
                 Column('coverage', 'Fraction of the region that lies in the field of view.'),
             ),
@@ -143,7 +149,8 @@ ATLAS = Measure(
         'Atlases were brought to each image through the inverse of its nonlinear registration '
         '(nearest label). Voxels of mostly grey matter were then given the nearest region of the '
         f'cortex or cerebellum of their hemisphere (at most {LIMIT_MM:.0f} mm away), and such '
-        'regions were removed outside grey matter.'
+        'regions were removed outside grey matter. Subcortical regions were kept as they were '
+        'warped, but for voxels of mostly another tissue.'
     ),
     over='atlas',
     is_preprocessing=True,

@@ -47,7 +47,9 @@ def register_to_space(
     data, affine = load(t1w), load_affine(t1w)
     brain = Brain(np.where(load(brain_mask, bool), data, 0).astype(np.float32), affine)
     template = load_template(space_brain, space_tissues, threads)
-    tissues = np.stack([load(gm_probseg), load(wm_probseg)]) if template.tissues is not None else None
+    tissues = (
+        np.stack([load(gm_probseg), load(wm_probseg)]) if template.tissues is not None else None
+    )
     found = align(template, brain, tissues, SLOPPY if sloppy else Schedule(), threads)
     change = volume_change(found, threads)
     forward = field_transform(found.warp.fixed_to_moving, found.grid)

@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from mriderived import cli, run_log, stages
+from mriderived import cli
+from mriderived.app import run_log, stages
+from mriderived.app.exit_codes import ExitCode
+from mriderived.app.preview import estimate, print_preview
 from mriderived.bids.dataset import InvalidDatasetError
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.bids.validate import Issue, ValidationResult, ValidatorMissingError
 from mriderived.config import Config, read_config, replace
-from mriderived.exit_codes import ExitCode
-from mriderived.preview import estimate, print_preview
 from mriderived.workflows.plan import PlannedUnit
 
 Skeleton = Callable[[str], Path]

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from mriderived.arguments import NOTHING, POSITIONALS, USAGE
+from mriderived.app.arguments import NOTHING, POSITIONALS, USAGE
+from mriderived.app.exit_codes import ExitCode, Problem, UsageError
+from mriderived.app.machine import available_cpus, available_memory
 from mriderived.config import PARTICIPANT_GB, Config, Device, Level, SkullStrip, read_config
-from mriderived.exit_codes import ExitCode, Problem, UsageError
-from mriderived.machine import available_cpus, available_memory
 
 LEVELS: tuple[str, ...] = get_args(Level)
 #: GiB per unit, as job schedulers count.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mriderived.machine import available_cpus, available_memory
+from mriderived.app.machine import available_cpus, available_memory
 
 MEMINFO = 'MemTotal:       33554432 kB\nMemFree:  1 kB\n'  # 32 GiB
 

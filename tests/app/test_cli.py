@@ -21,10 +21,11 @@ from typing import Any
 import pytest
 
 import mriderived
+import mriderived.app
 from mriderived import cli
+from mriderived.app.environment import FOLDERS, describe_environment, scratch_environment
+from mriderived.app.exit_codes import ERROR_CODES, ExitCode, Problem, UsageError, exit_code
 from mriderived.config import Config
-from mriderived.environment import FOLDERS, describe_environment, scratch_environment
-from mriderived.exit_codes import ERROR_CODES, ExitCode, Problem, UsageError, exit_code
 
 SOURCE = Path(mriderived.__file__).parents[1]
 
@@ -113,8 +114,8 @@ class Stages:
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     stub = Stages()
-    monkeypatch.setattr(mriderived, 'stages', stub, raising=False)
-    monkeypatch.setitem(sys.modules, 'mriderived.stages', stub)
+    monkeypatch.setattr(mriderived.app, 'stages', stub, raising=False)
+    monkeypatch.setitem(sys.modules, 'mriderived.app.stages', stub)
     return stub
 
 
@@ -174,7 +175,7 @@ def test_all_bad_arguments_are_reported_together(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = SimpleNamespace(check_names=lambda config: [Problem('--measures x: none.', 'See y.')])
-    monkeypatch.setitem(sys.modules, 'mriderived.late_checks', late)
+    monkeypatch.setitem(sys.modules, 'mriderived.app.late_checks', late)
     code = cli.main([
         str(tmp_path / 'absent'), str(tmp_path / 'out'), 'participant', '--mem', '8', '--foo',
         '--nprocs', '0', '--measures', 'x', '--device', 'gpu', '-w', str(tmp_path),
@@ -284,7 +285,7 @@ def test_signals(number: signal.Signals, code: int, bids_dir: Path) -> None:
                 print('a unit caught the signal')
             finally:
                 print('cleaned up')
-        mriderived.stages = types.SimpleNamespace(process_participants=wait)
+        mriderived.app.stages = types.SimpleNamespace(process_participants=wait)
         from mriderived.cli import main
         sys.exit(main([{str(bids_dir)!r}, {str(bids_dir.parent / 'out')!r}, 'participant']))
     """
@@ -332,7 +333,7 @@ def test_temporary_files_go_to_the_work_folder(tmp_path: Path) -> None:
         import tempfile
         from pathlib import Path
         tempfile.gettempdir()
-        from mriderived.environment import prepare_environment
+        from mriderived.app.environment import prepare_environment
         prepare_environment(Path({str(tmp_path)!r}), 1)
         print(tempfile.gettempdir())
     """)

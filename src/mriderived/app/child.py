@@ -219,7 +219,12 @@ def _run(config: Config, assembly: Assembly, book: _Book) -> None:
 def write_inputs(config: Config, plan: ParticipantPlan) -> None:
     """Write what the input checks found, for the report."""
     rows = [
-        {'image': image, 'notes': list(check.notes), 'flags': dict(check.flags)}
+        {
+            'image': image,
+            'notes': list(check.notes),
+            'flags': dict(check.flags),
+            'rows': [list(row) for row in check.rows],
+        }
         for image, check in plan.checks.items()
     ]
     path = config.out_dir / 'logs' / f'sub-{plan.participant}' / 'inputs.json'

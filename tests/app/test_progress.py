@@ -8,7 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
-from mriderived.progress import (
+from mriderived.app.progress import (
     LineProgress,
     LiveProgress,
     Progress,

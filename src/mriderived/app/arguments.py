@@ -11,8 +11,8 @@ import difflib
 from collections.abc import Sequence
 from typing import Any, NoReturn, get_args
 
+from mriderived.app.exit_codes import Problem, UsageError
 from mriderived.config import Config, Device, SkullStrip
-from mriderived.exit_codes import Problem, UsageError
 
 POSITIONALS = ('bids_dir', 'out_dir', 'level')
 #: Stands for an option without its value; no shell can pass it.

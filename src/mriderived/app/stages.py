@@ -12,20 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mriderived import __version__
+from mriderived.app.child import report_measures, write_report
+from mriderived.app.exit_codes import ExitCode
+from mriderived.app.preview import print_group_preview, print_preview
+from mriderived.app.progress import choose_progress
+from mriderived.app.run import count_workers, run_participants
+from mriderived.app.run_log import name_run, start_log
 from mriderived.bids.dataset import InvalidDatasetError, select_participants
 from mriderived.bids.description import check_output_folder, write_description
 from mriderived.bids.status import UnitRecord, recorded_participants
 from mriderived.bids.validate import ValidatorCrashError, ValidatorMissingError, validate_dataset
 from mriderived.config import Config
-from mriderived.exit_codes import ExitCode
 from mriderived.group.stage import run_group
-from mriderived.preview import print_group_preview, print_preview
-from mriderived.progress import choose_progress
 from mriderived.reports.group import write_group_report
-from mriderived.run_log import name_run, start_log
-from mriderived.workflows.child import report_measures, write_report
 from mriderived.workflows.plan import plan_participants
-from mriderived.workflows.run import count_workers, run_participants
 
 LOGGER = logging.getLogger(__name__)
 #: More findings or failures than these are counted, not listed.

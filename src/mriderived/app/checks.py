@@ -11,9 +11,9 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from mriderived.app.exit_codes import ExitCode, Problem
 from mriderived.bids.status import recorded_participants
 from mriderived.config import Config
-from mriderived.exit_codes import ExitCode, Problem
 
 #: Folders of a raw dataset that BIDS sets apart for other content.
 _SET_APART = ('derivatives', 'code', 'sourcedata')

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from mriderived.app.checks import check_measures
+from mriderived.app.exit_codes import ExitCode, Problem
 from mriderived.bids.filters import FilterFileError, read_filters
-from mriderived.checks import check_measures
 from mriderived.config import Config
-from mriderived.exit_codes import ExitCode, Problem
 from mriderived.measures import MEASURES
 from mriderived.measures.region_tables import region_measures
 from mriderived.spaces import UnavailableError, get_atlas, get_space

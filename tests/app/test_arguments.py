@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mriderived import settings
-from mriderived.arguments import build_parser, read_command_line
-from mriderived.checks import check_measures, check_settings
+from mriderived.app import settings
+from mriderived.app.arguments import build_parser, read_command_line
+from mriderived.app.checks import check_measures, check_settings
+from mriderived.app.exit_codes import ExitCode, Problem, UsageError, combine_codes
+from mriderived.app.settings import build_config, share_threads
 from mriderived.config import Config
-from mriderived.exit_codes import ExitCode, Problem, UsageError, combine_codes
-from mriderived.settings import build_config, share_threads
 
 
 def parse(*words: object) -> tuple[Config | None, list[Problem]]:
@@ -81,7 +81,7 @@ def test_all_options() -> None:
 
 def test_every_long_option_is_in_the_help_and_documented() -> None:
     text = build_parser().format_help()
-    page = (Path(__file__).parents[1] / 'docs' / 'usage.md').read_text()
+    page = (Path(__file__).parents[2] / 'docs' / 'usage.md').read_text()
     for flag in build_parser()._option_string_actions:
         assert flag in text
         assert f'`{flag}' in page or f', `{flag}' in page, flag

@@ -11,13 +11,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
-from mriderived.bids.description import write_atlas_description
-from mriderived.bids.status import UnitRecord, read_record, write_record, write_status_table
-from mriderived.config import PARTICIPANT_GB, Config
-from mriderived.progress import Progress
-from mriderived.run_log import follow_log
-from mriderived.spaces import get_atlas
-from mriderived.workflows.child import (
+from mriderived.app.child import (
     Counted,
     Crashed,
     Event,
@@ -27,6 +21,12 @@ from mriderived.workflows.child import (
     process_participant,
     write_report,
 )
+from mriderived.app.progress import Progress
+from mriderived.app.run_log import follow_log
+from mriderived.bids.description import write_atlas_description
+from mriderived.bids.status import UnitRecord, read_record, write_record, write_status_table
+from mriderived.config import PARTICIPANT_GB, Config
+from mriderived.spaces import get_atlas
 from mriderived.workflows.runner import explain
 
 LOGGER = logging.getLogger(__name__)
