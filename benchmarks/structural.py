@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from mriderived.bids.status import read_record
-from mriderived.phantom import write_dataset
+from mriderived.phantom.dataset import write_dataset
 
 
 def make_dataset(folder: Path, image: Path | None) -> None:

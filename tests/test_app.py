@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from mriderived.bids.status import read_record
-from mriderived.phantom import write_dataset
+from mriderived.phantom.dataset import write_dataset
 
 pytestmark = pytest.mark.slow
 #: Differ between runs by nature: logs, and the reports, which show times.

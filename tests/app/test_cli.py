@@ -276,7 +276,7 @@ def test_a_folder_that_cannot_take_caches(
 def test_signals(number: signal.Signals, code: int, bids_dir: Path) -> None:
     script = f"""
         import sys, time, types
-        import mriderived
+        import mriderived.app
         def wait(config):
             print('ready', flush=True)
             try:

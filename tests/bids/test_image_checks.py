@@ -288,6 +288,10 @@ FAULTS: dict[str, tuple[str, Callable[[Path], Path], str, str]] = {
 }
 
 
+#: Faults of the values alone, which loading does not look for again.
+ONLY_CHECKED = ('all zero', 'constant', 'all NaN', 'NaN in the head', 'beyond float32')
+
+
 @pytest.mark.parametrize('fault', FAULTS)
 def test_fault_is_refused_and_named(fault: str, tmp_path: Path) -> None:
     name, make, reason, remedy = FAULTS[fault]
@@ -298,12 +302,9 @@ def test_fault_is_refused_and_named(fault: str, tmp_path: Path) -> None:
     assert str(path) in str(caught.value)
     assert reason in caught.value.reason
     assert remedy in caught.value.remedy
-    with pytest.raises(BadImageError):
-        load_clean(path) if fault not in _ONLY_CHECKED else check_image(path)
-
-
-#: Faults of the values alone, which loading does not look for again.
-_ONLY_CHECKED = ('all zero', 'constant', 'all NaN', 'NaN in the head', 'beyond float32')
+    if fault not in ONLY_CHECKED:
+        with pytest.raises(BadImageError, match='.'):
+            load_clean(path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason='root may read everything')

@@ -6,7 +6,9 @@ import dataclasses
 import json
 import logging
 import platform
+import shlex
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -236,6 +238,7 @@ def write_provenance(config: Config, plan: ParticipantPlan) -> None:
     provenance = {
         'version': __version__,
         'configuration_hash': config.hash,
+        'command_line': shlex.join(['mriderived', *sys.argv[1:]]),
         'python': platform.python_version(),
         'platform': platform.platform(),
         'packages': {name: metadata.version(name) for name in DECISIVE_PACKAGES},

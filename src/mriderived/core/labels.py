@@ -17,6 +17,8 @@ Mask = NDArray[np.bool_]
 GREY = ('cortex', 'cerebellum')
 #: How far, in mm, subcortical regions may grow into grey matter that the warp put in a ventricle.
 DEEP_LIMIT = 3.0
+#: A voxel with more white matter than this is no part of a grey nucleus.
+PURE_WHITE = 0.8
 
 
 class Tissues(NamedTuple):
@@ -93,7 +95,7 @@ def fill_labels(
        are then smoothed by a vote of the surroundings.
     2. Mostly grey voxels inside a ventricle take the nearest subcortical region (within 3 mm).
        Subcortical regions lose voxels that are mostly CSF and, if they are made of grey matter
-       (composition gm), those that are mostly white matter.
+       (composition gm), those that are white matter to more than 80 %.
     3. All other labels stay as they were warped.
 
     Parameters
@@ -146,7 +148,7 @@ def _settle_depth(
     """Let the tissues decide between subcortical regions and what lies beside them."""
     is_deep = _are(labels, table, 'tissue', ('subcortex',))
     is_grey = _are(labels, table, 'composition', ('gm',))
-    wrong = is_deep & ((tissues.csf > 0.5) | (is_grey & (tissues.wm > tissues.gm)))
+    wrong = is_deep & ((tissues.csf > 0.5) | (is_grey & (tissues.wm > PURE_WHITE)))
     settled = np.where(wrong, 0, labels)
     disputed = (tissues.gm > 0.5) & _are(labels, table, 'tissue', ('csf',))
     deep = np.where(is_deep, settled, 0).astype(np.int32)

@@ -130,8 +130,8 @@ def write_description(folder: Path, people: Sequence[dict[str, str]], seed: int)
             'Name': 'Synthetic heads with known truth',
             'BIDSVersion': '1.10.0',
             'DatasetType': 'raw',
-            'License': 'CC0',
             'Authors': ['The phantom', 'The mriderived developers'],
+            'ReferencesAndLinks': ['https://doi.org/10.1016/j.neuroimage.2010.07.033'],
             'GeneratedBy': [{'Name': 'mriderived phantom', 'Version': __version__}],
         },
     )

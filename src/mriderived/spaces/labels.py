@@ -35,9 +35,10 @@ RULES: tuple[tuple[str, Tissue], ...] = (
     (r'white.matter|corpus callosum|^cc_|capsule|corona|radiation|fornix', 'white'),
     (r'tract|lemniscus|peduncle|stratum|uncinate|tapatum|fimbria|alveus|mammill', 'white'),
 )
-#: Subcortical regions that a T1w image shows as grey; the contrast of the others is mixed.
+#: Subcortical regions that a T1w image shows as grey. The contrast of others is mixed: much of
+#: the putamen, and all of the pallidum, is as bright as white matter.
 GREY_NUCLEI = re.compile(
-    r'caudate|putamen|striatum|accumbens|hippocamp|\bca\d|subiculum|dentate gyrus|amygdal', re.I
+    r'caudate|accumbens|hippocamp|\bca\d|subiculum|dentate gyrus|amygdal', re.I
 )
 #: What else the volume of a region is made of, by its tissue.
 COMPOSITION = {'cortex': 'gm', 'cerebellum': 'gm', 'white': 'wm', 'csf': 'csf'}

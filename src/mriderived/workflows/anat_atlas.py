@@ -150,7 +150,7 @@ ATLAS = Measure(
         '(nearest label). Voxels of mostly grey matter were then given the nearest region of the '
         f'cortex or cerebellum of their hemisphere (at most {LIMIT_MM:.0f} mm away), and such '
         'regions were removed outside grey matter. Subcortical regions were kept as they were '
-        'warped, but for voxels of mostly another tissue.'
+        'warped, but for voxels of another tissue.'
     ),
     over='atlas',
     is_preprocessing=True,
