@@ -29,16 +29,17 @@ COPY constraints.txt pyproject.toml README.md LICENSE CITATION.cff ./
 COPY src ./src
 COPY templates ./templates
 COPY bids_validator_config ./bids_validator_config
-# The dependencies of deepbet's window and of its post-processing are never imported.
+# One layer, so that permissions do not store the packages twice. The packages of deepbet's window
+# and of its post-processing are never imported.
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt torch \
     && /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt '.[validator]' \
     && /opt/venv/bin/pip uninstall --yes customtkinter darkdetect connected-components-3d fill-voids \
-    && (/opt/venv/bin/python -m compileall -q /opt/venv/lib || echo 'some third-party test files do not compile')
-RUN mkdir -p /opt/templateflow \
-    && chmod -R a+rX /opt \
+    && (/opt/venv/bin/python -m compileall -q /opt/venv/lib || echo 'some third-party tests do not compile') \
+    && mkdir -p /opt/templateflow \
+    && chmod -R a+rX /opt/venv /opt/templateflow \
     && echo "${VERSION}" > /version \
-    && rm -rf /opt/mriderived/src
+    && rm -rf src templates bids_validator_config
 
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /tmp
