@@ -18,7 +18,6 @@ FOLDERS = {
     'MPLCONFIGDIR': 'matplotlib',
     'XDG_CACHE_HOME': 'xdg',
     'XDG_CONFIG_HOME': 'config',
-    'NUMBA_CACHE_DIR': 'numba',
     'NIPYPE_CONFIG_DIR': 'nipype',
     'TORCH_HOME': 'torch',
     'TORCHINDUCTOR_CACHE_DIR': 'torch/inductor',
@@ -50,6 +49,8 @@ def describe_environment(
     variables = {name: str(cache / folder) for name, folder in FOLDERS.items()}
     variables |= dict.fromkeys(SINGLE_THREADED, '1')
     variables |= CONSTANTS
+    if not _may_write_beside_code():
+        variables['NUMBA_CACHE_DIR'] = str(cache / 'numba')
     variables['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = str(omp_nthreads)
     variables['NUMBA_NUM_THREADS'] = str(omp_nthreads)
     templates = _filled_templateflow(current)
@@ -61,6 +62,11 @@ def describe_environment(
         # A container may run as a number without an account, and some libraries ask its name.
         variables['USER'] = 'mriderived'
     return variables
+
+
+def _may_write_beside_code() -> bool:
+    """Tell whether numba can keep compiled code in the package, where every run finds it."""
+    return os.access(Path(__file__).parents[1] / 'core', os.W_OK)
 
 
 def _filled_templateflow(current: Mapping[str, str]) -> Path | None:

@@ -29,8 +29,8 @@ Mask = NDArray[np.bool_]
 
 #: Tissues by rising brightness, and the two tissues of each of the six classes.
 CSF, GM, WM = 0, 1, 2
-LAMBDA = 0.0
-CAP = (4.0, 1.3, 1.0)
+LAMBDA = 0.15
+CAP = (4.0, 1.0, 1.0)
 PAIRS = np.array([(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (0, 2)])
 
 
@@ -41,9 +41,9 @@ class Settings:
     #: Rounds with one smooth field for all tissues, and rounds with means of their own.
     rounds: tuple[int, int] = (8, 12)
     field_sigma: float = 25.0
-    mean_sigma: float = 8.0
+    mean_sigma: float = 6.0
     #: How many mm³ of pure tissue the global mean weighs against the local one.
-    anchor: float = 100.0
+    anchor: float = 50.0
     #: Strength of the neighbours, and what is added to the template's priors.
     neighbours: float = 0.1
     prior_floor: float = 0.05
@@ -115,6 +115,7 @@ def segment(
             field = _field(scaled, classes, means, size, settings.field_sigma, threads)
         else:
             means = _local_means(image, classes, brain, size, settings, threads)
+    print('SIG',means.sigma/means.sigma[2],[round(float(np.median(means.local[k][brain])),3) for k in range(3)])
     return _fractions(scaled / field, brain, means, classes, threads)
 
 
@@ -159,8 +160,16 @@ def _classify(
     return target
 
 
-def _pure(classes: Volume) -> tuple[Volume, Volume, Volume]:
-    return classes[0] + np.float32(LAMBDA) * classes[1], classes[2], classes[4]
+def _pure(classes: Volume, sigma: NDArray[np.float64] | None = None) -> tuple[Volume, Volume, Volume]:
+    """Return the weights of the three tissues in their means.
+
+    Fluid in sulci holds vessels and membranes: where its spread is more than the noise, part of
+    what is mixed with grey matter counts as fluid.
+    """
+    if sigma is None:
+        return classes[0], classes[2], classes[4]
+    share = LAMBDA * np.clip(sigma[CSF] / sigma[WM] - 1, 0, 1)
+    return classes[0] + np.float32(share) * classes[1], classes[2], classes[4]
 
 
 def _global_means(image: Volume, classes: Volume, brain: Mask) -> Means:
@@ -215,7 +224,7 @@ def _local_means(
     anchor = np.float32(settings.anchor / volume)
     local = np.empty((3, *image.shape), np.float32)
     sigmas = np.empty(3)
-    for tissue, (part, mean) in enumerate(zip(_pure(classes), overall.local.ravel(), strict=True)):
+    for tissue, (part, mean) in enumerate(zip(_pure(classes, overall.sigma), overall.local.ravel(), strict=True)):
         excess = _wide(part * (image - mean), width, threads)
         local[tissue] = mean + excess / (_wide(part, width, threads) + anchor)
         residual = (image - local[tissue])[brain].astype(np.float64)

@@ -48,11 +48,16 @@ def render(
     coarse = np.array([min(MAX_CELLS, math.ceil(size / COARSE_CELL_MM)) for size in voxel])
     intensity = np.zeros(shape, np.float32)
     counts = np.zeros((3, *shape), np.uint8)
+    field = np.ascontiguousarray(np.moveaxis(warp.field, 0, 3))
     scene = (
         np.ascontiguousarray((warp.matrix @ affine)[:3]),
-        (warp.field, np.array(deformation.LOW), deformation.SPACING),
+        (field, np.array(deformation.LOW), deformation.SPACING),
         (anatomy.brain, anatomy.origin, anatomy.spacing),
-        (anatomy.shells.intensity, anatomy.shells.zone, np.array(shells.LOW, np.float64)),
+        (
+            anatomy.shells.intensity[..., None],
+            anatomy.shells.zone,
+            np.array(shells.LOW, np.float64),
+        ),
         np.array(means),
     )
     run_slabs(_render, shape[0], threads, scene, fine, coarse, intensity, counts)
@@ -65,54 +70,66 @@ def _clip(value: float, size: int) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def _interpolate(volume: Any, a: float, b: float, c: float) -> float:
-    a = _clip(a, volume.shape[0])
-    b = _clip(b, volume.shape[1])
-    c = _clip(c, volume.shape[2])
-    i, j, k = int(a), int(b), int(c)
-    a, b, c = a - i, b - j, c - k
-    near = (volume[i, j, k] * (1 - c) + volume[i, j, k + 1] * c) * (1 - b) + (
-        volume[i, j + 1, k] * (1 - c) + volume[i, j + 1, k + 1] * c
+def _at(fields: Any, i: int, j: int, k: int, a: float, b: float, c: float, n: int) -> float:
+    """Interpolate channel ``n`` (last axis) in a cell of the grid, at shares a, b and c of it."""
+    near = (fields[i, j, k, n] * (1 - c) + fields[i, j, k + 1, n] * c) * (1 - b) + (
+        fields[i, j + 1, k, n] * (1 - c) + fields[i, j + 1, k + 1, n] * c
     ) * b
-    far = (volume[i + 1, j, k] * (1 - c) + volume[i + 1, j, k + 1] * c) * (1 - b) + (
-        volume[i + 1, j + 1, k] * (1 - c) + volume[i + 1, j + 1, k + 1] * c
+    far = (fields[i + 1, j, k, n] * (1 - c) + fields[i + 1, j, k + 1, n] * c) * (1 - b) + (
+        fields[i + 1, j + 1, k, n] * (1 - c) + fields[i + 1, j + 1, k + 1, n] * c
     ) * b
     return float(near * (1 - a) + far * a)
 
 
 @numba.njit(nogil=True, cache=True)
-def _locate(matrix: Any, warp: Any, a: float, b: float, c: float, y: Any, point: Any) -> None:
-    """Set ``point`` to where the voxel coordinates (a, b, c) lie in template space."""
+def _locate(matrix: Any, warp: Any, a: float, b: float, c: float) -> tuple[float, float, float]:
+    """Return where the voxel coordinates (a, b, c) lie in template space."""
     field, low, spacing = warp
-    for axis in range(3):
-        m = matrix[axis]
-        y[axis] = m[0] * a + m[1] * b + m[2] * c + m[3]
-    a = (y[0] - low[0]) / spacing
-    b = (y[1] - low[1]) / spacing
-    c = (y[2] - low[2]) / spacing
-    for axis in range(3):
-        point[axis] = y[axis] + _interpolate(field[axis], a, b, c)
+    x = matrix[0, 0] * a + matrix[0, 1] * b + matrix[0, 2] * c + matrix[0, 3]
+    y = matrix[1, 0] * a + matrix[1, 1] * b + matrix[1, 2] * c + matrix[1, 3]
+    z = matrix[2, 0] * a + matrix[2, 1] * b + matrix[2, 2] * c + matrix[2, 3]
+    a = _clip((x - low[0]) / spacing, field.shape[0])
+    b = _clip((y - low[1]) / spacing, field.shape[1])
+    c = _clip((z - low[2]) / spacing, field.shape[2])
+    i, j, k = int(a), int(b), int(c)
+    a, b, c = a - i, b - j, c - k
+    return (
+        x + _at(field, i, j, k, a, b, c, 0),
+        y + _at(field, i, j, k, a, b, c, 1),
+        z + _at(field, i, j, k, a, b, c, 2),
+    )
 
 
 @numba.njit(nogil=True, cache=True)
-def _sample_brain(brain: Any, point: Any, values: Any) -> bool:
-    """Interpolate all channels; False where the point is outside the brain."""
+def _sample_brain(brain: Any, point: Any) -> tuple[int, float]:
+    """Return the tissue (GM, WM, CSF: 0, 1, 2; -1 outside) and the shift of deep grey matter."""
     fields, origin, spacing = brain
     a = (point[0] - origin[0]) / spacing
     b = (point[1] - origin[1]) / spacing
     c = (point[2] - origin[2]) / spacing
-    nx, ny, nz, channels = fields.shape
+    nx, ny, nz, _ = fields.shape
     if not (0 <= a < nx - 1 and 0 <= b < ny - 1 and 0 <= c < nz - 1):
-        return False
+        return -1, 0.0
     i, j, k = int(a), int(b), int(c)
     a, b, c = a - i, b - j, c - k
-    values[:] = 0.0
-    for corner in range(8):
-        di, dj, dk = corner >> 2, (corner >> 1) & 1, corner & 1
-        weight = (a if di else 1 - a) * (b if dj else 1 - b) * (c if dk else 1 - c)
-        for channel in range(channels):
-            values[channel] += weight * fields[i + di, j + dj, k + dk, channel]
-    return bool(values[LEVEL] > 0)
+    if _at(fields, i, j, k, a, b, c, LEVEL) <= 0:
+        return -1, 0.0
+    gm = _at(fields, i, j, k, a, b, c, GM)
+    wm = _at(fields, i, j, k, a, b, c, WM)
+    csf = _at(fields, i, j, k, a, b, c, CSF)
+    if gm >= wm and gm >= csf:
+        return 0, _at(fields, i, j, k, a, b, c, DEEP)
+    return (1 if wm >= csf else 2), 0.0
+
+
+@numba.njit(nogil=True, cache=True)
+def _sample_shell(shell: Any, point: Any) -> float:
+    intensity, _, low = shell
+    a = _clip(point[0] - low[0], intensity.shape[0])
+    b = _clip(point[1] - low[1], intensity.shape[1])
+    c = _clip(point[2] - low[2], intensity.shape[2])
+    i, j, k = int(a), int(b), int(c)
+    return float(_at(intensity, i, j, k, a - i, b - j, c - k, 0))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -127,25 +144,25 @@ def _find_zone(shell: Any, point: Any) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
-def _tissue(values: Any) -> int:
-    """Return which of GM, WM and CSF (0, 1, 2) has the most evidence."""
-    if values[GM] >= values[WM]:
-        return 0 if values[GM] >= values[CSF] else 2
-    return 1 if values[WM] >= values[CSF] else 2
-
-
-@numba.njit(nogil=True, cache=True)
-def _fill_cell(scene: Any, is_near: bool, point: Any, values: Any, count: Any) -> float:
-    """Return the intensity of one cell and count its tissue."""
-    _, _, brain, shell, means = scene
-    if is_near and _sample_brain(brain, point, values):
-        tissue = _tissue(values)
-        count[tissue] += 1
-        shift = values[DEEP] * (means[1] - means[0]) if tissue == 0 else 0.0
-        return float(means[tissue] + shift)
-    intensity, _, low = shell
-    at = point[0] - low[0], point[1] - low[1], point[2] - low[2]
-    return float(_interpolate(intensity, at[0], at[1], at[2]))
+def _fill_voxel(scene: Any, zone: int, cells: Any, index: Any, counts: Any) -> float:
+    """Return the mean intensity of the cells of a voxel and count their tissues."""
+    matrix, warp, brain, shell, means = scene
+    i, j, k = index
+    total = 0.0
+    for a in range(cells[0]):
+        for b in range(cells[1]):
+            for c in range(cells[2]):
+                x = i + (a + 0.5) / cells[0] - 0.5
+                y = j + (b + 0.5) / cells[1] - 0.5
+                z = k + (c + 0.5) / cells[2] - 0.5
+                point = _locate(matrix, warp, x, y, z)
+                tissue, shift = _sample_brain(brain, point) if zone == NEAR else (-1, 0.0)
+                if tissue < 0:
+                    total += _sample_shell(shell, point)
+                else:
+                    counts[tissue, i, j, k] += 1
+                    total += means[tissue] + shift * (means[1] - means[0])
+    return float(total / (cells[0] * cells[1] * cells[2]))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -153,21 +170,10 @@ def _render(
     start: int, stop: int, scene: Any, fine: Any, coarse: Any, intensity: Any, counts: Any
 ) -> None:
     matrix, warp, _, shell, _ = scene
-    y, point, values = np.empty(3), np.empty(3), np.empty(5)
-    for i, j, k in np.ndindex(stop - start, intensity.shape[1], intensity.shape[2]):
-        i += start
-        _locate(matrix, warp, i, j, k, y, point)
-        zone = _find_zone(shell, point)
-        if zone == AIR:
-            continue
-        cells = fine if zone == NEAR else coarse
-        total = 0.0
-        for a, b, c in np.ndindex(cells[0], cells[1], cells[2]):
-            at = (
-                i + (a + 0.5) / cells[0] - 0.5,
-                j + (b + 0.5) / cells[1] - 0.5,
-                k + (c + 0.5) / cells[2] - 0.5,
-            )
-            _locate(matrix, warp, at[0], at[1], at[2], y, point)
-            total += _fill_cell(scene, zone == NEAR, point, values, counts[:, i, j, k])
-        intensity[i, j, k] = total / (cells[0] * cells[1] * cells[2])
+    for i in range(start, stop):
+        for j in range(intensity.shape[1]):
+            for k in range(intensity.shape[2]):
+                zone = _find_zone(shell, _locate(matrix, warp, i, j, k))
+                if zone != AIR:
+                    cells = fine if zone == NEAR else coarse
+                    intensity[i, j, k] = _fill_voxel(scene, zone, cells, (i, j, k), counts)

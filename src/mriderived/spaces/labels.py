@@ -20,6 +20,13 @@ COLUMNS = ['index', 'name', 'hemisphere', 'tissue', 'composition', 'abbreviation
 #: Regions whose name says nothing that a volume could be reported for.
 DROPPED = re.compile(r'unknown|vessel|hypointensities', re.IGNORECASE)
 
+#: Regions left out because the packaged image does not hold them: in the Mori atlas, parts of
+#: the right cortex, cerebellum and amygdala have numbers of the left, and the left medial
+#: lemniscus has the number of the right.
+FAULTY = {
+    'Mori': re.compile(r'gyrus|lobule|cuneus|insula|entorhinal|cerebellum|amygdala|lemn', re.I)
+}
+
 #: The first rule whose pattern is in the name decides.
 RULES: tuple[tuple[str, Tissue], ...] = (
     (r'ventricle|lat.vent|\bcsf\b|choroid', 'csf'),
@@ -60,6 +67,7 @@ def build_table(source: Path, atlas: str) -> pd.DataFrame:
     table['index'] = table['index'].astype(int)
     table['name'] = table['name'].str.strip()
     table = table[~table['name'].str.contains(DROPPED) & (table['index'] > 0)]
+    table = table[[not _is_faulty(name, atlas) for name in table['name']]]
     table['hemisphere'] = table['name'].map(find_hemisphere)
     tissues = [
         find_tissue({str(k): str(v) for k, v in row.items()}, atlas)
@@ -92,6 +100,10 @@ def read_table(path: Path) -> pd.DataFrame:
     if 'abbreviation' not in table:
         table['abbreviation'] = 'n/a'
     return table[COLUMNS]
+
+
+def _is_faulty(name: str, atlas: str) -> bool:
+    return atlas in FAULTY and FAULTY[atlas].search(name) is not None
 
 
 def _compositions(table: pd.DataFrame) -> list[str]:
