@@ -16,13 +16,18 @@ from typing import NamedTuple
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from mriderived.core.filters import box_mean, smooth
-from mriderived.core.sampling import compose, invert, resample, warp
+from mriderived.core.sampling import compose, invert, jacobian, resample, warp
 from mriderived.core.slabs import run_slabs
 
 Volume = NDArray[np.float32]
 Field = NDArray[np.float32]
+
+#: A volume that shrinks to less than this counts as folded.
+LEAST_CHANGE = 0.02
+MOST_ROUNDS = 100
 
 
 class Channel(NamedTuple):
@@ -55,6 +60,8 @@ class Diffeomorphism(NamedTuple):
 
     fixed_to_moving: Field
     moving_to_fixed: Field
+    #: Voxels where ``fixed_to_moving`` was smoothed because it nearly folded.
+    mended: int = 0
 
 
 def register(
@@ -100,10 +107,45 @@ def register(
         raise ValueError('the schedule has no levels')
     halves = _refine(halves, last, channels[0].fixed.shape, threads)
     to_fixed, to_moving = halves
-    return Diffeomorphism(
-        compose(invert(to_fixed, threads=threads), to_moving, threads),
-        compose(invert(to_moving, threads=threads), to_fixed, threads),
-    )
+    forward = compose(invert(to_fixed, threads=threads), to_moving, threads)
+    backward = compose(invert(to_moving, threads=threads), to_fixed, threads)
+    mended = int((jacobian(forward, threads) < LEAST_CHANGE).sum())
+    return Diffeomorphism(unfold(forward, threads), unfold(backward, threads), mended)
+
+
+def unfold(field: Field, threads: int = 1) -> Field:
+    """Smooth a field where it folds or nearly does, and nowhere else.
+
+    Two smooth halves that are sampled on a grid can fold in a few voxels when they are composed,
+    most often at the edge of the brain, where nothing but noise is left to align.
+
+    Parameters
+    ----------
+    field : array of float32, shape (3, x, y, z)
+        In voxels.
+    threads : int
+
+    Returns
+    -------
+    array of float32, shape (3, x, y, z)
+        Equal to ``field`` farther than about 8 voxels from any fold.
+
+    Examples
+    --------
+    >>> field = np.zeros((3, 24, 24, 24), np.float32)
+    >>> field[0, 12:, 8:16, 8:16] = -3  # both sides of x = 12 go to the same place
+    >>> bool(jacobian(field).min() < 0), bool(jacobian(unfold(field)).min() > 0)
+    (True, True)
+    """
+    for _ in range(MOST_ROUNDS):
+        folded = jacobian(field, threads) < LEAST_CHANGE
+        if not folded.any():
+            break
+        near = ndimage.binary_dilation(folded, iterations=3).astype(np.float32)
+        share = smooth(near, 1.0, threads)
+        smoothed = np.stack([smooth(part, 1.5, threads) for part in field])
+        field = (field + share * (smoothed - field)).astype(np.float32)
+    return field
 
 
 class _Halves(NamedTuple):

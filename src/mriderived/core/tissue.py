@@ -29,7 +29,7 @@ Mask = NDArray[np.bool_]
 
 #: Tissues by rising brightness, and the two tissues of each of the six classes.
 CSF, GM, WM = 0, 1, 2
-LAMBDA = 0.15
+LAMBDA = 0.08
 CAP = (4.0, 1.0, 1.0)
 PAIRS = np.array([(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (0, 2)])
 
@@ -114,7 +114,7 @@ def segment(
             means = _global_means(image, classes, brain)
             field = _field(scaled, classes, means, size, settings.field_sigma, threads)
         else:
-            means = _local_means(image, classes, brain, size, settings, threads)
+            means = _local_means(image, classes, brain, priors, size, settings, threads)
     print('SIG',means.sigma/means.sigma[2],[round(float(np.median(means.local[k][brain])),3) for k in range(3)])
     return _fractions(scaled / field, brain, means, classes, threads)
 
@@ -214,23 +214,54 @@ def _local_means(
     image: Volume,
     classes: Volume,
     brain: Mask,
+    priors: Volume,
     size: NDArray[np.float64],
     settings: Settings,
     threads: int,
 ) -> Means:
+    bulk = _nuclei(priors, size, threads) * DEEPEN
+    cortical = classes.copy()
+    cortical[2] *= 1 - bulk
+    classes = cortical
     overall = _global_means(image, classes, brain)
     width = settings.mean_sigma / size
     volume = (2 * np.pi) ** 1.5 * settings.mean_sigma**3
     anchor = np.float32(settings.anchor / volume)
     local = np.empty((3, *image.shape), np.float32)
     sigmas = np.empty(3)
-    for tissue, (part, mean) in enumerate(zip(_pure(classes, overall.sigma), overall.local.ravel(), strict=True)):
+    pure, seen = _pure(classes), _pure(classes, overall.sigma)
+    for tissue, mean in enumerate(overall.local.ravel()):
+        part = seen[tissue]
         excess = _wide(part * (image - mean), width, threads)
         local[tissue] = mean + excess / (_wide(part, width, threads) + anchor)
+        if tissue == GM and DEEPEN:
+            local[GM] = _deepen(local[GM], image, priors, bulk, size, threads)
         residual = (image - local[tissue])[brain].astype(np.float64)
-        weight = part[brain].astype(np.float64)
+        weight = pure[tissue][brain].astype(np.float64)
         sigmas[tissue] = np.sqrt((weight * residual**2).sum() / (weight.sum() + 1e-9))
     return Means(local, _bound(sigmas, float(np.diff(overall.local.ravel()).min())))
+
+
+DEEPEN=1
+DEEP=(0.5,0.1,4.0,4,.09,.03)
+def _nuclei(priors: Volume, size: NDArray[np.float64], threads: int) -> Volume:
+    """Return how much a voxel lies in grey matter in bulk, far from fluid: 0 to 1."""
+    grey = smooth(priors[GM], DEEP[2] / size, threads)
+    fluid = smooth(priors[CSF], DEEP[2] / size, threads)
+    return np.clip((grey - DEEP[0]) / DEEP[1], 0, 1) * np.clip((DEEP[4] - fluid) / DEEP[5], 0, 1)
+
+
+def _deepen(
+    local: Volume, image: Volume, priors: Volume, bulk: Volume, size: NDArray[np.float64], threads: int
+) -> Volume:
+    """Raise the mean of grey matter in nuclei, where the template has grey matter in bulk.
+
+    They are brighter than cortex, up to looking like mixtures, of which they hold none inside.
+    """
+    width = DEEP[2] / size
+    weight = priors[GM] ** DEEP[3]
+    seen = smooth(weight * image, width, threads) / np.maximum(smooth(weight, width, threads), 1e-3)
+    return local + bulk * np.maximum(seen - local, 0)
 
 
 def _wide(volume: Volume, sigma: NDArray[np.float64], threads: int) -> Volume:

@@ -18,7 +18,7 @@ Interpolation = Literal['nearestNeighbor', 'linear']
 FLIP = np.array([-1.0, -1.0, 1.0])
 #: How far around an image regions are looked for that it does not cover, and how finely.
 MARGIN_MM = 60.0
-COARSE_MM = 4.0
+COARSE_MM = 2.0
 
 
 class Grid(NamedTuple):

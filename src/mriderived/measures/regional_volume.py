@@ -71,7 +71,7 @@ def _explain(n_voxels: NDArray[np.int64], coverage: NDArray[np.float64]) -> list
 
 def draw_volumes(regional_morph: Path) -> list[Any]:
     """Draw the left against the right region of every pair."""
-    table = pd.read_csv(regional_morph, sep='\t', dtype={'name': str})
+    table = pd.read_csv(regional_morph, sep='\t', keep_default_na=False, na_values='n/a')
     table['pair'] = table['name'].map(strip_side)
     table = table[table['tissue'] != 'csf']
     sides = table.pivot_table('volume', 'pair', 'hemisphere', 'first').reindex(columns=['L', 'R'])

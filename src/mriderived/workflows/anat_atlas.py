@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
+from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.labels import Tissues, fill_labels
@@ -15,7 +16,13 @@ from mriderived.core.masks import find_box
 from mriderived.figures.overlays import label_overlay, region_colours
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
-from mriderived.interfaces.warps import crop_grid, measure_coverage, warp_labels, warp_sides
+from mriderived.interfaces.warps import (
+    crop_grid,
+    measure_coverage,
+    read_grid,
+    warp_labels,
+    warp_sides,
+)
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.spaces.labels import read_table, strip_side
 
@@ -23,6 +30,8 @@ from mriderived.spaces.labels import read_table, strip_side
 LIMIT_MM = 5.0
 #: Voxels around the brain in which labels are looked for.
 MARGIN = 4
+#: A brain mask this many voxels from the end of the image may have been cut there.
+EDGE = 2
 
 NEEDS = (
     't1w',
@@ -70,12 +79,19 @@ def label_regions(
     )
     regions = np.zeros(mask.shape, np.int32)
     regions[box] = np.where(mask[box], found, 0)
-    whole = crop_grid(affine, tuple(slice(0, size) for size in mask.shape))
-    coverage = measure_coverage(atlas_image, whole, xfm_from_space, table['index'].to_numpy())
-    table['coverage'] = np.round(coverage, 3)
+    table['coverage'] = 1.0
+    if _reaches_edge(mask):
+        index = table['index'].to_numpy()
+        whole = read_grid(t1w)
+        table['coverage'] = measure_coverage(atlas_image, whole, xfm_from_space, index).round(3)
     labels = Path.cwd() / 'labels.tsv'
     table.to_csv(labels, sep='\t', index=False, na_rep='n/a')
     return AtlasFiles(save(regions, affine, 'regions.nii.gz'), labels)
+
+
+def _reaches_edge(mask: NDArray[np.bool_]) -> bool:
+    inner = tuple(slice(EDGE, size - EDGE) for size in mask.shape)
+    return bool(np.count_nonzero(mask) > np.count_nonzero(mask[inner]))
 
 
 def draw_regions(t1w: Path, atlas_dseg: Path, atlas_labels: Path) -> list[Any]:

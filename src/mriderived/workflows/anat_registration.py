@@ -14,6 +14,7 @@ from mriderived.core.affine import Brain
 from mriderived.core.diffeomorphism import Schedule
 from mriderived.core.registration import SLOPPY, align, to_template, volume_change
 from mriderived.interfaces.call import Call
+from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.space_files import load_template
 from mriderived.interfaces.transforms import affine_transform, field_transform, write_composite
 from mriderived.interfaces.volumes import load, load_affine, save
@@ -55,11 +56,18 @@ def register_to_space(
     forward = field_transform(found.warp.fixed_to_moving, found.grid)
     backward = field_transform(found.warp.moving_to_fixed, found.grid)
     inverse = np.linalg.inv(found.affine)
+    log_jacobian = save(np.log(change), found.grid, 'log_jacobian.nii.gz')
+    if found.warp.mended:
+        write_remarks(
+            log_jacobian,
+            notes=[f'The mapping was smoothed where it folded: {found.warp.mended} voxels.'],
+            MendedVoxels=found.warp.mended,
+        )
     return RegistrationFiles(
         write_composite([forward, affine_transform(found.affine)], 'to_space.h5'),
         write_composite([affine_transform(inverse), backward], 'from_space.h5'),
         save(to_template(data, affine, found, threads), found.grid, 't1w_in_space.nii.gz'),
-        save(np.log(change), found.grid, 'log_jacobian.nii.gz'),
+        log_jacobian,
     )
 
 
