@@ -1,4 +1,4 @@
-"""Make the shipped files of this package anew: the warp between the spaces, and the masks.
+"""Make the shipped files of this package anew: the warp between the spaces, and the mask.
 
 Not run in use, only to document where ``data`` comes from: ``python -m
 mriderived.spaces.build_transform`` takes some ten minutes on two cores. Needs ANTs.
@@ -22,12 +22,13 @@ SPACING = 3.0
 
 
 def main() -> None:
-    """Write the warp and the masks into ``data``."""
+    """Write the warp and the mask into ``data``."""
     brains = []
     for name in (DEFAULT_SPACE, FSL_SPACE):
         space = get_bundled_space(name)
-        assert space is not None and space.mask is not None
-        write_mask(space.brain, space.mask)
+        assert space is not None
+        if space.mask is not None:
+            write_mask(space.brain, space.mask)
         brains.append(space.brain)
     with tempfile.TemporaryDirectory() as scratch:
         write_warp(register(brains[0], brains[1], Path(scratch)), WARP_FILE)

@@ -42,7 +42,8 @@ def get_bundled_space(name: str) -> Space | None:
                 'data/templates/MNI152_T1_1mm_brain.nii.gz',
                 '32d5be33460f995a5d305507053c8862c823d9ca6bfb543381308df14590f212',
             ),
-            mask=DATA / 'MNI152NLin6Asym_mask.nii.gz',
+            # A mask made from this brain would fall under its licence, and nothing needs one.
+            mask=None,
             tissues=None,
             licence=FSL_LICENCE,
             reference='https://doi.org/10.1016/j.neuroimage.2012.01.024',

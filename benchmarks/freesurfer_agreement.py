@@ -1,0 +1,101 @@
+"""Compare the outputs of one participant with a FreeSurfer folder of the same image.
+
+    python benchmarks/freesurfer_agreement.py FREESURFER_SUBJECT_DIR OUT_DIR/sub-X/anat
+
+The T1w must be FreeSurfer's own grid or at least the same head position. Cerebral tissue is
+compared with the ribbon, away from cerebellum, brain stem and deep nuclei.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+CORTEX = [base + i for base in (1000, 2000) for i in range(1, 36) if i != 4]
+DEEP = (10, 11, 12, 13, 17, 18, 26, 49, 50, 51, 52, 53, 54, 58)
+BELOW = (7, 8, 15, 16, 46, 47)
+
+
+def dice(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the overlap of two masks."""
+    return float(2 * (first & second).sum() / (first.sum() + second.sum()))
+
+
+class FreeSurfer:
+    """A FreeSurfer folder, and our outputs on the grid of its images."""
+
+    def __init__(self, folder: Path, outputs: Path) -> None:
+        self.folder, self.outputs = folder, outputs
+        self.like = nb.load(folder / 'mri' / 'aparc+aseg.nii.gz')
+        self.labels = np.asarray(self.like.dataobj)
+        self.ribbon = self.read('ribbon')
+        below = ndimage.binary_dilation(np.isin(self.labels, BELOW), iterations=3)
+        self.cerebrum = ~below & ~np.isin(self.labels, DEEP)
+
+    def read(self, name: str) -> np.ndarray:
+        """Return an image of the FreeSurfer folder."""
+        return np.asarray(nb.load(self.folder / 'mri' / f'{name}.nii.gz').dataobj)
+
+    def ours(self, name: str, order: int) -> np.ndarray:
+        """Return one of our images on FreeSurfer's grid."""
+        image = nb.load(next(self.outputs.glob(f'*_{name}.nii.gz')))
+        matrix = np.linalg.inv(image.affine) @ self.like.affine
+        data = np.asarray(image.dataobj, dtype=np.float32)
+        return ndimage.affine_transform(data, matrix, output_shape=self.labels.shape, order=order)
+
+    def mask_dice(self) -> float:
+        """Return the overlap of the brain masks."""
+        return dice(self.ours('desc-brain_mask', 0) > 0, self.read('brainmask') > 0)
+
+    def tissue(self) -> dict[str, float]:
+        """Return the overlap of cerebral tissue and the ratio of grey matter volumes."""
+        keep = self.cerebrum
+        gm, wm, csf = (self.ours(f'label-{name}_probseg', 1) for name in ('GM', 'WM', 'CSF'))
+        best = np.argmax(np.stack([np.full_like(gm, 0.05), csf, gm, wm]), axis=0)
+        grey = np.isin(self.ribbon, [3, 42]) & keep
+        return {
+            'gm_dice': dice((best == 2) & keep, grey),
+            'wm_dice': dice((best == 3) & keep, np.isin(self.ribbon, [2, 41]) & keep),
+            'gm_volume_ratio': float(gm[keep].sum() / grey.sum()),
+        }
+
+    def region_dice(self) -> list[float]:
+        """Return the overlap of each Desikan-Killiany region of the cortex."""
+        ours = np.rint(self.ours('atlas-DesikanKilliany_dseg', 0)).astype(int)
+        return [dice(ours == i, self.labels == i) for i in CORTEX]
+
+    def region_volumes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return our volumes and FreeSurfer's (by voxels, mm3) of the regions of the cortex."""
+        table = next(self.outputs.glob('*_atlas-DesikanKilliany_morph.tsv'))
+        ours = pd.read_csv(table, sep='\t').set_index('index')['volume'][CORTEX].to_numpy()
+        voxel = abs(np.linalg.det(self.like.affine[:3, :3]))
+        return ours, np.array([(self.labels == i).sum() * voxel for i in CORTEX])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('freesurfer', type=Path)
+    parser.add_argument('outputs', type=Path)
+    options = parser.parse_args()
+    pair = FreeSurfer(options.freesurfer, options.outputs)
+    ours, theirs = pair.region_volumes()
+    overlaps = pair.region_dice()
+    figures = {
+        'mask_dice': pair.mask_dice(),
+        **pair.tissue(),
+        'region_volume_r': float(np.corrcoef(ours, theirs)[0, 1]),
+        'region_volume_ratio': float(ours.sum() / theirs.sum()),
+        'region_dice_mean': float(np.mean(overlaps)),
+        'region_dice_min': float(min(overlaps)),
+    }
+    for name, value in figures.items():
+        print(f'{name:20s} {value:.4f}')
+
+
+if __name__ == '__main__':
+    main()
