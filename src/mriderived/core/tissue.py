@@ -43,7 +43,7 @@ class Settings:
     """What steers the segmentation; lengths in mm."""
 
     #: Rounds with one smooth field for all tissues, and rounds with local means of each.
-    rounds: tuple[int, int] = (8, 12)
+    rounds: tuple[int, int] = (6, 8)
     field_sigma: float = 25.0
     mean_sigma: float = 6.0
     #: Strength of the neighbours, and what is added to the template's priors.

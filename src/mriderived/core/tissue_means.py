@@ -24,7 +24,7 @@ NOISE_LIMITS = (0.03, 0.35)
 #: How many voxels' worth of the global mean count in a local one, as a share of the window.
 ANCHOR = 0.015
 #: Share of the mixtures of CSF and grey matter that counts as fluid of sulci, at most.
-SULCAL_SHARE = 0.08
+SULCAL_SHARE = 0.1
 #: Nuclei: smoothing in mm of the priors, then the ramps of grey matter and of fluid.
 NUCLEI_SIGMA, NUCLEI_GREY, NUCLEI_FLUID = 4.0, (0.5, 0.6), (0.06, 0.09)
 

@@ -1,0 +1,171 @@
+"""Plans and graphs of datasets without information: nothing is computed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mriderived.bids.image_checks import BadImageError, ImageCheck
+from mriderived.bids.status import UnitRecord, write_record
+from mriderived.config import Config
+from mriderived.workflows import plan as planning
+from mriderived.workflows.participant import init_participant_wf
+from mriderived.workflows.plan import ParticipantPlan, plan_participant, plan_participants
+
+Skeleton = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of skeletons are no heads; a missing one is still refused."""
+
+    def check(path: Path) -> ImageCheck:
+        if not path.exists():
+            raise BadImageError(path, 'its content is not here', 'Get it: datalad get')
+        return ImageCheck(path, (), {}, ())
+
+    monkeypatch.setattr(planning, 'check_image', check)
+
+
+def config(bids_dir: Path, **settings: object) -> Config:
+    out_dir = bids_dir.parent / 'out'
+    return Config(bids_dir, out_dir, out_dir / 'work', **settings)  # type: ignore[arg-type]
+
+
+def images(plan: ParticipantPlan) -> dict[str, bool]:
+    return {unit.image: unit.is_reference for unit in plan.units}
+
+
+def test_each_session_has_its_reference(skeleton: Skeleton) -> None:
+    plan = plan_participant(config(skeleton('sessions')), '01')
+    assert images(plan) == {
+        'sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz': True,
+        'sub-01/ses-b/anat/sub-01_ses-b_T1w.nii.gz': True,
+    }
+
+
+def test_of_several_images_one_is_the_reference(skeleton: Skeleton) -> None:
+    plan = plan_participant(config(skeleton('runs')), '01')
+    chosen = [image for image, is_reference in images(plan).items() if is_reference]
+    assert len(images(plan)) == 4
+    assert chosen == ['sub-01/anat/sub-01_run-2_T1w.nii.gz']
+
+
+def test_every_image_has_every_unit_once(skeleton: Skeleton) -> None:
+    settings = config(skeleton('runs'), atlases=('DesikanKilliany', 'Schaefer200', 'AAL3'))
+    plan = plan_participant(settings, '01')
+    keys = [unit.key for unit in plan.units]
+    assert len(set(keys)) == len(keys)
+    for image in images(plan):
+        mine = [(name, variant) for path, name, variant in keys if path == image]
+        assert mine.count(('brain', None)) == 1
+        assert [variant for name, variant in mine if name == 'regional_volume'] == [
+            'DesikanKilliany', 'Schaefer200', 'AAL3',
+        ]  # fmt: skip
+
+
+def test_outputs_of_different_units_never_share_a_name(skeleton: Skeleton) -> None:
+    plan = plan_participant(config(skeleton('runs')), '01')
+    paths = [path for unit in plan.units for path in unit.outputs.values()]
+    assert len(set(paths)) == len(paths)
+
+
+def test_measures_can_be_chosen_and_left_out(skeleton: Skeleton) -> None:
+    root = skeleton('single')
+
+    def measures(**settings: object) -> set[str]:
+        plan = plan_participant(config(root, **settings), '01')
+        return {u.measure.name for u in plan.units if not u.measure.is_preprocessing}
+
+    assert measures(measures=('vbm',)) == {'vbm'}
+    assert measures() - measures(skip_measures=('vbm',)) == {'vbm'}
+
+
+def test_a_participant_without_images_has_reasons(skeleton: Skeleton) -> None:
+    plan = plan_participant(config(skeleton('sessions')), '03')
+    assert {unit.state for unit in plan.units} == {'not available'}
+    assert all('sub-03' in unit.reason for unit in plan.units)
+    assembly = init_participant_wf(config(skeleton('sessions')), plan)
+    assert assembly.units == {}
+
+
+def test_a_link_without_content_fails_its_own_units_only(skeleton: Skeleton) -> None:
+    settings = config(skeleton('untidy'))
+    plan = plan_participant(settings, '01')
+    states = {unit.image: unit.state for unit in plan.units}
+    assert states['sub-01/anat/sub-01_T1w.nii.gz'] == 'to run'
+    assert states['sub-01/anat/sub-01_run-2_T1w.nii.gz'] == 'bad input'
+    assembly = init_participant_wf(settings, plan)
+    refused = [
+        assembly.refused[unit.key]
+        for unit in plan.units
+        if unit.image == 'sub-01/anat/sub-01_run-2_T1w.nii.gz'
+    ]
+    assert [status for status, _ in refused].count('failed') == 1
+    assert all('datalad get' in reason for _, reason in refused)
+
+
+def test_the_graph_has_a_sink_for_every_output(skeleton: Skeleton) -> None:
+    settings = config(skeleton('sessions'))
+    plan = plan_participant(settings, '01')
+    assembly = init_participant_wf(settings, plan)
+    nodes = assembly.workflow.list_node_names()
+    for name, unit in assembly.units.items():
+        for field in unit.outputs:
+            assert f'{name}.save_{field}' in nodes
+        for figure in unit.measure.figures:
+            assert f'{name}_draw_{figure.name}' in nodes
+    assert len(assembly.units) == len(plan.units)
+
+
+def _record(plan: ParticipantPlan, out_dir: Path, measure: str) -> None:
+    """Pretend that a unit was done, with empty files as its outputs."""
+    (unit,) = [unit for unit in plan.units if unit.measure.name == measure]
+    for path in unit.outputs.values():
+        (out_dir / path).parent.mkdir(parents=True, exist_ok=True)
+        (out_dir / path).touch()
+    write_record(
+        out_dir,
+        unit.participant,
+        [UnitRecord(unit.participant, None, unit.image, measure, None, 'done',
+                    fingerprint=unit.fingerprint, outputs=tuple(unit.outputs.values()))],
+    )  # fmt: skip
+
+
+def test_what_is_done_is_taken_from_its_files(skeleton: Skeleton) -> None:
+    settings = config(skeleton('single'))
+    plan = plan_participant(settings, '01')
+    _record(plan, settings.out_dir, 'brain')
+    again = plan_participant(settings, '01')
+    assert [u.measure.name for u in again.units if u.state == 'done'] == ['brain']
+    assembly = init_participant_wf(settings, again)
+    assert 'T1w_brain' not in assembly.units
+    tissue = assembly.workflow.get_node('T1w_tissue').get_node('inputnode')
+    assert tissue.inputs.t1w.endswith('sub-01_desc-preproc_T1w.nii.gz')
+
+
+@pytest.mark.parametrize('change', ['output', 'image', 'setting'])
+def test_what_has_changed_is_done_again(skeleton: Skeleton, change: str) -> None:
+    settings = config(skeleton('single'))
+    plan = plan_participant(settings, '01')
+    _record(plan, settings.out_dir, 'brain')
+    if change == 'output':
+        (settings.out_dir / 'sub-01/anat/sub-01_desc-brain_mask.nii.gz').unlink()
+    elif change == 'image':
+        (settings.bids_dir / 'sub-01/anat/sub-01_T1w.nii.gz').write_bytes(b'other')
+    else:
+        settings = dataclasses.replace(settings, random_seed=7)
+    again = plan_participant(settings, '01')
+    assert [u.measure.name for u in again.units if u.state == 'done'] == []
+
+
+def test_a_dry_run_lists_every_unit_and_writes_nothing(skeleton: Skeleton) -> None:
+    settings = config(skeleton('sessions'))
+    units = plan_participants(settings, ['01', '03'])
+    assert {unit.state for unit in units if unit.participant == '01'} == {'to run'}
+    assert {unit.state for unit in units if unit.participant == '03'} == {'not available'}
+    assert sum(unit.minutes for unit in units if unit.participant == '03') == 0
+    assert not settings.out_dir.exists()
