@@ -199,7 +199,7 @@ def _products(start, stop, fixed, moving, affine, m, sums):  # type: ignore[no-u
 
 
 @numba.njit(nogil=True, cache=True)
-def _normal_equations(  # type: ignore[no-untyped-def]
+def _normal_equations(  # type: ignore[no-untyped-def]  # noqa: C901
     start, stop, fixed, moving, affine, m, slope, scale, unit, system
 ):
     nx, ny, nz = moving.shape

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from mriderived.core.slabs import run_slabs
 
 Volume = NDArray[np.float32]
+#: One width for all axes, or one for each.
+Widths = float | Sequence[float] | NDArray[np.float64]
 
 
-def smooth(volume: Volume, sigma: float | Sequence[float], threads: int = 1) -> Volume:
+def smooth(volume: Volume, sigma: Widths, threads: int = 1) -> Volume:
     """Smooth with a Gaussian of ``sigma`` voxels, cut at 3 sigma; edges repeat.
 
     Parameters
@@ -63,7 +65,7 @@ def gaussian(sigma: float) -> NDArray[np.float32]:
         return np.ones(1, np.float32)
     radius = int(np.ceil(3 * sigma))
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    return (weights / weights.sum()).astype(np.float32)
+    return np.asarray(weights / weights.sum(), dtype=np.float32)
 
 
 def convolve(volume: Volume, kernels: Sequence[NDArray[np.float32]], threads: int = 1) -> Volume:

@@ -89,7 +89,9 @@ def find_foreground(data: NDArray[Any]) -> Mask:
     return np.asarray(data != values[counts.argmax()])
 
 
-def is_brain_extracted(foreground: Mask, brain: Mask, voxel_size: Sequence[float]) -> bool:
+def is_brain_extracted(
+    foreground: Mask, brain: Mask, voxel_size: Sequence[float] | NDArray[np.float64]
+) -> bool:
     """Tell whether an image holds nothing but a brain on a constant background.
 
     Padding with zeros and defacing do not mislead this rule, because what counts is how much

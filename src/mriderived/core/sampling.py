@@ -16,9 +16,7 @@ Field = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
 
-def resample(
-    volume: Volume, matrix: Matrix, shape: tuple[int, int, int], threads: int = 1
-) -> Volume:
+def resample(volume: Volume, matrix: Matrix, shape: tuple[int, ...], threads: int = 1) -> Volume:
     """Sample ``volume`` on a grid; 0 outside.
 
     Parameters
@@ -70,7 +68,7 @@ def warp(volume: Volume, field: Field, matrix: Matrix | None = None, threads: in
     """
     target = np.empty(field.shape[1:], np.float32)
     where = np.eye(4) if matrix is None else np.asarray(matrix, np.float64)
-    run_slabs(_warp, target.shape[0], threads, volume, field, where, target)
+    run_slabs(_warp, len(target), threads, volume, field, where, target)
     return target
 
 
@@ -78,7 +76,7 @@ def pull(
     volume: Volume,
     field: Field,
     matrix: Matrix,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     threads: int = 1,
 ) -> Volume:
     """Sample ``volume`` at ``p + field(p)`` with ``p = matrix @ x``; 0 outside.
@@ -156,7 +154,7 @@ def jacobian(field: Field, threads: int = 1) -> Volume:
     True
     """
     target = np.empty(field.shape[1:], np.float32)
-    run_slabs(_jacobian, target.shape[0], threads, field, target)
+    run_slabs(_jacobian, len(target), threads, field, target)
     return target
 
 

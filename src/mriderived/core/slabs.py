@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 
@@ -37,9 +38,6 @@ def run_slabs(kernel: Callable[..., None], size: int, threads: int, *arguments: 
         kernel(0, size, *arguments)
         return
     with ThreadPoolExecutor(count) as pool:
-        jobs = [
-            pool.submit(kernel, start, stop, *arguments)
-            for start, stop in zip(cuts[:-1], cuts[1:], strict=True)
-        ]
+        jobs = [pool.submit(kernel, start, stop, *arguments) for start, stop in pairwise(cuts)]
         for job in jobs:
             job.result()

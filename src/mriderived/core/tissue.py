@@ -55,7 +55,7 @@ def segment(
     data: Volume,
     brain: Mask,
     priors: Volume,
-    voxel_size: Sequence[float],
+    voxel_size: Sequence[float] | NDArray[np.float64],
     settings: Settings | None = None,
     threads: int = 1,
 ) -> Fractions:

@@ -7,6 +7,7 @@ import math
 import numba
 import numpy as np
 
+
 @numba.njit(nogil=True, cache=True)
 def _density(value, low, high, noise):  # type: ignore[no-untyped-def]
     """Return the likelihood of a mixture whose fractions are equally likely."""
@@ -35,9 +36,10 @@ def _at(local, tissue, i, j, k):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def expect(  # type: ignore[no-untyped-def]
+def expect(  # type: ignore[no-untyped-def]  # noqa: C901
     start, stop, image, brain, priors, local, sigma, previous, weights, target
 ):
+    """Write the probabilities of the six classes, given means, priors and neighbours."""
     nx, ny, nz = image.shape
     score, near = np.empty(6), np.empty(6)
     for i in range(start, stop):
@@ -97,6 +99,7 @@ def expect(  # type: ignore[no-untyped-def]
 def share_out(  # type: ignore[no-untyped-def]
     start, stop, image, brain, local, sigma, classes, pairs, target
 ):
+    """Write the expected share of each tissue, given the probabilities of the classes."""
     _, ny, nz = image.shape
     for i in range(start, stop):
         for j in range(ny):

@@ -102,7 +102,9 @@ def _widen(part: slice, scale: float, size: int) -> slice:
 @lru_cache
 def _network(name: str, device: torch.device) -> torch.jit.ScriptModule:
     path = find_weights(name)
-    network: torch.jit.ScriptModule = torch.jit.load(str(path), map_location=device).eval()
+    network: torch.jit.ScriptModule = torch.jit.load(  # type: ignore[no-untyped-call]
+        str(path), map_location=device
+    ).eval()
     return network
 
 

@@ -46,7 +46,7 @@ def load_tissues(space_tissues: Path, names: Sequence[str]) -> Volume:
 
 
 def _load_4d(path: Path) -> tuple[Volume, NDArray[np.float64]]:
-    image = nb.as_closest_canonical(nb.load(path))  # type: ignore[attr-defined]
+    image = nb.as_closest_canonical(nb.load(path))
     data = np.asarray(image.dataobj, dtype=np.float32)
     if data.ndim != 4 or data.shape[3] < len(TISSUES):
         raise ValueError(f'{path} is no 4D image of grey matter, white matter and CSF')

@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 def load_ras(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Load a volume as float32 with its axes permuted and flipped to RAS, and its affine."""
-    image = nb.as_closest_canonical(nb.load(path))  # type: ignore[attr-defined]
+    image = nb.as_closest_canonical(nb.load(path))
     data = np.asarray(image.dataobj, dtype=np.float32)
     if data.ndim > 3:
         if data.size != np.prod(data.shape[:3]):
@@ -25,13 +25,13 @@ def load_ras(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
 
 def load(path: Path, dtype: type = np.float32) -> Array:
     """Load the data of an image as a contiguous array."""
-    image = nb.load(path)  # type: ignore[attr-defined]
+    image = nb.load(path)
     return np.ascontiguousarray(np.asarray(image.dataobj), dtype=dtype)
 
 
 def load_affine(path: Path) -> NDArray[np.float64]:
     """Return the affine of an image."""
-    return np.asarray(nb.load(path).affine, dtype=np.float64)  # type: ignore[attr-defined]
+    return np.asarray(nb.load(path).affine, dtype=np.float64)
 
 
 def save(data: Array, affine: NDArray[np.float64], name: str) -> Path:

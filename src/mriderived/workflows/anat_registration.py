@@ -55,7 +55,7 @@ def register_to_space(
     change = volume_change(found, threads)
     forward = field_transform(found.warp.fixed_to_moving, found.grid)
     backward = field_transform(found.warp.moving_to_fixed, found.grid)
-    inverse = np.linalg.inv(found.affine)
+    inverse = np.asarray(np.linalg.inv(found.affine), dtype=np.float64)
     log_jacobian = save(np.log(change), found.grid, 'log_jacobian.nii.gz')
     if found.warp.mended:
         write_remarks(
