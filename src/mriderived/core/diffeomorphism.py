@@ -84,7 +84,7 @@ def register(
 
     Examples
     --------
-    >>> x, y, z = np.indices((24, 24, 24)) - 11.5
+    >>> x, y, z = np.indices((32, 32, 32)) - 15.5
     >>> ball = np.exp(-(x**2 + y**2 + z**2) / 50).astype(np.float32)
     >>> egg = np.exp(-(x**2 + y**2 + (z / 1.2)**2) / 50).astype(np.float32)
     >>> found = register([Channel(ball, egg)], Schedule((2, 1), (30, 20)))
