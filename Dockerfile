@@ -4,6 +4,8 @@ ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG CREATED=unknown
 ARG SOURCE=unknown
+# The package index that PyTorch names for its CPU builds saves gigabytes.
+ARG TORCH_INDEX=
 
 LABEL org.opencontainers.image.title="MRIderived" \
       org.opencontainers.image.description="A BIDS App: raw MRI to one table of MRI-derived measures" \
@@ -32,7 +34,7 @@ COPY bids_validator_config ./bids_validator_config
 # One layer, so that permissions do not store the packages twice. The packages of deepbet's window
 # and of its post-processing are never imported.
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt torch \
+    && /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt ${TORCH_INDEX:+--index-url ${TORCH_INDEX}} torch \
     && /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt '.[validator]' \
     && /opt/venv/bin/pip uninstall --yes customtkinter darkdetect connected-components-3d fill-voids \
     && (/opt/venv/bin/python -m compileall -q /opt/venv/lib || echo 'some third-party tests do not compile') \

@@ -1,5 +1,6 @@
 # Two commands: `make demo` and `make test`. Both install into .venv first, from the pins in
-# constraints.txt. PYTHON chooses the interpreter.
+# constraints.txt. PYTHON chooses the interpreter; TORCH_INDEX a package index for torch alone,
+# such as the one that PyTorch names for its CPU builds.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ install: $(VENV)/.installed
 # torch first, with its pin: otherwise the resolver may take a build with gigabytes of CUDA.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 

@@ -65,7 +65,7 @@ def _measure(
         needs=('t1w',),
         outputs=(output,),
         init_wf=_no_workflow,
-        reference='https://doi.org/10.1/x',
+        reference='https://example.org',
         methods='',
         over='atlas' if cohort_columns else 'image',
     )

@@ -102,6 +102,14 @@ def test_a_rerun_computes_nothing(bids_dir: Path, out_dir: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in out_dir.rglob('*.nii.gz')} == before
 
 
+def test_a_deleted_output_comes_back(bids_dir: Path, out_dir: Path) -> None:
+    before = tree(out_dir)
+    for name in ('desc-tissue_morph.tsv', 'label-GM_probseg.nii.gz'):
+        next(out_dir.glob(f'sub-01/anat/sub-01_{name}')).unlink()
+    assert participant(bids_dir, out_dir).returncode == 0
+    assert tree(out_dir) == before
+
+
 def test_a_new_atlas_repeats_no_registration(bids_dir: Path, out_dir: Path) -> None:
     folder = out_dir.parent / 'grown'
     shutil.copytree(out_dir, folder, ignore=shutil.ignore_patterns('work'))
@@ -112,6 +120,9 @@ def test_a_new_atlas_repeats_no_registration(bids_dir: Path, out_dir: Path) -> N
     assert transform.stat().st_mtime_ns == before
     new = {r.measure for r in read_record(folder, '01') if r.variant == 'AAL3'}
     assert new == {'atlas', 'regional_volume'}
+    old = {(r.measure, r.variant): r.status for r in read_record(folder, '01')}
+    assert old['regional_volume', 'DesikanKilliany'] == 'done'
+    assert 'DesikanKilliany' in (folder / 'status.tsv').read_text()
     assert not (folder / 'work' / 'registration').exists()
 
 

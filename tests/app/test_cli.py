@@ -312,7 +312,7 @@ def test_environment_without_home_and_name() -> None:
     variables = describe_environment(Path('/w/cache'), 4, {})
     assert variables['HOME'] == '/w/cache'
     assert variables['USER'] == 'mriderived'
-    assert variables['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] == '4'
+    assert variables['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] == '1'
     assert variables['NO_ET'] == variables['NIPYPE_NO_ET'] == '1'
     assert 'TEMPLATEFLOW_HOME' not in variables
 

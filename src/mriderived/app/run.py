@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import multiprocessing as mp
+import os
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ from mriderived.bids.description import write_atlas_description
 from mriderived.bids.status import UnitRecord, read_record, write_record, write_status_table
 from mriderived.config import PARTICIPANT_GB, Config
 from mriderived.spaces import get_atlas
+from mriderived.workflows.plan import WHOLE, belongs_to_run
 from mriderived.workflows.runner import explain
 
 LOGGER = logging.getLogger(__name__)
@@ -72,7 +75,12 @@ def run_participants(
             job.process.join()
         progress.stop()
     write_status_table(config.out_dir)
-    return tuple(record for label in labels for record in read_record(config.out_dir, label))
+    return tuple(
+        record
+        for label in labels
+        for record in read_record(config.out_dir, label)
+        if belongs_to_run(record, config)
+    )
 
 
 def describe_atlases(config: Config) -> None:
@@ -96,7 +104,8 @@ def count_workers(config: Config, participants: int) -> int:
 
 
 def _has_failed(config: Config, participant: str) -> bool:
-    return any(unit.status == 'failed' for unit in read_record(config.out_dir, participant))
+    records = read_record(config.out_dir, participant)
+    return any(r.status == 'failed' and belongs_to_run(r, config) for r in records)
 
 
 def _launch(config: Config, job: _Job) -> _Job:
@@ -116,6 +125,7 @@ def _child_main(
     config: Config, participant: str, killed: dict[Key, str], pipe: Connection
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and then terminates us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     follow_log()
     try:
         process_participant(config, participant, killed, pipe.send)
@@ -126,6 +136,14 @@ def _child_main(
     pipe.close()
 
 
+def _end_with_parent() -> None:
+    """Do not go on as an orphan: the next run would work in the same folder."""
+    parent = mp.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _listen(active: Sequence[_Job], progress: Progress) -> list[_Job]:
     """Pass events on until something has ended; return the jobs that did."""
     pipes = {job.pipe: job for job in active if job.pipe is not None}
@@ -134,7 +152,7 @@ def _listen(active: Sequence[_Job], progress: Progress) -> list[_Job]:
         pipe = cast('Connection', ready)
         try:
             _pass_on(pipes[pipe], pipe.recv(), progress)
-        except EOFError:
+        except (EOFError, OSError):  # the end, or a message cut off by it
             pipes[pipe].process.join()
             ended.append(pipes[pipe])
     return ended
@@ -181,7 +199,7 @@ def _cause(code: int) -> str:
 
 def _record_crash(config: Config, job: _Job, reason: str) -> None:
     """Record that a participant as a whole failed; what had ended before stays recorded."""
-    records = [r for r in read_record(config.out_dir, job.participant) if r.measure != 'all']
-    records.append(UnitRecord(job.participant, None, 'n/a', 'all', None, 'failed', reason))
+    records = [r for r in read_record(config.out_dir, job.participant) if r.measure != WHOLE]
+    records.append(UnitRecord(job.participant, None, 'n/a', WHOLE, None, 'failed', reason))
     write_record(config.out_dir, job.participant, records)
     write_report(config, job.participant)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 Status = Literal['done', 'skipped', 'failed', 'not_available']
 
@@ -100,6 +100,6 @@ def _row(unit: UnitRecord) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write a text file so that no reader ever sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    partial = path.with_name(f'.{path.name}.{uuid4().hex}.partial')
     partial.write_text(text)
     partial.replace(path)

@@ -147,7 +147,8 @@ def volume_change(found: Alignment, threads: int = 1) -> Volume:
         If the mapping folds, that is, the determinant is not positive everywhere.
     """
     change = jacobian(found.warp.fixed_to_moving, threads)
-    folded = int((change <= 0).sum())
+    back = jacobian(found.warp.moving_to_fixed, threads)
+    folded = int((change <= 0).sum() + (back <= 0).sum())
     if folded:
         raise ValueError(
             f'the registration folds space at {folded} voxels of the template; check the brain '

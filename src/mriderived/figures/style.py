@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from io import StringIO
 from pathlib import Path
+from uuid import uuid4
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -49,7 +49,7 @@ def save_svg(figure: Figure, path: Path) -> Path:
         )
     text = compact(stream.getvalue())
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    partial = path.with_name(f'.{path.name}.{uuid4().hex}.partial')
     partial.write_text(text, encoding='utf-8')
     partial.replace(path)
     return path

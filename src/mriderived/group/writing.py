@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
+from uuid import uuid4
 
 from mriderived.bids.names import phenotype_path
 from mriderived.bids.sidecar import write_sidecar
@@ -24,7 +24,7 @@ REASONS = 'mriderived_reasons'
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write a text file line by line so that no reader ever sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    partial = path.with_name(f'.{path.name}.{uuid4().hex}.partial')
     try:
         with partial.open('w', encoding='utf-8', newline='\n') as stream:
             stream.writelines(f'{line}\n' for line in lines)

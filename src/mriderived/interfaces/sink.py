@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from mriderived.bids.sidecar import write_sidecar
 
@@ -46,7 +46,7 @@ def save_output(in_file: Path, out_file: str, sidecar: Mapping[str, Any] | None)
     target.parent.mkdir(parents=True, exist_ok=True)
     if sidecar is not None:
         write_sidecar(target, {**sidecar, **said})
-    partial = target.with_name(f'.{target.name}.{os.getpid()}.partial')
+    partial = target.with_name(f'.{target.name}.{uuid4().hex}.partial')
     shutil.copyfile(in_file, partial)
     partial.replace(target)
     return Saved(out_file=target, notes=notes)

@@ -10,6 +10,7 @@ import numpy as np
 from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
 
+from mriderived.bids.image_checks import load_clean
 from mriderived.config import Config
 from mriderived.core.quality_air import AIR, ARTEFACT, BELOW, HEAD, PADDING
 from mriderived.core.quality_noise import fit_noise
@@ -54,7 +55,7 @@ def measure_quality(
 ) -> T1wQc:
     """Measure the quality of a scan and label its air, artefacts, head and padding."""
     image, affine = load_ras(t1w)
-    raw = load_ras(raw_t1w)[0]
+    raw = load_clean(raw_t1w)[0]
     if raw.shape != image.shape:
         raise ValueError(
             f'{raw_t1w} has the grid {raw.shape} and {t1w} {image.shape}; '
@@ -98,13 +99,13 @@ def _write_table(values: dict[str, float], reasons: dict[str, str]) -> Path:
 
 def draw_air(raw_t1w: Path, air_dseg: Path) -> list[Any]:
     """Draw the scan with its background brightened, and air and artefacts in colour."""
-    raw, affine = load_ras(raw_t1w)
+    raw, affine = load_clean(raw_t1w)
     return [draw_background(raw, load(air_dseg, np.uint8), voxel_size(affine), LABELS)]
 
 
 def draw_air_noise(raw_t1w: Path, air_dseg: Path) -> list[Any]:
     """Draw the histogram of air with the noise fitted to it; nothing where there is no air."""
-    raw = load_ras(raw_t1w)[0]
+    raw = load_clean(raw_t1w)[0]
     fit = fit_noise(raw[load(air_dseg, np.uint8) == AIR])
     if fit is None:
         return []

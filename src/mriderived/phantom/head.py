@@ -15,7 +15,7 @@ from mriderived.phantom.deformation import Deformation, draw_field, draw_matrix
 from mriderived.phantom.rendering import render
 
 #: Intensities of GM, WM and CSF before scaling.
-MEANS = (80.0, 110.0, 25.0)
+MEANS = (80.0, 110.0, 32.0)
 SCALE = 6.0
 #: The box that holds a head of zoom 1 (mm) and where its lower corner is.
 EXTENT, CORNER = np.array([196.0, 248.0, 248.0]), np.array([-98.0, -126.0, -142.0])

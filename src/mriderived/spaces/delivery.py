@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nibabel as nb
 import numpy as np
@@ -84,6 +84,6 @@ def _save(labels: Labels, affine: Matrix, target: Path) -> None:
     image: Any = nb.Nifti1Image(labels.astype(np.int32), affine)
     image.set_sform(affine, code=4)
     image.set_qform(affine, code=4)
-    partial = target.with_name(f'.{os.getpid()}.{target.name}')
+    partial = target.with_name(f'.{uuid4().hex}.{target.name}')
     image.to_filename(partial)
     partial.replace(target)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nibabel as nb
 import numpy as np
@@ -214,7 +215,7 @@ def _strip(head: Path, mask: Path) -> Path:
     folder = Path(tempfile.gettempdir()) / f'mriderived-{os.getuid()}'
     folder.mkdir(exist_ok=True)
     target = folder / f'{head.parent.name}-brain.nii.gz'
-    partial = target.with_name(f'.{os.getpid()}.{target.name}')
+    partial = target.with_name(f'.{uuid4().hex}.{target.name}')
     stripped: Any = nb.Nifti1Image(data, image.affine)
     stripped.to_filename(partial)
     return partial.replace(target)

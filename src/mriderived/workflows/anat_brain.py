@@ -10,13 +10,14 @@ from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
+from mriderived.bids.image_checks import load_clean
 from mriderived.config import Config, Device, SkullStrip
 from mriderived.core.masks import clean_mask, find_foreground, is_brain_extracted, touched_faces
 from mriderived.interfaces.bias import correct_bias
 from mriderived.interfaces.brain_extraction import extract_brain
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load_ras, save, voxel_size
+from mriderived.interfaces.volumes import save, voxel_size
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.workflows.anat_figures import draw_brain_mask
 
@@ -40,7 +41,7 @@ def prepare_t1w(
     raw_t1w: Path, skull_strip: SkullStrip, device: Device, threads: int
 ) -> BrainFiles:
     """Reorient, find the brain and remove the bias."""
-    data, affine = load_ras(raw_t1w)
+    data, affine = load_clean(raw_t1w)
     size = voxel_size(affine)
     found = _find_brain(data, size, skull_strip, device, threads)
     if not found.mask.any():

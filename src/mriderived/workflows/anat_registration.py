@@ -56,6 +56,10 @@ def register_to_space(
     forward = field_transform(found.warp.fixed_to_moving, found.grid)
     backward = field_transform(found.warp.moving_to_fixed, found.grid)
     inverse = np.asarray(np.linalg.inv(found.affine), dtype=np.float64)
+    t1w_in_space = save(
+        to_template(data, affine, found, threads), found.grid, 't1w_in_space.nii.gz'
+    )
+    write_remarks(t1w_in_space, SkullStripped=not (data[brain.data == 0] != 0).any())
     log_jacobian = save(np.log(change), found.grid, 'log_jacobian.nii.gz')
     if found.warp.mended:
         write_remarks(
@@ -66,7 +70,7 @@ def register_to_space(
     return RegistrationFiles(
         write_composite([forward, affine_transform(found.affine)], 'to_space.h5'),
         write_composite([affine_transform(inverse), backward], 'from_space.h5'),
-        save(to_template(data, affine, found, threads), found.grid, 't1w_in_space.nii.gz'),
+        t1w_in_space,
         log_jacobian,
     )
 
@@ -119,7 +123,6 @@ REGISTRATION = Measure(
             entities={'desc': 'preproc'},
             description='Preprocessed T1w on the grid of the space (linear interpolation).',
             unit='arbitrary',
-            sidecar={'SkullStripped': False},
         ),
         Output(
             field='log_jacobian',

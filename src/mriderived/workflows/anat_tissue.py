@@ -19,7 +19,7 @@ from mriderived.core.tissue import segment
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.space_files import load_template, load_tissues
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
-from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.workflows.anat_figures import draw_partial_volume
 
 
@@ -30,6 +30,7 @@ class TissueFiles(NamedTuple):
     wm_probseg: Path
     csf_probseg: Path
     dseg: Path
+    dseg_labels: Path
     tissue_map: Path
 
 
@@ -70,8 +71,18 @@ def segment_t1w(
         wm_probseg=save(whole.wm, affine, 'wm_probseg.nii.gz'),
         csf_probseg=save(whole.csf, affine, 'csf_probseg.nii.gz'),
         dseg=save(segmentation(whole), affine, 'dseg.nii.gz'),
+        dseg_labels=write_labels(),
         tissue_map=save(tissue_map(whole), affine, 'tissue_map.nii.gz'),
     )
+
+
+def write_labels() -> Path:
+    """Write what the numbers of the segmentation mean."""
+    out_file = Path('dseg.tsv')
+    rows = ('index\tname\tabbreviation', '1\tgrey matter\tGM', '2\twhite matter\tWM',
+            '3\tcerebrospinal fluid\tCSF')  # fmt: skip
+    out_file.write_text('\n'.join(rows) + '\n')
+    return out_file
 
 
 NEEDS = ('t1w', 'brain_mask', 'space_brain', 'space_tissues')
@@ -121,7 +132,18 @@ TISSUE = Measure(
             suffix='dseg',
             description='Tissue that fills most of each voxel: 1 grey matter, 2 white matter, 3 '
             'cerebrospinal fluid.',
-            sidecar={'LabelMap': {'1': 'grey matter', '2': 'white matter', '3': 'CSF'}},
+        ),
+        Output(
+            field='dseg_labels',
+            datatype='anat',
+            suffix='dseg',
+            extension='.tsv',
+            description='What the numbers of the segmentation mean.',
+            columns=(
+                Column('index', 'Number of the tissue in the segmentation.'),
+                Column('name', 'Name of the tissue.', unit=''),
+                Column('abbreviation', 'Short name of the tissue.', unit=''),
+            ),
         ),
         Output(
             field='tissue_map',

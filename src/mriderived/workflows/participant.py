@@ -98,7 +98,7 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
             for field, path in unit.outputs.items():
                 resources.offer(field, unit.variant, config.out_dir / path)
         elif unit.state == 'to run':
-            missing = _missing(unit, resources)
+            missing = _missing(unit, resources, plan, refused)
             if missing:
                 refused[unit.key] = missing
                 continue
@@ -107,6 +107,8 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
             _add_unit(config, workflow, unit, name, resources)
         elif unit.state == 'bad input':
             refused[unit.key] = _bad_input(unit, refused)
+        elif unit.state == 'killed':
+            refused[unit.key] = ('failed', unit.reason)
     return Assembly(workflow, units, refused)
 
 
@@ -136,11 +138,21 @@ def _shared_resources(config: Config) -> dict[ResourceKey, Path | None]:
     return found
 
 
-def _missing(unit: Unit, resources: Resources) -> tuple[str, str] | None:
+def _missing(
+    unit: Unit,
+    resources: Resources,
+    plan: ParticipantPlan,
+    refused: Mapping[Key, tuple[str, str]],
+) -> tuple[str, str] | None:
+    """Return why a unit cannot run for want of a resource, or nothing."""
     for need in unit.measure.needs:
         try:
             resources.find(need, unit.measure, unit.variant)
         except KeyError:
+            for other in plan.units:
+                if other.key in refused and need in other.outputs and other.image == unit.image:
+                    cause = refused[other.key][1]
+                    return 'skipped', f'needs {other.measure.name!r}, which failed: {cause}'
             return 'skipped', f'nothing offers {need!r}'
     return None
 
@@ -169,6 +181,7 @@ def _add_unit(config: Config, workflow: Any, unit: Unit, name: str, resources: R
                 sidecar=describe_output(config, unit, output),
             ),
             name=f'save_{output.field}',
+            overwrite=True,  # its product lies outside of the work folder: never take it as done
         )
         part.connect(part.get_node('outputnode'), output.field, node, 'in_file')
         resources.offer(output.field, unit.variant, (part, output.field))
@@ -182,6 +195,7 @@ def _add_figure(
     node = pe.Node(
         Draw(figure.draw, figure.needs, figure_files(config, unit, figure)),
         name=f'{part.name}_draw_{_word(figure.name)}',
+        overwrite=True,
     )
     workflow.add_nodes([node])
     for need in figure.needs:

@@ -19,7 +19,9 @@ from mriderived.measures.region_tables import region_measures
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.anat import STEPS
 
-State = Literal['to run', 'done', 'not available', 'bad input']
+State = Literal['to run', 'done', 'not available', 'bad input', 'killed']
+#: Stands for all measures where a participant as a whole could not be processed.
+WHOLE = 'all'
 #: The resource that a raw image offers, by BIDS suffix.
 RAW_RESOURCES: Mapping[str, str] = {'T1w': 'raw_t1w'}
 
@@ -87,7 +89,35 @@ def selected_measures(config: Config) -> tuple[Measure, ...]:
         if (not config.measures or measure.name in config.measures)
         and measure.name not in config.skip_measures
     )
-    return (*STEPS, *chosen)
+    steps = needed_steps(chosen) if config.measures else STEPS
+    return (*steps, *chosen)
+
+
+def needed_steps(measures: Sequence[Measure]) -> tuple[Measure, ...]:
+    """Return the steps that these measures cannot do without."""
+    wanted = {need for measure in measures for need in _all_needs(measure)}
+    kept: list[Measure] = []
+    for step in reversed(STEPS):
+        if wanted & {output.field for output in step.outputs}:
+            kept.append(step)
+            wanted |= _all_needs(step)
+    return tuple(reversed(kept))
+
+
+def _all_needs(measure: Measure) -> set[str]:
+    return set(measure.needs) | {need for figure in measure.figures for need in figure.needs}
+
+
+def belongs_to_run(record: UnitRecord, config: Config) -> bool:
+    """Tell whether a record is of a unit that these settings ask for."""
+    if config.session_labels and record.session not in (None, *config.session_labels):
+        return False
+    asked = {
+        (measure.name, variant)
+        for measure in selected_measures(config)
+        for variant in variants(measure, config)
+    }
+    return record.measure == WHOLE or (record.measure, record.variant) in asked
 
 
 def variants(measure: Measure, config: Config) -> tuple[str | None, ...]:
@@ -116,14 +146,15 @@ def plan_participant(config: Config, participant: str) -> ParticipantPlan:
         filters=filters,
     )
     if not images:
-        return ParticipantPlan(participant, tuple(_without_images(config, participant)), {}, {})
+        units = tuple(_without_images(config, participant))
+        return ParticipantPlan(participant, units, {}, previous)
     checks: dict[str, ImageCheck] = {}
-    units: list[Unit] = []
+    found: list[Unit] = []
     faults = {image: _fault(image, image.relative(config.bids_dir), checks) for image in images}
     references = _references(images, faults)
     for image in images:
-        units += _units_of_image(config, image, faults[image], image in references, previous)
-    return ParticipantPlan(participant, tuple(units), checks, previous)
+        found += _units_of_image(config, image, faults[image], image in references, previous)
+    return ParticipantPlan(participant, tuple(found), checks, previous)
 
 
 def _fault(image: Image, relative: str, checks: dict[str, ImageCheck]) -> str:
