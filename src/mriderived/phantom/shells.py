@@ -15,16 +15,8 @@ from scipy import ndimage
 Volume = NDArray[np.float32]
 Axes = tuple[Any, Any, Any]
 
-BONE, MARROW, MUSCLE, FAT, SKIN, FLUID, CORD, CARTILAGE = (
-    8.0,
-    70.0,
-    55.0,
-    125.0,
-    75.0,
-    22.0,
-    95.0,
-    45.0,
-)
+BONE, MARROW, MUSCLE, FAT, SKIN = 6.0, 70.0, 55.0, 125.0, 75.0
+FLUID, CORD, CARTILAGE = 30.0, 95.0, 45.0
 CAPSULE = 140.0
 #: Where the box of the head begins and ends in template space (mm), 1 mm voxels.
 LOW, HIGH = (-104, -140, -160), (104, 126, 116)
