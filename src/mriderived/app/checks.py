@@ -69,8 +69,22 @@ def _check_out_dir(config: Config) -> Iterator[Problem]:
             f'out_dir {config.out_dir} is inside bids_dir, amid the raw data.',
             f'Use {config.bids_dir / "derivatives" / "mriderived"}.',
         )
-    if not config.dry_run:
+    elif _is_foreign(out):
+        yield Problem(
+            f'out_dir {config.out_dir} holds other things than results of MRIderived.',
+            'Use a new or an empty folder.',
+            ExitCode.CANNOT_WRITE,
+        )
+    elif not config.dry_run:
         yield from _check_writable('out_dir', config.out_dir)
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Tell whether a folder is not empty, but holds no dataset and no work of ours."""
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+        return False
+    names = {path.name for path in folder.iterdir() if not path.name.startswith('.')}
+    return bool(names - {'work', 'logs'}) and 'dataset_description.json' not in names
 
 
 def _check_work_dir(config: Config) -> Iterator[Problem]:

@@ -86,7 +86,8 @@ def _print_participant(console: Console, participant: str, units: Sequence[Plann
     for unit in units:
         is_new = unit.state == 'to run'
         table.add_row(
-            Path(unit.image).name, unit.measure, unit.variant or '',
+            'none' if unit.image == 'n/a' else unit.image.rpartition('/')[2],
+            unit.measure, unit.variant or '',
             Text(unit.state, style=_COLOURS[unit.state]),
             f'{unit.minutes:.1f}' if is_new else '', Text(unit.reason),
         )  # fmt: skip

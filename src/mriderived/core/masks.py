@@ -64,7 +64,12 @@ def clean_mask(mask: Mask) -> Mask:
     >>> bool(clean_mask(ring).all())
     True
     """
-    return np.asarray(ndimage.binary_fill_holes(keep_largest(mask)), dtype=bool)
+    if not mask.any():
+        return mask.copy()
+    box = find_box(mask, (1, 1, 1))
+    cleaned = np.zeros_like(mask)
+    cleaned[box] = ndimage.binary_fill_holes(keep_largest(mask[box]))
+    return cleaned
 
 
 def find_foreground(data: NDArray[Any]) -> Mask:
@@ -114,9 +119,12 @@ def is_brain_extracted(
     >>> is_brain_extracted(np.ones_like(brain), brain, (1, 1, 1))
     False
     """
-    distance = ndimage.distance_transform_edt(~brain, sampling=voxel_size)
-    outside = np.count_nonzero(foreground & (distance > MARGIN_MM))
-    return bool(outside < OUTSIDE_FRACTION * np.count_nonzero(foreground))
+    margin = [int(MARGIN_MM / size) + 1 for size in voxel_size]
+    box = find_box(brain, margin)
+    distance = ndimage.distance_transform_edt(~brain[box], sampling=voxel_size)
+    near = np.count_nonzero(foreground[box] & (distance <= MARGIN_MM))
+    total = np.count_nonzero(foreground)
+    return bool(total - near < OUTSIDE_FRACTION * total)
 
 
 def touched_faces(mask: Mask) -> list[str]:

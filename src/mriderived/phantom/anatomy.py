@@ -22,9 +22,10 @@ Volume = NDArray[np.float32]
 #: Tissue wins where its template probability times this is largest: the averaged template has
 #: lost part of its sulci, which a preference for CSF gives back (CSF is 18 % of the whole then).
 CSF_PREFERENCE = 2.2
-#: The template is cut close to the cortex; this level of its smoothed mask lies 0.6 mm further
-#: out, where intracranial masks of T1w scans usually end.
-SURFACE = 0.36
+#: The template is cut close to the cortex; this level of its smoothed mask lies 0.7 mm further
+#: out, where brain extraction ends on T1w scans: volumes inside agree within 0.5 %. One tenth of
+#: a millimetre here is 0.6 % of the intracranial volume and 3 % of the CSF.
+SURFACE = 0.325
 #: How far towards white matter deep grey matter may appear, as a share of the contrast.
 MAX_DEEP_SHIFT = 0.25
 

@@ -23,6 +23,9 @@ from mriderived.workflows.anat_figures import draw_brain_mask
 
 Mask = NDArray[np.bool_]
 
+#: An image that differs from its background almost everywhere has none.
+FULL = 0.95
+
 
 class BrainFiles(NamedTuple):
     """What the step writes."""
@@ -62,17 +65,19 @@ def _find_brain(
     device: Device,
     threads: int,
 ) -> _Found:
-    own = clean_mask(find_foreground(data))
+    foreground = find_foreground(data)
     if skull_strip == 'skip':
-        if own.all():
+        if foreground.mean() > FULL:
             raise ValueError(
                 'the image has no constant background, so its brain mask cannot be taken from '
                 'it; use --skull-strip auto'
             )
-        return _Found(own, True, 'Brain mask: from the image, as --skull-strip skip asks.')
+        note = 'Brain mask: from the image, as --skull-strip skip asks.'
+        return _Found(clean_mask(foreground), True, note)
     mask = extract_brain(data, device, threads)
-    if skull_strip == 'auto' and is_brain_extracted(find_foreground(data), mask, size):
-        return _Found(own, True, 'Brain mask: from the image, which was already brain-extracted.')
+    if skull_strip == 'auto' and is_brain_extracted(foreground, mask, size):
+        note = 'Brain mask: from the image, which was already brain-extracted.'
+        return _Found(clean_mask(foreground), True, note)
     return _Found(mask, False, 'Brain mask: segmented from the head.')
 
 
