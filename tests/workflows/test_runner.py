@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from nipype.pipeline import engine as pe
 
 from mriderived.interfaces.call import Call
@@ -67,8 +68,11 @@ def test_one_failure_stops_only_what_depends_on_it(tmp_path: Path) -> None:
     assert root_causes(results) == {'b': 'b', 'c': 'b'}
 
 
-def test_a_figure_that_fails_is_a_note(tmp_path: Path) -> None:
+def test_a_figure_that_fails_is_a_note_and_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     results, _ = run(tmp_path)
+    assert 'The figure sub_01_wf.a_draw_picture could not be drawn: ZeroDivision' in caplog.text
     assert len(results['a'].notes) == 1
     assert 'could not be drawn' in results['a'].notes[0]
 

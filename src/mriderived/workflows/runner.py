@@ -91,6 +91,7 @@ class UnitPlugin(PluginBase):  # type: ignore[misc]
                 reason, details = explain(error)
                 LOGGER.debug('%s failed: %s', node.fullname, details)
                 if is_figure:
+                    LOGGER.warning('The figure %s could not be drawn: %s', node.fullname, reason)
                     result.notes.append(f'A figure could not be drawn: {reason}')
                     continue
                 result.error, result.traceback = result.error or reason, details
