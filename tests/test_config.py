@@ -82,8 +82,8 @@ def test_what_changes_no_number_does_not() -> None:
 
 def test_a_filter_file_counts_by_its_content(tmp_path: Path) -> None:
     one, two = tmp_path / 'one.json', tmp_path / 'two.json'
-    one.write_text('{"t1w": {"run": 1}}')
-    two.write_text(one.read_text())
+    one.write_text('{"t1w": {"run": 1, "acquisition": null}, "bold": {}}')
+    two.write_text('{"bold":{},\n "t1w": {"acquisition": null,\t"run": 1}}')
     hashes = {replace(PLAIN, bids_filter_file=path).hash for path in (one, two)}
     assert len(hashes) == 1
     two.write_text('{"t1w": {"run": 2}}')

@@ -57,11 +57,16 @@ class Config:
     @property
     def hash(self) -> str:
         """Fingerprint of the version and of the settings that change a number."""
-        decisive: dict[str, object] = {name: getattr(self, name) for name in DECISIVE}
-        if self.bids_filter_file is not None:
-            decisive['bids_filter_file'] = self.bids_filter_file.read_text()
-        text = json.dumps([__version__, decisive], sort_keys=True, default=str)
+        text = json.dumps([__version__, self.decisive], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """The settings that change a number; of the filter file what it says, not how."""
+        settings = {name: getattr(self, name) for name in DECISIVE}
+        if self.bids_filter_file is not None:
+            settings['bids_filter_file'] = json.loads(self.bids_filter_file.read_text('utf-8'))
+        return settings
 
     def to_toml(self) -> str:
         """Return the settings as TOML; unset ones are left out."""

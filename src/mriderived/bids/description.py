@@ -14,7 +14,7 @@ from mriderived import __version__
 from mriderived.bids.names import bidsignore, build_path
 from mriderived.bids.sidecar import JSONFileError, read_json, write_json
 from mriderived.bids.status import write_text
-from mriderived.config import DECISIVE, Config
+from mriderived.config import Config
 
 NAME = 'mriderived'
 #: The newest release that the official validator knows by name.
@@ -112,7 +112,7 @@ def _generator(config: Config) -> dict[str, Any]:
         'CodeURL': _code_url(),
         'Container': _container(os.environ),
         'ConfigurationHash': config.hash,
-        'Configuration': _settings(config),
+        'Configuration': config.decisive,
     }
     return {key: value for key, value in content.items() if value}
 
@@ -134,14 +134,6 @@ def _container(environment: Mapping[str, str]) -> dict[str, str]:
             return {'Type': 'apptainer', 'Tag': Path(environment[variable]).name}
     tag = environment.get('MRIDERIVED_DOCKER_TAG')
     return {'Type': 'docker', 'Tag': tag} if tag else {}
-
-
-def _settings(config: Config) -> dict[str, Any]:
-    values = {name: getattr(config, name) for name in DECISIVE}
-    return {
-        name: value.read_text() if isinstance(value, Path) else value
-        for name, value in values.items()
-    }
 
 
 def _source_datasets(raw: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -194,7 +186,7 @@ def _differences(generator: Mapping[str, Any], config: Config) -> str:
     if generator.get('Version') != __version__:
         found.append(f'version {generator.get("Version")} (now {__version__})')
     former = generator.get('Configuration', {})
-    for name, value in _settings(config).items():
+    for name, value in config.decisive.items():
         if former.get(name) != value:
             found.append(f'{name} = {former.get(name)!r} (now {value!r})')
     return ', '.join(found) or 'other settings'
