@@ -249,7 +249,7 @@ def test_what_cannot_be_read_is_input(bids_dir: Path, stages: Stages) -> None:
     ('mriderived.bids.filters', ('FilterFileError',)),
     ('mriderived.bids.image_checks', ('BadImageError',)),
     ('mriderived.bids.description', ('OutputMismatchError',)),
-    ('mriderived.group.records', ('NoInputError',)),
+    ('mriderived.bids.status', ('NoInputError', 'RecordError')),
     ('mriderived.group.sheets', ('SheetError',)),
     ('mriderived.spaces', ('UnavailableError',)),
 ])  # fmt: skip

@@ -18,9 +18,9 @@ from cohort_outputs import (
 )
 
 from mriderived.bids.names import bidsignore
+from mriderived.bids.status import NoInputError
 from mriderived.bids.validate import validate_dataset
 from mriderived.group.columns import Key, Source, is_cohort_output, name_columns, snake
-from mriderived.group.records import NoInputError
 from mriderived.group.stage import run_group
 from mriderived.measures import MEASURES as REAL_MEASURES
 from mriderived.measures.base import Column

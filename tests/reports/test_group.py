@@ -21,10 +21,11 @@ from cohort_outputs import (
     write_description,
 )
 
+from mriderived.bids.status import NoInputError
 from mriderived.group.stage import run_group
 from mriderived.measures.base import Column
 from mriderived.reports.group import write_group_report
-from mriderived.reports.group_tables import NoInputError, read_listing, read_sessions
+from mriderived.reports.group_tables import read_listing, read_sessions
 
 HOSTILE = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)>{{7*7}}'
 

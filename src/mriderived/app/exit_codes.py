@@ -70,6 +70,7 @@ ERROR_CODES = {
     'FilterFileError': ExitCode.BAD_DATA,
     'SheetError': ExitCode.BAD_DATA,
     'BadImageError': ExitCode.BAD_DATA,
+    'RecordError': ExitCode.BAD_DATA,
     'OutputMismatchError': ExitCode.CANNOT_WRITE,
     'NoParticipantsError': ExitCode.NO_INPUT,
     'NoInputError': ExitCode.NO_INPUT,

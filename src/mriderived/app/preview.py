@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mriderived.bids.status import read_record, recorded_participants
+from mriderived.bids.status import find_record, recorded_participants
 from mriderived.workflows.plan import PlannedUnit
 
 _COLOURS = {'to run': 'bold', 'done': 'green', 'not available': 'yellow', 'bad input': 'red'}
@@ -41,7 +41,7 @@ def print_group_preview(out_dir: Path) -> None:
     """Print what the group level would gather."""
     console = _console()
     labels = recorded_participants(out_dir)
-    counts = Counter(unit.status for label in labels for unit in read_record(out_dir, label))
+    counts = Counter(unit.status for label in labels for unit in find_record(out_dir, label))
     told = ', '.join(f'{number} {status}' for status, number in counts.items())
     console.print(f'{len(labels)} participants with results in {out_dir}: {told or "none"}')
     console.print('Nothing was written.')

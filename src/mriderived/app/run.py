@@ -26,7 +26,7 @@ from mriderived.app.child import (
 from mriderived.app.progress import Progress
 from mriderived.app.run_log import follow_log
 from mriderived.bids.description import write_atlas_description
-from mriderived.bids.status import UnitRecord, read_record, write_record, write_status_table
+from mriderived.bids.status import UnitRecord, find_record, write_record, write_status_table
 from mriderived.config import PARTICIPANT_GB, Config
 from mriderived.spaces import get_atlas
 from mriderived.workflows.plan import WHOLE, belongs_to_run
@@ -78,7 +78,7 @@ def run_participants(
     return tuple(
         record
         for label in labels
-        for record in read_record(config.out_dir, label)
+        for record in find_record(config.out_dir, label)
         if belongs_to_run(record, config)
     )
 
@@ -104,7 +104,7 @@ def count_workers(config: Config, participants: int) -> int:
 
 
 def _has_failed(config: Config, participant: str) -> bool:
-    records = read_record(config.out_dir, participant)
+    records = find_record(config.out_dir, participant)
     return any(r.status == 'failed' and belongs_to_run(r, config) for r in records)
 
 
@@ -199,7 +199,7 @@ def _cause(code: int) -> str:
 
 def _record_crash(config: Config, job: _Job, reason: str) -> None:
     """Record that a participant as a whole failed; what had ended before stays recorded."""
-    records = [r for r in read_record(config.out_dir, job.participant) if r.measure != WHOLE]
+    records = [r for r in find_record(config.out_dir, job.participant) if r.measure != WHOLE]
     records.append(UnitRecord(job.participant, None, 'n/a', WHOLE, None, 'failed', reason))
     write_record(config.out_dir, job.participant, records)
     write_report(config, job.participant)

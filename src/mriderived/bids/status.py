@@ -9,11 +9,19 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
+
+LOGGER = logging.getLogger(__name__)
+
+
+class NoInputError(Exception):
+    """The output folder lacks what an earlier level should have put there."""
+
 
 Status = Literal['done', 'skipped', 'failed', 'not_available']
 
@@ -50,16 +58,39 @@ def record_file(out_dir: Path, participant: str) -> Path:
     return out_dir / 'logs' / f'sub-{participant}' / 'units.json'
 
 
+class RecordError(ValueError):
+    """A record that cannot be used; the message names the file and the remedy."""
+
+
 def read_record(out_dir: Path, participant: str) -> tuple[UnitRecord, ...]:
-    """Read the units of one participant; none if there is no record yet."""
+    """Read the units of one participant; none if there is no record yet.
+
+    Raises
+    ------
+    RecordError
+        If the file cannot be read, or holds anything else.
+    """
     path = record_file(out_dir, participant)
-    if not path.exists():
+    try:
+        return tuple(
+            UnitRecord(**{**row, 'notes': tuple(row['notes']), 'outputs': tuple(row['outputs'])})
+            for row in json.loads(path.read_text())
+        )
+    except FileNotFoundError:
         return ()
-    rows = json.loads(path.read_text())
-    return tuple(
-        UnitRecord(**{**row, 'notes': tuple(row['notes']), 'outputs': tuple(row['outputs'])})
-        for row in rows
-    )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RecordError(
+            f'{path} is not a record of units ({error}): run sub-{participant} again'
+        ) from error
+
+
+def find_record(out_dir: Path, participant: str) -> tuple[UnitRecord, ...]:
+    """Read the units of one participant; a record that cannot be used is none, with a warning."""
+    try:
+        return read_record(out_dir, participant)
+    except RecordError as error:
+        LOGGER.warning('Taken as no record: %s', error)
+        return ()
 
 
 def write_record(out_dir: Path, participant: str, units: Iterable[UnitRecord]) -> None:
@@ -80,7 +111,7 @@ def write_status_table(out_dir: Path) -> None:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         rows = ['\t'.join(COLUMNS)]
         for participant in recorded_participants(out_dir):
-            rows += [_row(unit) for unit in read_record(out_dir, participant)]
+            rows += [_row(unit) for unit in find_record(out_dir, participant)]
         write_text(out_dir / 'status.tsv', '\n'.join(rows) + '\n')
 
 

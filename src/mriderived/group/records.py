@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from mriderived.bids.status import UnitRecord, read_record, recorded_participants
+from mriderived.bids.status import (
+    NoInputError,
+    RecordError,
+    UnitRecord,
+    read_record,
+    recorded_participants,
+)
 from mriderived.config import Config
 
 NO_IMAGE = ('', 'n/a')
-
-
-class NoInputError(Exception):
-    """There is nothing to make a cohort table from (exit code 66)."""
 
 
 class Row(NamedTuple):
@@ -79,7 +81,7 @@ def read_cohort(config: Config) -> Cohort:
 def _read_units(out_dir: Path, participant: str, cohort: Cohort) -> Sequence[UnitRecord]:
     try:
         units = read_record(out_dir, participant)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except RecordError as error:
         reason = 'the record of this participant cannot be read: run the participant again'
         cohort.faults[participant] = reason
         cohort.warnings.append(f'sub-{participant}: {reason} ({error})')

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mriderived.bids.status import UnitRecord, read_record, recorded_participants
+from mriderived.bids.status import RecordError, UnitRecord, read_record, recorded_participants
 
 #: Codes of the states, from the best to the worst; a cell shows the worst of its images.
 CODES = {'done': 'd', 'skipped': 's', 'not_available': 'n', 'failed': 'f'}
@@ -72,7 +72,7 @@ def read_grid(out_dir: Path) -> Grid:
     for participant in recorded_participants(out_dir):
         try:
             units: Iterable[UnitRecord] = read_record(out_dir, participant)
-        except (OSError, ValueError, TypeError, KeyError):
+        except RecordError:
             unreadable.append(participant)
             continue
         for unit in units:

@@ -16,15 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.bids.names import phenotype_path
+from mriderived.bids.status import NoInputError
 
 #: More values than these are not put into one page; see :func:`_thin_out`.
 MOST_VALUES = 900_000
 #: How many reasons for missing values are told per column.
 MOST_REASONS = 3
-
-
-class NoInputError(Exception):
-    """There are no tables to report on (exit code 66)."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from mriderived.bids.names import InvalidNameError, Name, split_name
-from mriderived.bids.status import UnitRecord, read_record
+from mriderived.bids.status import RecordError, UnitRecord, read_record
 from mriderived.measures.base import Figure, Measure
 from mriderived.reports.tables import Table, read_json, read_mapping, read_table
 
@@ -71,7 +71,7 @@ def load_participant(
 ) -> ParticipantView:
     """Read records, checks, pictures and tables of ``participant`` (without ``sub-``)."""
     problems: list[str] = []
-    units = read_record(out_dir, participant)
+    units = _read_units(out_dir, participant, problems)
     logs = out_dir / 'logs' / f'sub-{participant}'
     checks = _read_checks(logs / 'inputs.json', problems)
     paths = list(dict.fromkeys([*(unit.image for unit in units), *checks]))
@@ -103,6 +103,14 @@ def load_participant(
     )
     provenance = read_mapping(logs / 'provenance.json', problems)
     return ParticipantView(participant, images, units, provenance, tuple(problems))
+
+
+def _read_units(out_dir: Path, participant: str, problems: list[str]) -> tuple[UnitRecord, ...]:
+    try:
+        return read_record(out_dir, participant)
+    except RecordError as error:
+        problems.append(f'{error}.')
+        return ()
 
 
 def image_label(path: str, participant: str) -> str:

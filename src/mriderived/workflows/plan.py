@@ -11,7 +11,7 @@ from typing import Literal
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
 from mriderived.bids.image_checks import BadImageError, ImageCheck, check_image
 from mriderived.bids.names import build_path
-from mriderived.bids.status import UnitRecord, read_record
+from mriderived.bids.status import UnitRecord, find_record
 from mriderived.config import Config
 from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure, Output
@@ -135,7 +135,7 @@ def plan_participant(config: Config, participant: str) -> ParticipantPlan:
     """Find the images of one participant, check them and list the units."""
     previous = {
         (record.image, record.measure, record.variant): record
-        for record in read_record(config.out_dir, participant)
+        for record in find_record(config.out_dir, participant)
     }
     filters = read_filters(config.bids_filter_file) if config.bids_filter_file else None
     images = find_images(
