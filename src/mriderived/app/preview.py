@@ -83,13 +83,18 @@ def _print_participant(console: Console, participant: str, units: Sequence[Plann
         table.add_column(name, no_wrap=True)
     table.add_column('minutes', justify='right')
     table.add_column('reason', overflow='fold')
+    blamed: set[str] = set()
     for unit in units:
         is_new = unit.state == 'to run'
+        # What is wrong with an image is said once, not beside each of its measures.
+        reason = '' if unit.image in blamed and unit.state == 'bad input' else unit.reason
+        if unit.state == 'bad input':
+            blamed.add(unit.image)
         table.add_row(
             'none' if unit.image == 'n/a' else unit.image.rpartition('/')[2],
             unit.measure, unit.variant or '',
             Text(unit.state, style=_COLOURS[unit.state]),
-            f'{unit.minutes:.1f}' if is_new else '', Text(unit.reason),
+            f'{unit.minutes:.1f}' if is_new else '', Text(reason),
         )  # fmt: skip
     console.print(table)
     console.print()
