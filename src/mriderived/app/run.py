@@ -33,6 +33,8 @@ from mriderived.workflows.plan import WHOLE, belongs_to_run
 from mriderived.workflows.runner import explain
 
 LOGGER = logging.getLogger(__name__)
+#: Seconds that a process has to end when it is asked to.
+_PATIENCE = 10.0
 
 
 @dataclass
@@ -60,6 +62,7 @@ def run_participants(
         while waiting or active:
             while waiting and len(active) < count_workers(config, len(labels)):
                 active.append(_launch(config, waiting.pop(0)))
+            failed = ''
             for job in _listen(active, progress):
                 active.remove(job)
                 if _must_retry(config, job, progress):
@@ -68,11 +71,12 @@ def run_participants(
                 write_status_table(config.out_dir)
                 progress.participant_finished(job.participant)
                 if config.stop_on_first_failure and _has_failed(config, job.participant):
-                    waiting.clear()
+                    failed = job.participant
+            if failed:
+                _stop(active, failed)
+                break
     finally:
-        for job in active:
-            job.process.terminate()
-            job.process.join()
+        _end(active)
         progress.stop()
     write_status_table(config.out_dir)
     return tuple(
@@ -101,6 +105,24 @@ def count_workers(config: Config, participants: int) -> int:
     by_cpu = config.nprocs // config.omp_nthreads
     by_memory = int(config.mem_gb // PARTICIPANT_GB)
     return max(1, min(participants, by_cpu, by_memory))
+
+
+def _stop(jobs: Sequence[_Job], failed: str) -> None:
+    """End what still runs as an interruption does: the next run goes on from there."""
+    if jobs:
+        labels = ' '.join(job.participant for job in jobs)
+        LOGGER.warning('A unit of sub-%s failed; stopped as asked: %s', failed, labels)
+    _end(jobs)
+
+
+def _end(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        job.process.terminate()
+    for job in jobs:
+        job.process.join(_PATIENCE)
+        if job.process.exitcode is None:
+            job.process.kill()
+            job.process.join()
 
 
 def _has_failed(config: Config, participant: str) -> bool:
