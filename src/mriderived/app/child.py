@@ -19,6 +19,7 @@ from typing import Any
 from mriderived import __version__
 from mriderived.bids.status import UnitRecord, write_record, write_text
 from mriderived.config import Config
+from mriderived.interfaces.brain_extraction import find_device
 from mriderived.interfaces.sink import remove_partial_files
 from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure
@@ -280,6 +281,8 @@ def write_provenance(config: Config, plan: ParticipantPlan) -> None:
             line.split(' = ')[0]: line.split(' = ', 1)[1] for line in config.to_toml().splitlines()
         },
         'sloppy': config.sloppy,
+        'device_asked': config.device,
+        'device_used': find_device(config.device).type,
     }
     path = config.out_dir / 'logs' / f'sub-{plan.participant}' / 'provenance.json'
     write_text(path, json.dumps(provenance, indent=1) + '\n')
