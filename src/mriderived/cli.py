@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
@@ -78,18 +79,45 @@ def _read_settings(argv: Sequence[str]) -> Config | None:
 
 
 def _dispatch(config: Config) -> ExitCode:
+    """Check everything before anything is written, then run."""
     show_log(config.verbose)
-    if config.dry_run:
-        with scratch_environment(config.omp_nthreads):
-            return _run(config)
-    prepare_environment(config.work_dir, config.omp_nthreads)
-    return _run(config)
+    with contextlib.ExitStack() as stack:
+        try:
+            # Kept to the end: what the checks import goes on using it.
+            user = stack.enter_context(scratch_environment(config.omp_nthreads))
+        except OSError:
+            if config.dry_run:
+                raise
+            user = dict(os.environ)  # no temporary folder: the work folder must do from the start
+            _make_folders(config, user)
+        _check(config)
+        if not config.dry_run:
+            _make_folders(config, user)
+        return _run(config)
 
 
-def _run(config: Config) -> ExitCode:
+def _check(config: Config) -> None:
     problems = _check_late(config)
     if problems:
         raise UsageError(problems)
+    from mriderived.app.input_checks import check_input
+
+    check_input(config)
+
+
+def _make_folders(config: Config, user: Mapping[str, str]) -> None:
+    """Make the first folders; some file systems refuse only now, as if a parent were missing."""
+    for name, path in (('out_dir', config.out_dir), ('--work-dir', config.work_dir)):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:
+            message = f'{name} {path} cannot be made: {error.strerror}.'
+            problem = Problem(message, 'Give another path.', ExitCode.CANNOT_WRITE)
+            raise UsageError([problem]) from error
+    prepare_environment(config.work_dir, config.omp_nthreads, user)
+
+
+def _run(config: Config) -> ExitCode:
     from mriderived.app import stages
 
     if config.dry_run:

@@ -61,6 +61,11 @@ class Config:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
+    def reads_results(self) -> bool:
+        """Whether the run only reads what the participant level has put into ``out_dir``."""
+        return self.level == 'group' or self.reports_only
+
+    @property
     def decisive(self) -> dict[str, Any]:
         """The settings that change a number; of the filter file what it says, not how."""
         settings = {name: getattr(self, name) for name in DECISIVE}

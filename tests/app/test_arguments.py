@@ -247,7 +247,7 @@ def bids_dir(tmp_path: Path) -> Path:
     root = tmp_path / 'bids'
     for name in ('sub-01/ses-a', 'sub-02/ses-b', 'derivatives'):
         (root / name).mkdir(parents=True)
-    (root / 'dataset_description.json').write_text('{}')
+    describe(root)
     return root
 
 
@@ -260,6 +260,11 @@ def check(bids_dir: Path, tmp_path: Path) -> Check:
         return check_settings(accept(bids_dir, out_dir, level, *options))
 
     return run
+
+
+def describe(bids_dir: Path) -> None:
+    content = {'Name': 'none', 'BIDSVersion': '1.10.0'}
+    (bids_dir / 'dataset_description.json').write_text(json.dumps(content))
 
 
 def only(problems: list[Problem]) -> Problem:
@@ -322,10 +327,32 @@ def test_labels_that_match_nothing(check: Check, tmp_path: Path) -> None:
     assert 'Known: a, b.' in str(problems[2])
 
 
-def test_sessions_do_not_filter_data_without_sessions(tmp_path: Path) -> None:
-    (tmp_path / 'bids' / 'sub-01' / 'anat').mkdir(parents=True)
-    config = accept(tmp_path / 'bids', tmp_path / 'out', 'participant', '--session-label', 'c')
-    assert check_settings(config) == []
+def test_sessions_of_data_without_sessions_match_nothing(tmp_path: Path) -> None:
+    bids_dir = tmp_path / 'bids'
+    (bids_dir / 'sub-01' / 'anat').mkdir(parents=True)
+    describe(bids_dir)
+    config = accept(bids_dir, tmp_path / 'out', 'participant', '--session-label', 'c', 'd')
+    problem = only(check_settings(config))
+    assert problem.code is ExitCode.NO_MATCH
+    assert problem.message == f'--session-label c d: no participant of {bids_dir} has a session.'
+
+
+@pytest.mark.parametrize(('content', 'message'), [
+    (None, 'is missing; a BIDS dataset must have it'), ('{', 'is not valid JSON'),
+    ('[]', 'holds a list'), ('{"Name": "x"}', 'has no BIDSVersion'),
+    ('{"Name": "x", "BIDSVersion": "1.9.0", "DatasetType": "derivative"}', 'is derivative'),
+])  # fmt: skip
+def test_description_of_the_dataset(
+    content: str | None, message: str, check: Check, bids_dir: Path
+) -> None:
+    path = bids_dir / 'dataset_description.json'
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    problem = only(check())
+    assert problem.code is ExitCode.INVALID_BIDS
+    assert problem.message.startswith(str(path))
+    assert message in problem.message
 
 
 def test_too_many_threads(check: Check, tmp_path: Path) -> None:

@@ -81,8 +81,14 @@ def test_argparse_never_ends_the_process() -> None:
 
 @pytest.fixture
 def bids_dir(tmp_path: Path) -> Path:
-    (tmp_path / 'bids' / 'sub-01').mkdir(parents=True)
-    return tmp_path / 'bids'
+    return write_dataset(tmp_path / 'bids')
+
+
+def write_dataset(folder: Path) -> Path:
+    (folder / 'sub-01').mkdir(parents=True)
+    description = '{"Name": "none", "BIDSVersion": "1.10.0"}'
+    (folder / 'dataset_description.json').write_text(description)
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +126,8 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
 
 
 def run(bids_dir: Path, *options: str, level: str = 'participant') -> int:
-    return cli.main([str(bids_dir), str(bids_dir.parent / 'out'), level, *options])
+    places = [str(bids_dir), str(bids_dir.parent / 'out'), level]
+    return cli.main([*places, '--skip-bids-validation', *options])
 
 
 def raising(error: BaseException) -> Callable[[], ExitCode]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import re
@@ -18,10 +19,9 @@ from mriderived import cli
 from mriderived.app import run_log, stages
 from mriderived.app.exit_codes import ExitCode
 from mriderived.app.preview import estimate, print_preview
-from mriderived.bids.dataset import InvalidDatasetError
 from mriderived.bids.status import UnitRecord, write_record
-from mriderived.bids.validate import Issue, ValidationResult, ValidatorMissingError
 from mriderived.config import Config, read_config, replace
+from mriderived.spaces import bundled_atlases
 from mriderived.workflows.plan import PlannedUnit
 
 Skeleton = Callable[[str], Path]
@@ -110,31 +110,6 @@ def test_code_follows_from_the_records(
     assert stages.judge(replace(config, **changes), records) is code
 
 
-def test_invalid_dataset_ends_the_run_before_it_writes(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    issues = tuple(Issue('CODE', f'/sub-{number}', 'bad') for number in range(12))
-    verdict = ValidationResult(16, issues, ())
-    monkeypatch.setattr(stages, 'validate_dataset', lambda root, kind: verdict)
-    calls = answer_with(monkeypatch, record())
-    with pytest.raises(InvalidDatasetError, match=r'12 errors(.|\n)*/sub-9(.|\n)*and 2 more'):
-        stages.process_participants(replace(config, skip_bids_validation=False))
-    assert calls == []
-    assert not config.out_dir.exists()
-
-
-def test_without_validator_a_warning_says_so(
-    config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def refuse(root: Path, kind: str) -> None:
-        raise ValidatorMissingError('install it')
-
-    monkeypatch.setattr(stages, 'validate_dataset', refuse)
-    answer_with(monkeypatch, record())
-    assert stages.process_participants(replace(config, skip_bids_validation=False)) is ExitCode.OK
-    assert 'was not validated: install it' in caplog.text
-
-
 def test_output_folder_of_other_settings_is_refused(
     config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,6 +166,15 @@ def test_preview(capsys: pytest.CaptureFixture[str]) -> None:
     assert 'Nothing was written.' in out
 
 
+def test_a_bad_image_is_blamed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = dataclasses.replace(planned('01', 'bad input', 0), reason='it is cut off')
+    other = dataclasses.replace(bad, image='sub-01/anat/y_T1w.nii.gz')
+    print_preview([bad, bad, bad, other, other], workers=1)
+    out = capsys.readouterr().out
+    assert out.count('bad input') == 5 + 1  # the sums
+    assert out.count('it is cut off') == 2
+
+
 def test_estimate() -> None:
     units = [planned('01'), planned('01'), planned('02'), planned('03'), planned('04', 'done', 0)]
     assert estimate(units, 1) == (4.0, 3.0)
@@ -222,6 +206,8 @@ def test_unknown_names_of_a_real_run(
     err = capsys.readouterr().err
     assert '--measures tissue_volumes: there is no such measure.' in err
     assert '--atlases NoSuchAtlas' in err
+    assert f'Shipped are: {", ".join(bundled_atlases())}.' in err
+    assert err.count('NoSuchAtlas: ') == 1
     assert '--mem 9 has no unit.' in err
 
 

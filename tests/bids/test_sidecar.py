@@ -80,7 +80,7 @@ def test_nothing_half_written_remains(tmp_path: Path) -> None:
         (b'{"x": ', 'is not valid JSON'),
         (b'[1]', 'holds a list, not a JSON object'),
         (b'{"x": "\xff"}', 'is not valid JSON'),
-        (None, 'has no content; get it with: datalad get'),
+        (None, 'does not exist$'),
     ],
 )
 def test_unreadable_files_are_named(tmp_path: Path, content: bytes | None, message: str) -> None:

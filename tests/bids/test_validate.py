@@ -178,7 +178,7 @@ def test_faults_of_the_dataset_stop_it(
 
 @needs_validator
 def test_no_verdict_is_an_error_of_its_own(tmp_path: Path) -> None:
-    with pytest.raises(validate.ValidatorCrashError, match=r'gave no verdict on .*absent'):
+    with pytest.raises(validate.ValidatorCrashError, match=r'crashed on .*absent \(exit code'):
         validate_dataset(tmp_path / 'absent', kind='raw')
 
 

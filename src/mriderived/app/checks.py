@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from mriderived.app.exit_codes import ExitCode, Problem
+from mriderived.bids.sidecar import description_faults
 from mriderived.bids.status import recorded_participants
 from mriderived.config import Config
 
@@ -22,11 +23,11 @@ _SET_APART = ('derivatives', 'code', 'sourcedata')
 def check_settings(config: Config) -> list[Problem]:
     """Return what is wrong with the settings, as far as a look at the folders tells."""
     problems = [*_check_bids_dir(config), *_check_out_dir(config), *_check_work_dir(config)]
-    problems += _check_filter_file(config.bids_filter_file)
-    if config.level == 'group' or config.reports_only:
+    problems += check_filter_file(config.bids_filter_file)
+    if config.reads_results:
         problems += _check_results(config)
     elif config.bids_dir.is_dir():
-        problems += _check_labels(config)
+        problems += _check_dataset(config)
     if config.omp_nthreads > config.nprocs:
         problems.append(
             Problem(
@@ -55,6 +56,11 @@ def _check_bids_dir(config: Config) -> Iterator[Problem]:
         yield Problem(
             f'bids_dir {path} cannot be read.', 'Ask its owner for permission.', ExitCode.NO_INPUT
         )
+
+
+def _check_description(bids_dir: Path) -> Iterator[Problem]:
+    for fault in description_faults(bids_dir):
+        yield Problem(f'{fault}.', 'Correct the dataset.', ExitCode.INVALID_BIDS)
 
 
 def _check_out_dir(config: Config) -> Iterator[Problem]:
@@ -129,11 +135,12 @@ def _check_writable(name: str, path: Path) -> Iterator[Problem]:
         )
 
 
-def _check_filter_file(path: Path | None) -> Iterator[Problem]:
+def check_filter_file(path: Path | None) -> Iterator[Problem]:
+    """Yield what is wrong with the form of a filter file; its names are judged later."""
     if path is None:
         return
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text('utf-8'))
     except OSError as error:
         yield Problem(
             f'--bids-filter-file {path} cannot be read: {error.strerror}.',
@@ -169,7 +176,7 @@ def _check_results(config: Config) -> Iterator[Problem]:
         yield from _unmatched('participant with results', config.participant_labels, there)
 
 
-def _check_labels(config: Config) -> Iterator[Problem]:
+def _check_dataset(config: Config) -> Iterator[Problem]:
     folders = [path for path in config.bids_dir.glob('sub-*') if path.is_dir()]
     there = [path.name.removeprefix('sub-') for path in folders]
     if not there:
@@ -178,14 +185,22 @@ def _check_labels(config: Config) -> Iterator[Problem]:
             'Give the root of a BIDS dataset.',
             ExitCode.NO_INPUT,
         )
-        return
+        return  # most likely another folder; what it lacks besides does not matter
+    yield from _check_description(config.bids_dir)
     yield from _unmatched('participant', config.participant_labels, there)
     if config.session_labels:
         sessions = {
             path.name.removeprefix('ses-') for folder in folders for path in folder.glob('ses-*')
         }
-        if sessions:  # a filter does not apply to data without that entity
+        if sessions:
             yield from _unmatched('session', config.session_labels, sessions)
+        else:
+            yield Problem(
+                f'--session-label {" ".join(config.session_labels)}: no participant of '
+                f'{config.bids_dir} has a session.',
+                'Leave the option out.',
+                ExitCode.NO_MATCH,
+            )
 
 
 def _unmatched(kind: str, wanted: Iterable[str], there: Collection[str]) -> Iterator[Problem]:
@@ -196,11 +211,17 @@ def _unmatched(kind: str, wanted: Iterable[str], there: Collection[str]) -> Iter
             )
 
 
+def suggest(name: str, names: Collection[str]) -> str:
+    """Ask whether a name that resembles ``name`` was meant, if there is one."""
+    close = difflib.get_close_matches(name, names, n=3)
+    return f'Did you mean {" or ".join(close)}?' if close else ''
+
+
 def _suggest(name: str, names: Collection[str]) -> str:
     """Return the names that resemble ``name``, or all if they are few."""
-    close = difflib.get_close_matches(name, names, n=3)
+    close = suggest(name, names)
     if close:
-        return f'Did you mean {" or ".join(close)}?'
+        return close
     known = sorted(names)
     more = f' and {len(known) - 20} more' if len(known) > 20 else ''
     return f'Known: {", ".join(known[:20])}{more}.'

@@ -79,8 +79,12 @@ def _filled_templateflow(current: Mapping[str, str]) -> Path | None:
     return caches / 'templateflow' if (caches / 'templateflow').is_dir() else None
 
 
-def prepare_environment(work_dir: Path, omp_nthreads: int) -> None:
+def prepare_environment(
+    work_dir: Path, omp_nthreads: int, current: Mapping[str, str] | None = None
+) -> None:
     """Send caches and temporary files below ``work_dir`` and set the number of threads.
+
+    ``current`` is what the user has set, where that has been changed since.
 
     Raises
     ------
@@ -90,18 +94,22 @@ def prepare_environment(work_dir: Path, omp_nthreads: int) -> None:
     cache = cache_folder(work_dir)
     for folder in FOLDERS.values():
         (cache / folder).mkdir(parents=True, exist_ok=True)
-    os.environ.update(describe_environment(cache, omp_nthreads, os.environ))
+    before = os.environ if current is None else current
+    os.environ.update(describe_environment(cache, omp_nthreads, before))
     tempfile.tempdir = None  # decide again, now by TMPDIR
 
 
 @contextmanager
-def scratch_environment(omp_nthreads: int) -> Iterator[None]:
-    """Use a folder that is removed at the end, for runs that must not leave anything behind."""
+def scratch_environment(omp_nthreads: int) -> Iterator[Mapping[str, str]]:
+    """Use a folder that is removed at the end, for what must not leave anything behind.
+
+    Yields the environment as it was, and restores it.
+    """
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix='mriderived-') as folder:
         prepare_environment(Path(folder), omp_nthreads)
         try:
-            yield
+            yield before
         finally:
             os.environ.clear()
             os.environ.update(before)

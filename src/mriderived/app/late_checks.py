@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mriderived.app.checks import check_measures
+from mriderived.app.checks import check_filter_file, check_measures, suggest
 from mriderived.app.exit_codes import ExitCode, Problem
 from mriderived.bids.filters import FilterFileError, read_filters
 from mriderived.config import Config
 from mriderived.measures import MEASURES
 from mriderived.measures.region_tables import region_measures
-from mriderived.spaces import UnavailableError, get_atlas, get_space
+from mriderived.spaces import UnavailableError, bundled_atlases, get_atlas, get_space
 from mriderived.workflows.anat import STEPS
 
 
@@ -31,7 +31,7 @@ def _check_spaces(config: Config) -> Iterator[Problem]:
         try:
             get_atlas(name)
         except UnavailableError as error:
-            yield _unavailable('--atlases', name, error)
+            yield _unavailable('--atlases', name, error, _shipped(name))
     for name in config.output_spaces:
         try:
             get_space(name)
@@ -39,15 +39,23 @@ def _check_spaces(config: Config) -> Iterator[Problem]:
             yield _unavailable('--output-spaces', name, error)
 
 
-def _unavailable(flag: str, name: str, error: Exception) -> Problem:
-    text = ' '.join(str(error).split())  # names the remedy itself
-    return Problem(f'{flag} {name}: {text}', '', ExitCode.NO_INPUT)
+def _shipped(name: str) -> str:
+    known = bundled_atlases()
+    text = f'Shipped are: {", ".join(known)}.'
+    close = suggest(name, known)
+    return f'{close} {text}' if close else text
+
+
+def _unavailable(flag: str, name: str, error: Exception, more: str = '') -> Problem:
+    text = ' '.join(str(error).split()).rstrip('.')  # names the remedy itself
+    return Problem(f'{flag} {name}: {text}.', more, ExitCode.NO_INPUT)
 
 
 def _check_filters(path: Path | None) -> Iterator[Problem]:
+    if path is None or any(check_filter_file(path)):  # which has been said
+        return
     try:
-        if path is not None:
-            read_filters(path)
+        read_filters(path)
     except FilterFileError as error:
         yield Problem(f'--bids-filter-file {error}.', 'Correct the file.', ExitCode.BAD_DATA)
 

@@ -6,6 +6,7 @@ Standard library only: libraries add their handlers at import unless they find o
 from __future__ import annotations
 
 import logging
+import logging.handlers
 import os
 import sys
 import time
@@ -34,6 +35,13 @@ class _TerminalHandler(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
+class _EarlyHandler(logging.handlers.MemoryHandler):
+    """Keeps what is said before the run has a log: a run that is refused writes none."""
+
+    def __init__(self) -> None:
+        super().__init__(capacity=sys.maxsize, flushLevel=sys.maxsize, flushOnClose=False)
+
+
 def name_run() -> str:
     """Return a name for this run, sorted by time and different for runs of the same second."""
     return f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4().hex[:8]}'
@@ -46,12 +54,17 @@ def start_log(config: Config, run: str) -> Path:
     (folder / f'{run}.toml').write_text(config.to_toml(), encoding='utf-8')
     log_file = folder / f'{run}.log'
     os.environ[_VARIABLE] = f'{config.verbose}:{log_file}'
-    _add_file(log_file, config.verbose)
+    _hand_over(_add_file(log_file, config.verbose))
     return log_file
 
 
 def show_log(verbose: int) -> None:
     """Show our own warnings on the terminal; -v our steps, -vv everything libraries say."""
+    _show_terminal(verbose)
+    _configure(_EarlyHandler(), verbose)
+
+
+def _show_terminal(verbose: int) -> None:
     level = {0: _QUIET, 1: logging.INFO}.get(verbose, logging.DEBUG)
     terminal = _TerminalHandler(level)
     if verbose < 2:
@@ -68,7 +81,7 @@ def follow_log() -> None:
     """
     verbose, _, log_file = os.environ.get(_VARIABLE, '0:').partition(':')
     if int(verbose):
-        show_log(int(verbose))
+        _show_terminal(int(verbose))
     _keep_off_terminal(logging.getLogger('nipype'))
     logging.captureWarnings(True)
     if log_file:
@@ -79,17 +92,28 @@ def stop_log() -> None:
     """Close all handlers, so that a second run in this process starts anew."""
     os.environ.pop(_VARIABLE, None)
     for handler in list(logging.getLogger().handlers):
-        if isinstance(handler, _TerminalHandler | logging.FileHandler):
+        if isinstance(handler, _TerminalHandler | _EarlyHandler | logging.FileHandler):
             logging.getLogger().removeHandler(handler)
             handler.close()
     logging.captureWarnings(False)
 
 
-def _add_file(log_file: Path, verbose: int) -> None:
+def _hand_over(log: logging.Handler) -> None:
+    """Put what was kept so far into the log, and keep no more."""
+    for handler in list(logging.getLogger().handlers):
+        if isinstance(handler, _EarlyHandler):
+            handler.setTarget(log)
+            handler.flush()
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+
+
+def _add_file(log_file: Path, verbose: int) -> logging.Handler:
     handler = logging.FileHandler(log_file, encoding='utf-8')
     handler.setFormatter(logging.Formatter(_FORMAT))
     handler.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
     _configure(handler, verbose)
+    return handler
 
 
 def _keep_off_terminal(library: logging.Logger) -> None:

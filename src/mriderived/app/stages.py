@@ -1,7 +1,7 @@
 """What a command line can ask for: a preview, the participant level, the group level, reports.
 
-Imported after the environment is prepared, unlike everything that :mod:`mriderived.cli` starts
-with.
+Imported after the input is checked (:mod:`mriderived.app.input_checks`) and the environment is
+prepared, unlike everything that :mod:`mriderived.cli` starts with.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ from mriderived.app.preview import print_group_preview, print_preview
 from mriderived.app.progress import choose_progress
 from mriderived.app.run import count_workers, run_participants
 from mriderived.app.run_log import name_run, start_log
-from mriderived.bids.dataset import InvalidDatasetError, select_participants
-from mriderived.bids.description import check_output_folder, write_description
+from mriderived.bids.dataset import select_participants
+from mriderived.bids.description import write_description
 from mriderived.bids.status import UnitRecord, recorded_participants
-from mriderived.bids.validate import ValidatorCrashError, ValidatorMissingError, validate_dataset
 from mriderived.config import Config
 from mriderived.group.stage import run_group
 from mriderived.reports.group import write_group_report
 from mriderived.workflows.plan import plan_participants
 
 LOGGER = logging.getLogger(__name__)
-#: More findings or failures than these are counted, not listed.
+#: More failures than these are counted, not listed.
 _MOST_LISTED = 10
 
 
@@ -38,8 +37,6 @@ def preview(config: Config) -> ExitCode:
         print_group_preview(config.out_dir)
         return ExitCode.OK
     labels = select_participants(config.bids_dir, config.participant_labels)
-    check_output_folder(config.out_dir, config)
-    _validate(config)
     print_preview(plan_participants(config, labels), count_workers(config, len(labels)))
     return ExitCode.OK
 
@@ -47,8 +44,6 @@ def preview(config: Config) -> ExitCode:
 def process_participants(config: Config) -> ExitCode:
     """Run the participant level, and say what came of it."""
     labels = select_participants(config.bids_dir, config.participant_labels)
-    check_output_folder(config.out_dir, config)
-    _validate(config)
     write_description(config.out_dir, config.bids_dir, config)
     log_file = start_log(config, name_run())
     LOGGER.info('mriderived %s, participants %s', __version__, ' '.join(labels))
@@ -93,23 +88,6 @@ def rewrite_reports(config: Config) -> ExitCode:
         write_report(config, label)
     _tell(f'Reports {config.out_dir / "sub-*.html"} ({len(labels)})')
     return ExitCode.OK
-
-
-def _validate(config: Config) -> None:
-    if config.skip_bids_validation:
-        return
-    try:
-        errors = validate_dataset(config.bids_dir, kind='raw').errors
-    except (ValidatorMissingError, ValidatorCrashError) as error:
-        LOGGER.warning('%s was not validated: %s', config.bids_dir, error)
-        return
-    if errors:
-        lines = [f'{config.bids_dir} is not valid BIDS ({_count(len(errors), "error")}):']
-        lines += [f'  {issue}' for issue in errors[:_MOST_LISTED]]
-        if len(errors) > _MOST_LISTED:
-            lines.append(f'  and {len(errors) - _MOST_LISTED} more')
-        lines.append('Correct the dataset, or run with --skip-bids-validation')
-        raise InvalidDatasetError('\n'.join(lines))
 
 
 def judge(config: Config, records: Sequence[UnitRecord]) -> ExitCode:

@@ -13,7 +13,7 @@ from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
 from mriderived.bids.filters import FilterError, FilterFileError, Filters, query, read_filters
 from mriderived.bids.names import InvalidNameError, check_raw_name, parse_entities, split_name
-from mriderived.bids.sidecar import JSONFileError, read_json
+from mriderived.bids.sidecar import JSONFileError, description_faults, read_json
 
 __all__ = [
     'FilterError',
@@ -118,20 +118,9 @@ def check_dataset(bids_dir: Path) -> None:
     Faults inside one participant's folder do not count: they become faults of its images.
     """
     description = bids_dir / 'dataset_description.json'
-    if not description.exists() and not description.is_symlink():
-        raise InvalidDatasetError(f'{description} is missing; a BIDS dataset must have it')
     # Stray files, such as copies with odd names, are nobody's sidecar.
-    files = [path for path in _json_files(bids_dir) if path == description or _is_named(path)]
-    faults = [*_unreadable(files).values()]
-    if not faults:
-        content = read_json(description)
-        faults += [
-            f'{description} has no {key}'
-            for key in ('Name', 'BIDSVersion')
-            if not content.get(key)
-        ]
-        if content.get('DatasetType', 'raw') != 'raw':
-            faults.append(f'{description}: DatasetType is {content["DatasetType"]}, not raw')
+    files = [path for path in _json_files(bids_dir) if path != description and _is_named(path)]
+    faults = [*description_faults(bids_dir), *_unreadable(files).values()]
     if faults:
         raise InvalidDatasetError('\n'.join(faults))
 

@@ -29,6 +29,9 @@ class OutputMismatchError(Exception):
 def check_output_folder(out_dir: Path, config: Config) -> None:
     """Refuse a folder that holds anything else than outputs of this version and settings.
 
+    A run that only reads results need not repeat the settings that made them; what it does say
+    must not contradict them.
+
     Raises
     ------
     OutputMismatchError
@@ -44,9 +47,11 @@ def check_output_folder(out_dir: Path, config: Config) -> None:
         _check_is_empty(out_dir, config)
         return
     generator = _read_generator(out_dir)
-    if generator.get('ConfigurationHash') != config.hash:
+    differences = _differences(generator, config)
+    is_other = not config.reads_results and generator.get('ConfigurationHash') != config.hash
+    if differences or is_other:
         raise OutputMismatchError(
-            f'{out_dir} holds results of {_differences(generator, config)}. '
+            f'{out_dir} holds results of {", ".join(differences) or "other settings"}. '
             'Results of both must not mix: choose another output folder, '
             'or run with the former version and settings, or remove that folder'
         )
@@ -180,13 +185,14 @@ def _read_generator(out_dir: Path) -> Mapping[str, Any]:
     return first
 
 
-def _differences(generator: Mapping[str, Any], config: Config) -> str:
+def _differences(generator: Mapping[str, Any], config: Config) -> list[str]:
     """Name what differs between the run that made the folder and this one."""
     found = []
     if generator.get('Version') != __version__:
         found.append(f'version {generator.get("Version")} (now {__version__})')
     former = generator.get('Configuration', {})
     for name, value in config.decisive.items():
-        if former.get(name) != value:
+        is_left_out = config.reads_results and value == getattr(Config, name)
+        if former.get(name) != value and not is_left_out:
             found.append(f'{name} = {former.get(name)!r} (now {value!r})')
-    return ', '.join(found) or 'other settings'
+    return found

@@ -80,6 +80,8 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except FileNotFoundError as error:
+        if not path.is_symlink():
+            raise JSONFileError(f'{path} does not exist') from error
         raise JSONFileError(f'{path} has no content; get it with: datalad get {path}') from error
     except OSError as error:
         raise JSONFileError(f'{path} cannot be read: {error.strerror}') from error
@@ -88,6 +90,21 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise JSONFileError(f'{path} holds a {type(content).__name__}, not a JSON object')
     return content
+
+
+def description_faults(bids_dir: Path) -> list[str]:
+    """Return what is wrong with the ``dataset_description.json`` of a raw dataset."""
+    path = bids_dir / 'dataset_description.json'
+    if not path.exists() and not path.is_symlink():
+        return [f'{path} is missing; a BIDS dataset must have it']
+    try:
+        content = read_json(path)
+    except JSONFileError as error:
+        return [str(error)]
+    faults = [f'{path} has no {key}' for key in ('Name', 'BIDSVersion') if not content.get(key)]
+    if content.get('DatasetType', 'raw') != 'raw':
+        faults.append(f'{path}: DatasetType is {content["DatasetType"]}, not raw')
+    return faults
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -53,7 +53,8 @@ def find_validator() -> Path:
     found = str(beside) if beside.exists() else shutil.which(_EXECUTABLE)
     if found is None:
         raise ValidatorMissingError(
-            f'{_EXECUTABLE} is not installed; install it with: pip install {_EXECUTABLE}, '
+            f'{_EXECUTABLE} is not installed; install it with the extra: '
+            "pip install 'mriderived[validator]', "
             'or skip the validation with --skip-bids-validation'
         )
     return Path(found)
@@ -93,18 +94,22 @@ def _mirror(root: Path, mirror: Path) -> Path:
 
 
 def _run(command: list[str], report: Path) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [*command, '--format', 'json', '--outfile', str(report)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*command, '--format', 'json', '--outfile', str(report)],
+            capture_output=True,
+            text=True,
+            errors='replace',
+            check=False,
+        )
+    except OSError as error:
+        raise ValidatorCrashError(f'{command[0]} cannot be started: {error.strerror}') from error
     try:
         issues: list[dict[str, Any]] = json.loads(report.read_text())['issues']['issues']
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValidatorCrashError(
-            f'{command[0]} gave no verdict on {command[1]} (exit code {done.returncode}): '
-            f'{done.stderr.strip()[-500:]}'
+            f'{command[0]} crashed on {command[1]} (exit code {done.returncode}); '
+            f'it said: {done.stderr.strip()[-500:] or "nothing"}'
         ) from error
     return issues
 
