@@ -188,7 +188,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         '--dry-run': 'show what would run, what is missing and why; write nothing',
         '--reports-only': 'write the reports again from what is in out_dir',
         '--write-graph': 'write the graph of every workflow to out_dir/logs',
-        '--stop-on-first-failure': 'do not go on after a unit of work has failed',
+        '--stop-on-first-failure': 'end all participants after a unit of work has failed',
     }.items():
         group.add_argument(flag, action='store_true', help=text)
     group.add_argument(
