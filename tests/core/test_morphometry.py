@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from mriderived.core.labels import Tissues
 from mriderived.core.morphometry import region_volumes, tissue_volumes
+from mriderived.core.partial_volume import Fractions
 
 
-def shells(size: int, scale: float = 1.0) -> Tissues:
+def shells(size: int, scale: float = 1.0) -> Fractions:
     """White ball, grey shell and fluid shell with partial volume, in a grid of ``size``."""
     fine = 3
     axes = (np.arange(size * fine) + 0.5) / fine - size / 2
@@ -17,7 +17,7 @@ def shells(size: int, scale: float = 1.0) -> Tissues:
     inside = [radius < edge for edge in (8.0, 11.0, 13.0)]
     parts = (inside[1] & ~inside[0], inside[0], inside[2] & ~inside[1])
     blocks = (size, fine, size, fine, size, fine)
-    return Tissues(*(part.reshape(blocks).mean(axis=(1, 3, 5)) for part in parts))
+    return Fractions(*(part.reshape(blocks).mean(axis=(1, 3, 5)) for part in parts))
 
 
 def ball(radius: float) -> float:
@@ -42,7 +42,7 @@ def test_a_head_ten_percent_larger_has_a_third_more_volume() -> None:
 
 def test_nothing_has_no_fractions() -> None:
     empty = np.zeros((2, 2, 2))
-    found = tissue_volumes(Tissues(empty, empty, empty), 1.0)
+    found = tissue_volumes(Fractions(empty, empty, empty), 1.0)
     assert found.tiv_volume == 0
     assert np.isnan(found.gm_fraction)
 
@@ -68,7 +68,7 @@ def test_composition_decides_what_is_summed() -> None:
     labels = np.full((4, 4, 4), 6, np.int32)
     labels[:, :, 2:] = 5
     parts = [np.full(labels.shape, value) for value in (0.5, 0.3, 0.2)]
-    found = region_volumes(labels, TABLE, Tissues(*parts), (1.0, 2.0, 0.5)).set_index('index')
+    found = region_volumes(labels, TABLE, Fractions(*parts), (1.0, 2.0, 0.5)).set_index('index')
     assert found.volume[6] == pytest.approx(32 * 0.8)
     assert found.volume[5] == pytest.approx(32 * 0.2)
     assert found.n_voxels[[2, 5, 6]].tolist() == [0, 32, 32]
@@ -77,7 +77,7 @@ def test_composition_decides_what_is_summed() -> None:
 def test_a_deep_region_is_closed_to_its_neighbours() -> None:
     labels = np.array([2, 6, 0], np.int32)[:, None, None]
     gm = np.array([1.0, 0.4, 0.4])[:, None, None]
-    found = region_volumes(labels, TABLE, Tissues(gm, 1 - gm, 0 * gm), (1, 1, 1))
+    found = region_volumes(labels, TABLE, Fractions(gm, 1 - gm, 0 * gm), (1, 1, 1))
     assert found.volume[0] == 1.0  # the 0.4 next to it belong to region 6
     assert found.volume[4] == 1.0
 
@@ -86,8 +86,8 @@ def test_volume_does_not_depend_on_orientation() -> None:
     rng = np.random.default_rng(2)
     labels = ndimage.zoom(rng.integers(2, 7, (4, 5, 6)), 4, order=0).astype(np.int32)
     parts = rng.dirichlet((1, 1, 1), labels.shape)
-    tissues = Tissues(*np.moveaxis(parts, -1, 0))
-    turned = Tissues(*(part[::-1].transpose(2, 0, 1) for part in tissues))
+    tissues = Fractions(*np.moveaxis(parts, -1, 0))
+    turned = Fractions(*(part[::-1].transpose(2, 0, 1) for part in tissues))
     one = region_volumes(labels, TABLE, tissues, (1.0, 1.5, 2.0))
     other = region_volumes(labels[::-1].transpose(2, 0, 1), TABLE, turned, (2.0, 1.0, 1.5))
     # Ties between equally near regions may fall either way.

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mriderived.core.labels import Tissues, fill_labels, smooth_borders, spread_labels
+from mriderived.core.labels import fill_labels, smooth_borders, spread_labels
+from mriderived.core.partial_volume import Fractions
 
 
 def table(*rows: tuple[int, str, str, str]) -> pd.DataFrame:
@@ -14,9 +15,9 @@ def table(*rows: tuple[int, str, str, str]) -> pd.DataFrame:
 CORTEX = table((1, 'L', 'cortex', 'gm'), (2, 'R', 'cortex', 'gm'))
 
 
-def tissues_of(kind: np.ndarray) -> Tissues:
+def tissues_of(kind: np.ndarray) -> Fractions:
     """Fractions from a map of 1 grey, 2 white, 3 fluid."""
-    return Tissues(*((kind == value).astype(np.float32) for value in (1, 2, 3)))
+    return Fractions(*((kind == value).astype(np.float32) for value in (1, 2, 3)))
 
 
 def slab() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from mriderived.core.partial_volume import Fractions
 
 Labels = NDArray[np.int32]
 Mask = NDArray[np.bool_]
@@ -19,14 +20,6 @@ GREY = ('cortex', 'cerebellum')
 DEEP_LIMIT = 3.0
 #: A voxel with more white matter than this is no part of a grey nucleus.
 PURE_WHITE = 0.8
-
-
-class Tissues(NamedTuple):
-    """Partial volume fractions, 0..1, on one grid."""
-
-    gm: NDArray[np.floating[Any]]
-    wm: NDArray[np.floating[Any]]
-    csf: NDArray[np.floating[Any]]
 
 
 def spread_labels(labels: Labels, target: Mask, spacing: Sequence[float], limit: float) -> Labels:
@@ -81,7 +74,7 @@ def _window(todo: Mask, spacing: Sequence[float], limit: float) -> tuple[slice, 
 def fill_labels(
     labels: Labels,
     table: pd.DataFrame,
-    tissues: Tissues,
+    tissues: Fractions,
     side: NDArray[np.int8],
     spacing: Sequence[float],
     limit: float = 5.0,
@@ -104,7 +97,7 @@ def fill_labels(
         Labels warped to the image. Those that ``table`` does not name compete, then vanish.
     table : DataFrame
         Columns index, hemisphere (L, R, both), tissue and composition.
-    tissues : Tissues
+    tissues : Fractions
     side : array of int8, shape (x, y, z)
         -1 in the left hemisphere, 1 in the right, 0 if not known.
     spacing : three floats
@@ -124,7 +117,7 @@ def fill_labels(
     >>> gm = np.array([[[0.9, 0.9, 0.9, 0.1, 0.9]]])
     >>> labels = np.array([[[0, 7, 0, 7, -1]]], np.int32)
     >>> left = np.full((1, 1, 5), -1, np.int8)
-    >>> fill_labels(labels, table, Tissues(gm, 1 - gm, 0 * gm), left, (1, 1, 1))
+    >>> fill_labels(labels, table, Fractions(gm, 1 - gm, 0 * gm), left, (1, 1, 1))
     array([[[7, 7, 7, 0, 0]]], dtype=int32)
     """
     is_fillable = _are(labels, table, 'tissue', GREY)
@@ -143,7 +136,7 @@ def fill_labels(
 
 
 def _settle_depth(
-    labels: Labels, table: pd.DataFrame, tissues: Tissues, spacing: Sequence[float]
+    labels: Labels, table: pd.DataFrame, tissues: Fractions, spacing: Sequence[float]
 ) -> Labels:
     """Let the tissues decide between subcortical regions and what lies beside them."""
     is_deep = _are(labels, table, 'tissue', ('subcortex',))

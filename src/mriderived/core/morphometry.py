@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mriderived.core.labels import Labels, Tissues, spread_labels
+from mriderived.core.labels import Labels, spread_labels
+from mriderived.core.partial_volume import Fractions
 from mriderived.core.regions import select_regions
 
 Fraction = NDArray[np.floating[Any]]
@@ -27,7 +28,7 @@ class TissueVolumes(NamedTuple):
     brain_parenchymal_fraction: float
 
 
-def tissue_volumes(tissues: Tissues, voxel_volume: float) -> TissueVolumes:
+def tissue_volumes(tissues: Fractions, voxel_volume: float) -> TissueVolumes:
     """Measure the volume of each tissue, of the brain and of the skull's inside.
 
     The total intracranial volume (TIV) is the sum of the three tissues inside the brain mask, so
@@ -37,7 +38,7 @@ def tissue_volumes(tissues: Tissues, voxel_volume: float) -> TissueVolumes:
 
     Parameters
     ----------
-    tissues : Tissues
+    tissues : Fractions
         Partial volume fractions, 0..1, 0 outside the brain mask.
     voxel_volume : float
         In mm3.
@@ -50,7 +51,7 @@ def tissue_volumes(tissues: Tissues, voxel_volume: float) -> TissueVolumes:
     Examples
     --------
     >>> half = np.full((2, 2, 2), 0.5)
-    >>> volumes = tissue_volumes(Tissues(half, half / 2, half / 2), 2.0)
+    >>> volumes = tissue_volumes(Fractions(half, half / 2, half / 2), 2.0)
     >>> volumes.gm_volume, volumes.tiv_volume, volumes.brain_parenchymal_fraction
     (8.0, 16.0, 0.75)
     """
@@ -61,7 +62,7 @@ def tissue_volumes(tissues: Tissues, voxel_volume: float) -> TissueVolumes:
 
 
 def region_volumes(
-    labels: Labels, table: pd.DataFrame, tissues: Tissues, spacing: Sequence[float]
+    labels: Labels, table: pd.DataFrame, tissues: Fractions, spacing: Sequence[float]
 ) -> pd.DataFrame:
     """Measure regions by the tissue that they are made of.
 
@@ -78,7 +79,7 @@ def region_volumes(
     labels : array of int32, shape (x, y, z)
     table : DataFrame
         Columns index and composition (gm, wm, csf, gm+wm).
-    tissues : Tissues
+    tissues : Fractions
     spacing : three floats
         Voxel size in mm.
 
@@ -92,7 +93,7 @@ def region_volumes(
     >>> table = pd.DataFrame({'index': [5], 'composition': ['gm']})
     >>> gm = np.array([[[0.0, 1.0, 0.25, 0.25]]])
     >>> labels = np.array([[[0, 5, 0, 0]]], np.int32)
-    >>> region_volumes(labels, table, Tissues(gm, 1 - gm, 0 * gm), (1, 1, 2))
+    >>> region_volumes(labels, table, Fractions(gm, 1 - gm, 0 * gm), (1, 1, 2))
        index  volume  n_voxels
     0      5     2.5         1
     """
@@ -104,7 +105,7 @@ def region_volumes(
     for name, fraction in fractions.items():
         mine = index[composition == name]
         wide = np.where(np.isin(labels, mine), labels, 0).astype(np.int32)
-        if name in Tissues._fields:
+        if name in Fractions._fields:
             edge = (fraction > 0) & (fraction < _most(tissues)) & ~closed
             wide = spread_labels(wide, (wide > 0) | edge, spacing, 1.01 * _diagonal(spacing))
         measured[composition == name] = _add(fraction, wide, mine)
@@ -113,7 +114,7 @@ def region_volumes(
     return pd.DataFrame({'index': index, 'volume': volume, 'n_voxels': count})
 
 
-def _most(tissues: Tissues) -> Fraction:
+def _most(tissues: Fractions) -> Fraction:
     most: Fraction = np.maximum(np.maximum(tissues.gm, tissues.wm), tissues.csf)
     return most
 

@@ -12,8 +12,8 @@ from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.labels import Tissues
 from mriderived.core.morphometry import region_volumes
+from mriderived.core.partial_volume import Fractions
 from mriderived.figures.sides import draw_sides
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
@@ -38,7 +38,7 @@ def tabulate_regions(
     """Sum the fraction of each region's tissue over the region."""
     labels = pd.read_csv(atlas_labels, sep='\t', keep_default_na=False, dtype={'name': str})
     regions: NDArray[np.int32] = load(atlas_dseg, np.int32)
-    tissues = Tissues(*(load(path) for path in (gm_probseg, wm_probseg, csf_probseg)))
+    tissues = Fractions(*(load(path) for path in (gm_probseg, wm_probseg, csf_probseg)))
     spacing = [float(size) for size in voxel_size(load_affine(atlas_dseg))]
     table = region_volumes(regions, labels, tissues, spacing)
     coverage = labels['coverage'].to_numpy(dtype=np.float64)

@@ -11,8 +11,8 @@ from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
-from mriderived.core.labels import Tissues
 from mriderived.core.morphometry import tissue_volumes
+from mriderived.core.partial_volume import Fractions
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
@@ -30,7 +30,7 @@ class TissueTable(NamedTuple):
 
 def tabulate_tissue(gm_probseg: Path, wm_probseg: Path, csf_probseg: Path) -> TissueTable:
     """Sum the tissue fractions of an image in its own grid."""
-    tissues = Tissues(*(load(path) for path in (gm_probseg, wm_probseg, csf_probseg)))
+    tissues = Fractions(*(load(path) for path in (gm_probseg, wm_probseg, csf_probseg)))
     voxel_volume = abs(float(np.linalg.det(load_affine(gm_probseg)[:3, :3])))
     row = pd.DataFrame([tissue_volumes(tissues, voxel_volume)._asdict()])
     out_file = Path.cwd() / 'tissue.tsv'
@@ -40,7 +40,7 @@ def tabulate_tissue(gm_probseg: Path, wm_probseg: Path, csf_probseg: Path) -> Ti
     return TissueTable(out_file)
 
 
-def _is_cut(tissues: Tissues) -> bool:
+def _is_cut(tissues: Fractions) -> bool:
     """Tell whether the brain, other than the brain stem's lower end, leaves the image."""
     brain = (tissues.gm + tissues.wm) > 0.5
     faces = [np.take(brain, place, axis) for axis in range(3) for place in (0, -1)]

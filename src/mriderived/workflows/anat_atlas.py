@@ -11,8 +11,9 @@ from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.labels import Tissues, fill_labels
+from mriderived.core.labels import fill_labels
 from mriderived.core.masks import find_box
+from mriderived.core.partial_volume import Fractions
 from mriderived.figures.overlays import label_overlay, region_colours
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
@@ -68,7 +69,7 @@ def label_regions(
     box = find_box(mask, (MARGIN, MARGIN, MARGIN))
     grid = crop_grid(affine, box)
     table = read_table(atlas_table)
-    tissues = Tissues(*(load(path)[box] for path in (gm_probseg, wm_probseg, csf_probseg)))
+    tissues = Fractions(*(load(path)[box] for path in (gm_probseg, wm_probseg, csf_probseg)))
     found = fill_labels(
         warp_labels(atlas_image, grid, xfm_from_space),
         table,
