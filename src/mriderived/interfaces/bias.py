@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import ants
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mriderived.core.masks import find_box
+from mriderived.interfaces.itk import to_ants
 
 Image = NDArray[np.float32]
 
@@ -43,20 +43,17 @@ def _run_n4(mean: Image, mask: NDArray[np.bool_], spacing: NDArray[np.float64]) 
     # N4 takes logarithms: shift images that hold values of zero and below
     positive = mean[mask & (mean > 0)]
     floor = 1e-3 * float(np.median(positive))
-    image = _to_ants(np.maximum(mean, floor), spacing)
+    affine = np.diag([*spacing, 1.0])
+    image = to_ants(np.maximum(mean, floor), affine)
     os.environ['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = str(THREADS)
     field = ants.n4_bias_field_correction(
         image,
-        mask=_to_ants(mask.astype(np.float32), spacing),
+        mask=to_ants(mask, affine),
         shrink_factor=1,
         convergence={'iters': [50, 50, 50, 50], 'tol': 1e-6},
         return_bias_field=True,
     )
     return np.asarray(field.numpy(), dtype=np.float32)
-
-
-def _to_ants(data: Image, spacing: NDArray[np.float64]) -> Any:
-    return ants.from_numpy(data.astype(np.float32), spacing=[float(s) for s in spacing])
 
 
 def _sum_blocks(data: Image, step: NDArray[np.int_]) -> Image:

@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from mriderived.core.masks import find_box
 from mriderived.core.quality_air import fit_affine
-from mriderived.interfaces.volumes import voxel_size
+from mriderived.interfaces.itk import to_ants
 
 Affine = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Volume = NDArray[np.float32]
 
-#: ITK keeps worlds in LPS, NIfTI in RAS.
-FLIP = np.array([-1.0, -1.0, 1.0])
 #: About how many points of the brain determine the affine.
 POINTS = 10_000
 
@@ -52,8 +50,8 @@ def warp_template(
     cropped[:3, 3] += affine[:3, :3] @ start
     shape = tuple(part.stop - part.start for part in box)
     warped = ants.apply_transforms(
-        _to_ants(np.zeros(shape, np.float32), cropped),
-        _to_ants(moving, image.affine),
+        to_ants(np.zeros(shape, np.float32), cropped),
+        to_ants(moving, image.affine),
         transformlist=[str(xfm_from_space)],
         interpolator='linear',
         imagetype=3,
@@ -69,17 +67,6 @@ def _coordinates(shape: tuple[int, ...], affine: Affine) -> Volume:
     indices = np.indices(shape).reshape(3, -1)
     world = affine[:3, :3] @ indices + affine[:3, 3:]
     return np.vstack([world, np.ones(indices.shape[1])]).T.reshape(*shape, 4).astype(np.float32)
-
-
-def _to_ants(data: Volume, affine: Affine) -> Any:
-    spacing = voxel_size(affine)
-    direction = FLIP[:, None] * (affine[:3, :3] / spacing)
-    origin = affine[:3, 3] * FLIP
-    if data.ndim == 3:
-        return ants.from_numpy(data, list(origin), list(spacing), direction)
-    wide = np.eye(4)
-    wide[:3, :3] = direction
-    return ants.from_numpy(data, [*origin, 0.0], [*spacing, 1.0], wide)
 
 
 def _fit(coordinates: Volume, brain: Mask, start: NDArray[np.int_]) -> Affine:

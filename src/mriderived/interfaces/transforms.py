@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import ants
 import numpy as np
+from ants.internal import get_lib_fn, process_arguments
 from numpy.typing import NDArray
+
+from mriderived.interfaces.itk import FLIP, to_ants
 
 Matrix = NDArray[np.float64]
 Field = NDArray[np.float32]
 
-#: ITK counts left and posterior as positive, NIfTI right and anterior.
-FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
+#: Displacements are rounded to this many mm, which halves the file once more: it is far below
+#: what a registration can tell.
+RESOLUTION_MM = 1 / 1024
 
 
 def write_composite(parts: list[Any], name: str) -> Path:
     """Write transforms, in the order in which they move a point, to ``name`` in this folder."""
     path = Path.cwd() / name
-    ants.write_transform(ants.compose_ants_transforms(parts), str(path))
+    with TemporaryDirectory(dir=path.parent) as scratch:
+        plain = Path(scratch) / 'plain.h5'
+        ants.write_transform(ants.compose_ants_transforms(parts), str(plain))
+        _pack(plain, path)
     return path
+
+
+def _pack(plain: Path, packed: Path) -> None:
+    """Write a composite anew in single precision, compressed: a quarter of the size.
+
+    ``ants.write_transform`` knows only doubles without compression; antsApplyTransforms can.
+    """
+    unused = to_ants(np.zeros((2, 2, 2)), np.eye(4))
+    arguments = {
+        'dimensionality': '3',
+        'input': unused,
+        'reference-image': unused,
+        'transform': str(plain),
+        'output': f'CompositeTransform[{packed}]',
+        'float': '1',
+    }
+    command = [word for key, value in arguments.items() for word in (f'--{key}', value)]
+    failed = get_lib_fn('antsApplyTransforms')(process_arguments(command))
+    if failed or not packed.is_file():
+        raise RuntimeError(f'antsApplyTransforms could not write the transform {packed}')
 
 
 def affine_transform(matrix: Matrix) -> Any:
@@ -38,12 +66,5 @@ def affine_transform(matrix: Matrix) -> Any:
 def field_transform(field: Field, affine: Matrix) -> Any:
     """Return the ITK transform of displacements in voxels on the grid of ``affine``."""
     in_mm = np.einsum('ab,bxyz->xyza', FLIP[:3, :3] @ affine[:3, :3], field)
-    size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    image = ants.from_numpy(
-        in_mm.astype(np.float32),
-        origin=(FLIP @ affine)[:3, 3].tolist(),
-        spacing=size.tolist(),
-        direction=FLIP[:3, :3] @ affine[:3, :3] / size,
-        has_components=True,
-    )
-    return ants.transform_from_displacement_field(image)
+    rounded = np.round(in_mm / RESOLUTION_MM) * RESOLUTION_MM
+    return ants.transform_from_displacement_field(to_ants(rounded, affine, is_vectors=True))

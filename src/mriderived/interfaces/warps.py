@@ -10,12 +10,13 @@ import nibabel as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.interfaces.itk import to_ants
+from mriderived.interfaces.volumes import load_affine, voxel_size
+
 Array = NDArray[Any]
 Matrix = NDArray[np.float64]
 Interpolation = Literal['nearestNeighbor', 'linear']
 
-#: ITK keeps worlds in LPS, NIfTI in RAS.
-FLIP = np.array([-1.0, -1.0, 1.0])
 #: How far around an image regions are looked for that it does not cover, and how finely.
 MARGIN_MM = 60.0
 COARSE_MM = 2.0
@@ -30,7 +31,7 @@ class Grid(NamedTuple):
 
 def read_grid(path: Path) -> Grid:
     """Return the grid of an image."""
-    return Grid(tuple(nb.loadsave.load(path).shape[:3]), _affine(path))
+    return Grid(tuple(nb.loadsave.load(path).shape[:3]), load_affine(path))
 
 
 def crop_grid(affine: Matrix, box: tuple[slice, ...]) -> Grid:
@@ -57,7 +58,7 @@ def warp_sides(path: Path, grid: Grid, xfm: Path) -> NDArray[np.int8]:
     """Return -1 left and 1 right of the middle (x = 0) of the space of the image at ``path``."""
     shape, affine = read_grid(path)
     x = affine[0, :3] @ np.indices(shape).reshape(3, -1) + affine[0, 3]
-    image = _to_ants(x.reshape(shape), affine)
+    image = to_ants(x.reshape(shape), affine)
     # Beyond the image the last value goes on: 0 is what ANTs puts there, and says unknown.
     return np.sign(_warp(image, grid, xfm, 'linear')).astype(np.int8)
 
@@ -76,7 +77,7 @@ def measure_coverage(path: Path, grid: Grid, xfm: Path, index: Array) -> NDArray
 
 
 def _widen(grid: Grid) -> tuple[Grid, NDArray[np.bool_]]:
-    spacing = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0))
+    spacing = voxel_size(grid.affine)
     step = COARSE_MM / spacing
     pad = np.ceil(MARGIN_MM / COARSE_MM).astype(int)
     shape = tuple(int(n) for n in np.ceil(np.array(grid.shape) / step) + 2 * pad)
@@ -87,22 +88,8 @@ def _widen(grid: Grid) -> tuple[Grid, NDArray[np.bool_]]:
     return Grid(shape, affine), ((voxels > -0.5) & (voxels < limits - 0.5)).all(axis=0)
 
 
-def _affine(path: Path) -> Matrix:
-    return np.asarray(nb.loadsave.load(path).affine, dtype=np.float64)
-
-
-def _to_ants(data: Array, affine: Matrix) -> Any:
-    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    return ants.from_numpy(
-        np.asarray(data, dtype=np.float32),
-        origin=[float(v) for v in affine[:3, 3] * FLIP],
-        spacing=[float(v) for v in spacing],
-        direction=FLIP[:, None] * (affine[:3, :3] / spacing),
-    )
-
-
 def _warp(image: Any, grid: Grid, xfm: Path, interpolation: Interpolation) -> Array:
-    fixed = _to_ants(np.zeros(grid.shape, np.float32), grid.affine)
+    fixed = to_ants(np.zeros(grid.shape, np.float32), grid.affine)
     moved = ants.apply_transforms(
         fixed, image, transformlist=[str(xfm)], interpolator=interpolation
     )
