@@ -176,7 +176,12 @@ def _shape_findings(affine: Affine, voxel: Any, oblique: float) -> Iterator[Find
     if np.linalg.det(directions) < 0:
         yield 'left_handed', 'yes', 'Stored left-handed; turned by axis flips, nothing is lost.'
     if abs(np.linalg.det(directions)) < 0.98:
-        yield 'shear', 'yes', 'The affine shears: axes are not at right angles.'
+        yield (
+            'shear',
+            'yes',
+            'The affine shears: axes are not at right angles. Programs built on ITK (ANTs) leave '
+            'the shear out when they read the file, so the transforms fit only roughly there.',
+        )
     if oblique > 15:
         yield 'oblique', round(oblique, 1), f'Slices are tilted by {oblique:.0f} degrees.'
     ratio = float(voxel.max() / voxel.min())
