@@ -93,7 +93,7 @@ def register(
     """
     schedule = schedule or Schedule()
     halves = None
-    last = schedule.factors[0]
+    last = next(iter(schedule.factors), 1)
     for factor, iterations in zip(schedule.factors, schedule.iterations, strict=True):
         level = [_shrink(channel, factor, threads) for channel in channels]
         shape = level[0].fixed.shape
