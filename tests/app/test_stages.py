@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any
@@ -126,9 +126,20 @@ def test_group(
     tables = (PurePosixPath('phenotype/brain.tsv'), PurePosixPath('phenotype/mriderived.tsv'))
     result = SimpleNamespace(tables=tables, participants=3, columns=70, warnings=())
     reported: list[Path] = []
-    monkeypatch.setattr(stages, 'run_group', lambda config, measures: result)
+    asked: list[tuple[str, str | None]] = []
+
+    def run_group(config: Config, measures: object, planned: Iterable[Any]) -> SimpleNamespace:
+        asked.extend(planned)
+        return result
+
+    leave = replace(config, measures=('regional_volume',), atlases=('AAL3',))
+    (config.out_dir / 'logs').mkdir(parents=True, exist_ok=True)
+    (config.out_dir / 'logs' / 'earlier.toml').write_text(leave.to_toml())
+    monkeypatch.setattr(stages, 'run_group', run_group)
     monkeypatch.setattr(stages, 'write_group_report', reported.append)
     assert stages.process_group(replace(config, level='group')) is ExitCode.OK
+    # What earlier runs asked for has its columns.
+    assert asked == [('regional_volume', 'AAL3')]
     assert reported == [config.out_dir]
     out = capsys.readouterr().out
     assert '3 participants, 70 columns' in out

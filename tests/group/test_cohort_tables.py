@@ -26,6 +26,8 @@ from mriderived.measures import MEASURES as REAL_MEASURES
 from mriderived.measures.base import Column
 from mriderived.measures.region_tables import region_measures
 from mriderived.reports.group import write_group_report
+from mriderived.spaces import bundled_atlases, get_label_table
+from mriderived.spaces.labels import read_table as read_labels
 
 COLUMNS = (
     'tissue_gm',
@@ -325,10 +327,73 @@ def test_everything_failed(out_dir):
     for measure, variant in (('tissue', None), ('regional', 'DK'), ('quality', None)):
         participant.add(measure, variant, 'failed', 'no memory')
     participant.write()
-    run(out_dir)
+    result = run(out_dir)
     reasons = read_table(out_dir, 'mriderived_reasons.tsv')['sub-01']
     assert set(reasons.values()) == {'failed: no memory'}
+    # Nothing anywhere says which regions the made-up atlas has, and the log says so.
     assert list(reasons) == ['tissue_gm', 'tissue_tiv', 'quality_cjv', 'quality_axes']
+    (warning,) = result.warnings
+    assert warning.startswith('regional has no columns for DK: nobody has a value')
+
+
+ATLAS = 'DesikanKilliany'
+
+
+def write_real_atlas(out_dir, worked):
+    """Write one participant, with a volume of every region of an atlas or with failures."""
+    table = read_labels(get_label_table(ATLAS))
+    labels = list(zip(table['index'], table['name'], strict=True))
+    one = Participant(out_dir, '01')
+    if worked:
+        one.tissue().atlas(labels, ATLAS)
+        one.regional([f'{index}.5' for index, _ in labels], labels, ATLAS).quality()
+    else:
+        for measure, variant in (('tissue', None), ('regional', ATLAS), ('quality', None)):
+            one.add(measure, variant, 'failed', 'no memory')
+    one.write()
+    return labels
+
+
+def test_the_only_participant_failed_and_the_columns_are_the_same(tmp_path):
+    for name, worked in (('worked', True), ('failed', False)):
+        labels = write_real_atlas(tmp_path / name, worked)
+        assert run(tmp_path / name, atlases=(ATLAS,)).warnings == ()
+    for table in ('mriderived.tsv', 'mriderived_reasons.tsv', f'regional_atlas-{ATLAS}.tsv'):
+        worked, failed = (
+            read_table(tmp_path / name, table)['sub-01'] for name in ('worked', 'failed')
+        )
+        assert list(failed) == list(worked)
+        assert len([name for name in failed if name.startswith('regional_')]) == len(labels)
+        missing = 'failed: no memory' if 'reasons' in table else 'n/a'
+        assert set(failed.values()) == {missing}
+    for name in ('phenotype/mriderived.json', 'phenotype/mriderived_reasons.json'):
+        assert (tmp_path / 'failed' / name).read_text() == (tmp_path / 'worked' / name).read_text()
+    summaries = [(tmp_path / name / 'logs/group_summary.tsv').read_text().split('\n')
+                 for name in ('worked', 'failed')]  # fmt: skip
+    assert len(summaries[0]) == len(summaries[1])
+
+
+def test_label_table_of_a_failed_measure_gives_its_columns(out_dir):
+    one = Participant(out_dir, '01').tissue().atlas().quality()
+    one.add('regional', 'DK', 'failed', 'no memory').write()
+    run(out_dir)
+    reasons = read_table(out_dir, 'mriderived_reasons.tsv')['sub-01']
+    assert tuple(reasons) == COLUMNS
+    assert [reasons[name] for name in COLUMNS[2:5]] == ['failed: no memory'] * 3
+
+
+def test_a_cohort_that_died_before_any_unit_has_the_planned_columns(tmp_path):
+    write_real_atlas(tmp_path / 'worked', True)
+    run(tmp_path / 'worked', atlases=(ATLAS,))
+    died = Participant(tmp_path / 'died', '01')
+    died.image = 'n/a'
+    died.add('all', None, 'failed', 'killed').write()
+    planned = (('quality', None), ('regional', ATLAS), ('tissue', None))
+    run_group(make_config(tmp_path / 'died', atlases=(ATLAS,)), MEASURES, planned)
+    expected = read_table(tmp_path / 'worked', 'mriderived.tsv')['sub-01']
+    reasons = read_table(tmp_path / 'died', 'mriderived_reasons.tsv')['sub-01']
+    assert list(reasons) == list(expected)
+    assert set(reasons.values()) == {'failed: killed'}
 
 
 def test_a_second_run_writes_the_same_and_removes_what_went(out_dir):
@@ -442,3 +507,21 @@ def test_snake_names_are_stable(text):
     name = snake(text)
     assert name == snake(name)
     assert set(name) <= set('abcdefghijklmnopqrstuvwxyz0123456789_')
+
+
+@pytest.mark.parametrize('atlas', bundled_atlases())
+def test_regions_of_an_atlas_are_those_of_the_tables_that_steps_write(out_dir, atlas):
+    table = read_labels(get_label_table(atlas))
+    folder = out_dir / 'sub-01/anat'
+    folder.mkdir(parents=True)
+    file = 'sub-01/anat/sub-01_atlas-X_dseg.tsv'
+    table.to_csv(out_dir / file, sep='\t', index=False, na_rep='n/a')
+    Participant(out_dir, '01').add('atlas', atlas, outputs=[file]).add(
+        'regional', atlas, 'failed', 'no memory'
+    ).write()
+    run(out_dir, (REGIONAL,))
+    header = (out_dir / 'phenotype/mriderived.tsv').read_text().split('\n')[0]
+    (out_dir / file).unlink()
+    run(out_dir, (REGIONAL,))
+    assert (out_dir / 'phenotype/mriderived.tsv').read_text().split('\n')[0] == header
+    assert header.count('\t') == len(table)

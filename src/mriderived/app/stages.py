@@ -16,6 +16,7 @@ from mriderived.app.child import report_measures, write_report
 from mriderived.app.exit_codes import ExitCode
 from mriderived.app.preview import print_group_preview, print_preview
 from mriderived.app.progress import choose_progress
+from mriderived.app.recorded import planned_units
 from mriderived.app.run import count_workers, run_participants
 from mriderived.app.run_log import name_run, start_log
 from mriderived.bids.dataset import select_participants
@@ -64,7 +65,7 @@ def process_participants(config: Config) -> ExitCode:
 def process_group(config: Config) -> ExitCode:
     """Run the group level."""
     log_file = start_log(config, name_run())
-    result = run_group(config, report_measures())
+    result = run_group(config, report_measures(), planned_units(config.out_dir))
     write_group_report(config.out_dir)
     wide = [path for path in result.tables if path.name.startswith('mriderived')]
     _tell(

@@ -99,6 +99,7 @@ class _Filler:
     def __init__(
         self, source: Source, layout: Layout, sheets: Sequence[Sheet | None], out_dir: Path
     ) -> None:
+        self._source = source
         self._keys = layout.keys
         self._out_dir = out_dir
         self._places: dict[int, list[int]] = {}
@@ -161,8 +162,12 @@ class _Filler:
         return find_missing_reason(sidecar, key) or self.complaint
 
     def _find_text(self, sheets: Sequence[Sheet | None]) -> set[int]:
-        """Return the columns in which some participant has a word and none has a number."""
-        words: set[int] = set()
+        """Return the columns of words: declared as such, or some has a word and none a number."""
+        words = {
+            place
+            for place, key in enumerate(self._keys)
+            if not self._source.describe(key.column).unit
+        }
         numbers: set[int] = set()
         for sheet in sheets:
             for place, cell in enumerate(self._pick(sheet) if sheet else ()):

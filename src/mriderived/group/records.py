@@ -50,8 +50,11 @@ class Cohort:
         return [variant for name, variant in self.units if name == measure]
 
 
-def read_cohort(config: Config) -> Cohort:
-    """Read the records of the participants (and sessions) that ``config`` asks for, or of all."""
+def read_cohort(config: Config, planned: Iterable[tuple[str, str | None]] = ()) -> Cohort:
+    """Read the records of the participants (and sessions) that ``config`` asks for, or of all.
+
+    ``planned`` are measures, each with its atlas or space, that are part of the cohort anyway.
+    """
     recorded = recorded_participants(config.out_dir)
     wanted = [label.removeprefix('sub-') for label in config.participant_labels]
     participants = [label for label in recorded if not wanted or label in set(wanted)]
@@ -72,6 +75,8 @@ def read_cohort(config: Config) -> Cohort:
             if not sessions or unit.session in sessions
         ]
         rows |= _add_units(cohort, participant, units)
+    for key in planned:
+        cohort.units.setdefault(key, {})
     cohort.rows = _sort_rows(rows, cohort.faults)
     if not cohort.rows:
         raise NoInputError(f'no output in {config.out_dir} is of the sessions asked for')

@@ -1,4 +1,8 @@
-"""Which columns a source has, in an order that does not depend on who is in the cohort."""
+"""Which columns a source has: the same ones in the same order, whoever is in the cohort.
+
+The regions of an atlas are those of its label table, so their columns are there even when nobody
+has a value.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from typing import NamedTuple
 from mriderived.group.columns import Key, Source
 from mriderived.group.records import Cohort
 from mriderived.group.sheets import Sheet, SheetError, read_grid
+from mriderived.spaces import UnavailableError, get_label_table
+from mriderived.spaces.labels import read_table
 
 #: Index and name of every region → its place.
 Regions = Mapping[tuple[str, str], int]
@@ -46,7 +52,6 @@ def _lay_out_regions(
     source: Source, layouts: Mapping[int, tuple[Key, ...]], regions: Regions
 ) -> Layout:
     misfits = {}
-    present: set[Key] = set()
     for number, keys in layouts.items():
         strange = [key for key in keys if (key.number, key.region) not in regions]
         if strange:
@@ -54,17 +59,19 @@ def _lay_out_regions(
                 f'the table has other regions than the label table of {source.variant} that most '
                 f'participants have, such as {strange[0].region} ({strange[0].number})'
             )
-        else:
-            present.update(keys)
-    rank = {name: place for place, name in enumerate(source.cohort_columns)}
-    order = sorted(present, key=lambda key: (regions[key.number, key.region], rank[key.column]))
-    return Layout(tuple(order), misfits)
+    names = source.cohort_columns
+    keys = tuple(Key(*region, name) for region in sorted(regions, key=regions.__getitem__)
+                 for name in names)  # fmt: skip
+    return Layout(keys, misfits)
 
 
 def _find_regions(
     source: Source, winner: tuple[Key, ...], cohort: Cohort, out_dir: Path
 ) -> Regions:
-    """Return the regions of the first label table that has all of ``winner``, in its order."""
+    """Return the regions of the first label table that has all of ``winner``, in its order.
+
+    Those in the outputs are asked first; where nobody has one, that of the atlas.
+    """
     wanted = dict.fromkeys((key.number, key.region) for key in winner)
     for path in _label_tables(cohort, out_dir, source.variant):
         try:
@@ -73,7 +80,24 @@ def _find_regions(
             continue  # Another participant's is as good.
         if wanted.keys() <= labels.keys():
             return labels
-    return {region: place for place, region in enumerate(wanted)}
+    if wanted:
+        return {region: place for place, region in enumerate(wanted)}
+    return _read_atlas(source, cohort)
+
+
+def _read_atlas(source: Source, cohort: Cohort) -> Regions:
+    if source.measure.over != 'atlas' or source.variant is None:
+        return {}
+    try:
+        table = read_table(get_label_table(source.variant))
+    except UnavailableError as error:
+        cohort.warnings.append(
+            f'{source.measure.name} has no columns for {source.variant}: nobody has a value, and '
+            f'the regions of the atlas cannot be looked up ({error})'
+        )
+        return {}
+    rows = zip(table['index'], table['name'], strict=True)
+    return {(str(index), str(name)): place for place, (index, name) in enumerate(rows)}
 
 
 def _label_tables(cohort: Cohort, out_dir: Path, variant: str | None) -> Iterator[Path]:

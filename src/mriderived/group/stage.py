@@ -1,13 +1,14 @@
 """The group level: from the outputs of the participants to the tables of the cohort.
 
-It reads the output folder only. Neither the raw dataset's ``participants.tsv`` nor anything else
-about a person goes into a table: join them by ``participant_id``.
+It reads the output folder only, and the label table of an atlas for which nobody has a value.
+Neither the raw dataset's ``participants.tsv`` nor anything else about a person goes into a table:
+join them by ``participant_id``.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -36,13 +37,18 @@ class GroupResult(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def run_group(config: Config, measures: Sequence[Measure]) -> GroupResult:
+def run_group(
+    config: Config,
+    measures: Sequence[Measure],
+    planned: Iterable[tuple[str, str | None]] = (),
+) -> GroupResult:
     """Gather the outputs of all participants into tables below ``phenotype/``.
 
-    ``measures`` gives the order of the columns. Raises :class:`NoInputError` if there is no
-    participant output.
+    ``measures`` gives the order of the columns; ``planned`` names measure and atlas or space of
+    what has columns even if no participant has a record of it. Raises :class:`NoInputError` if
+    there is no participant output.
     """
-    cohort = read_cohort(config)
+    cohort = read_cohort(config, planned)
     blocks = _build_blocks(config, cohort, measures)
     tables: list[PurePosixPath] = []
     findings = Findings()

@@ -2,7 +2,7 @@
 
 from mriderived.spaces.delivery import CONTEXT, prepare_atlas
 from mriderived.spaces.model import DEFAULT_SPACE, Atlas, Space, UnavailableError
-from mriderived.spaces.registry import bundled_atlases, get_atlas, get_space
+from mriderived.spaces.registry import bundled_atlases, get_atlas, get_label_table, get_space
 
 __all__ = [
     'CONTEXT',
@@ -12,6 +12,7 @@ __all__ = [
     'UnavailableError',
     'bundled_atlases',
     'get_atlas',
+    'get_label_table',
     'get_space',
     'prepare_atlas',
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 from mriderived.spaces.bundled import ATLASES
 from mriderived.spaces.bundled_spaces import get_bundled_space
@@ -41,6 +42,20 @@ def get_atlas(name: str) -> Atlas:
     from mriderived.spaces.templateflow import get_templateflow_atlas
 
     return get_templateflow_atlas(name)
+
+
+def get_label_table(name: str) -> Path:
+    """Return the table of an atlas' regions; that of a bundled atlas needs no package.
+
+    Raises
+    ------
+    UnavailableError
+        If the atlas is neither bundled nor offered by TemplateFlow.
+    """
+    for row in ATLASES:
+        if row.name == name:
+            return row.table
+    return get_atlas(name).table
 
 
 def bundled_atlases() -> tuple[str, ...]:
