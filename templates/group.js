@@ -4,7 +4,7 @@
   const $ = (id) => document.getElementById(id);
   const STEP = 60, WIDTH = 640;
   const PALETTE = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#999933', '#882255'];
-  const FIELDS = ['name', 'measure', 'atlas', 'space', 'region', 'column', 'unit', 'about', 'reference',
+  const FIELDS = ['name', 'measure', 'atlas', 'space', 'region', 'column', 'title', 'unit', 'about', 'reference', 'factor',
     'n', 'missing', 'min', 'q1', 'median', 'q3', 'max', 'mad', 'scale', 'outliers'];
   const view = { session: 0, column: null, shown: STEP, people: 20, sort: 'place', down: false, who: null, full: false };
   const join = { columns: [], rows: null, by: '' };
@@ -45,15 +45,16 @@
     const values = JSON.parse($(`values-${place}`).textContent);
     const columns = raw.columns.map((list, id) => {
       const column = { id, place: id };
-      FIELDS.forEach((field, k) => { column[field] = k >= 1 && k <= 8 ? raw.texts[list[k]] : list[k]; });
+      FIELDS.forEach((field, k) => { column[field] = k >= 1 && k <= 9 ? raw.texts[list[k]] : list[k]; });
       const held = values[id];
       column.rows = Array.isArray(held) ? null : held.i;
       column.values = Array.isArray(held) ? held : held.v;
+      rescale(column);
       column.variant = column.atlas || column.space;
       column.group = [words(column.measure), column.variant].filter(Boolean).join(' · ');
-      column.label = column.region || words(column.column);
-      column.kind = [column.group, column.region && words(column.column)].filter(Boolean).join(' · ');
-      column.haystack = [column.name, column.group, column.label, column.about, column.unit].join(' ').toLowerCase();
+      column.label = column.region || column.title;
+      column.kind = [column.group, column.region && column.title].filter(Boolean).join(' · ');
+      column.haystack = [column.name, column.group, column.label, column.title, column.about, column.unit].join(' ').toLowerCase();
       column.off = new Map();
       return column;
     });
@@ -64,10 +65,18 @@
     }
     return { ...raw, columns, people, points: columns.map(() => null) };
   });
-  /** A unit behind a number; pure numbers have none. */
-  function unit(text) { return text && text !== '1' ? text.replace(/m2\b/g, 'm²').replace(/m3\b/g, 'm³') : ''; }
+  /** The page holds the numbers of the tables; readers see some in another unit. */
+  function rescale(column) {
+    if (column.factor === 1) return;
+    const scaled = (x) => (x === null ? null : x * column.factor);
+    for (const field of ['min', 'q1', 'median', 'q3', 'max', 'mad', 'scale']) column[field] = scaled(column[field]);
+    column.values = column.values.map(scaled);
+  }
+  function fullName(column) { return column.region ? `${column.region}: ${column.title}` : column.title; }
   function words(text) { return (text || '').replaceAll('_', ' '); }
   const now = () => sessions[view.session];
+  /** Of fewer values, quartiles and a box would say more than is known: only points are drawn. */
+  function isMany(column) { return column.n >= DATA.fewest; }
   function points(column) {
     const list = [];
     column.values.forEach((value, k) => {
@@ -102,9 +111,9 @@
     const x = (v) => 5 + (Math.min(Math.max(v, low), high) - low) / (high - low) * (w - 10);
     const all = points(column);
     const ticks = all.filter((p) => !column.off.has(p.row)).map((p) => `M${x(p.value).toFixed(1)} 8v10`).join('');
-    svg.append(el('rect', { class: 'band', x: x(column.q1), y: 4, width: Math.max(x(column.q3) - x(column.q1), 1), height: 18, rx: 2 }),
-      el('path', { class: 'ticks', d: ticks, 'stroke-opacity': Math.max(0.12, Math.min(0.8, 14 / Math.sqrt(all.length) / 2)) }),
-      el('line', { class: 'mid', x1: x(column.median), x2: x(column.median), y1: 3, y2: 23 }));
+    if (isMany(column)) svg.append(el('rect', { class: 'band', x: x(column.q1), y: 4, width: Math.max(x(column.q3) - x(column.q1), 1), height: 18, rx: 2 }));
+    svg.append(el('path', { class: 'ticks', d: ticks, 'stroke-opacity': Math.max(0.12, Math.min(0.8, 14 / Math.sqrt(all.length) / 2)) }));
+    if (isMany(column)) svg.append(el('line', { class: 'mid', x1: x(column.median), x2: x(column.median), y1: 3, y2: 23 }));
     for (const p of all) if (column.off.has(p.row)) svg.append(el('circle', { class: 'off', cx: x(p.value), cy: 13, r: 2.6 }));
     for (const p of all) if (p.row === view.who) svg.append(el('circle', { class: 'me', cx: x(p.value), cy: 13, r: 4 }));
     return svg;
@@ -124,10 +133,10 @@
     const select = () => choose(column);
     return el('tr', { tabindex: 0, 'data-name': column.name, 'aria-selected': String(view.column === column), onclick: select,
       onkeydown: (event) => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); select(); } } },
-    el('td', { class: 'name' }, el('b', {}, column.label), el('small', {}, column.kind)),
+    el('td', { class: 'name', title: column.name }, el('b', {}, column.label), el('small', {}, column.kind)),
     el('td', {}, strip(column)),
     el('td', { class: 'number' }, counts.format(column.n)),
-    el('td', { class: 'number' }, show(column.median), unit(column.unit) ? el('span', { class: 'unit' }, ` ${unit(column.unit)}`) : null),
+    el('td', { class: 'number' }, show(column.median), column.unit ? el('span', { class: 'unit' }, ` ${column.unit}`) : null),
     el('td', { class: 'number' }, show(column.mad)), el('td', { class: 'number' }, show(column.min)), el('td', { class: 'number' }, show(column.max)),
     cell(column.missing, false), cell(column.outliers, true));
   }
@@ -188,15 +197,15 @@
     const x = (v) => left + (v - low + pad) / (high - low + 2 * pad) * (right - left);
     const clip = (v) => Math.min(Math.max(v, low), high);
     const list = points(column), svg = el('svg', { class: 'plot', viewBox: `0 0 ${W} ${H}`, role: 'img',
-      'aria-label': `Distribution of ${column.name}: median ${show(column.median)}, from ${show(column.min)} to ${show(column.max)}` });
+      'aria-label': `Distribution of ${fullName(column)}: median ${show(column.median)}, from ${show(column.min)} to ${show(column.max)}` });
     for (const v of niceTicks(low, high, 6)) {
       svg.append(el('line', { class: 'grid', x1: x(v), x2: x(v), y1: 8, y2: axis }),
         el('text', { x: x(v), y: axis + 16, 'text-anchor': 'middle' }, show(Number(v.toPrecision(10)))));
     }
     svg.append(el('line', { class: 'axis', x1: left, x2: right, y1: axis, y2: axis }),
-      el('text', { x: (left + right) / 2, y: H - 8, 'text-anchor': 'middle' }, unit(column.unit) ? `${words(column.column)} [${unit(column.unit)}]` : words(column.column)));
+      el('text', { x: (left + right) / 2, y: H - 8, 'text-anchor': 'middle' }, column.unit ? `${column.title} [${column.unit}]` : column.title));
     bars(svg, column, list, low, high, x, base);
-    if (column.scale && column.n >= DATA.fewest) {
+    if (column.scale && isMany(column)) {
       for (const v of [column.median - DATA.threshold * column.scale, column.median + DATA.threshold * column.scale]) {
         if (v >= low && v <= high) svg.append(el('line', { class: 'fence', x1: x(v), x2: x(v), y1: 8, y2: axis }));
       }
@@ -229,7 +238,7 @@
     });
   }
   function box(svg, column, list, clip, x, y, h) {
-    if (column.n < 2) return;
+    if (!isMany(column)) return;
     const reach = 1.5 * (column.q3 - column.q1), inside = list.map((p) => p.value).filter((v) => v >= column.q1 - reach && v <= column.q3 + reach);
     const ends = [Math.min(column.q1, ...inside), Math.max(column.q3, ...inside)].map((v) => x(clip(v)));
     const [a, b] = [x(clip(column.q1)), x(clip(column.q3))], mid = y + h / 2;
@@ -270,7 +279,7 @@
     const p = nearest(svg, dots, event);
     if (!p) return tip('');
     const score = column.off.get(p.row), extra = join.rows && join.by ? `, ${join.by}: ${(join.rows.get(now().people[p.row].label) || {})[join.by] ?? 'n/a'}` : '';
-    return tip(`sub-${now().people[p.row].label}: ${show(p.value)}${unit(column.unit) ? ` ${unit(column.unit)}` : ''}${score ? `, ${score.toFixed(1)} scaled MAD from the median` : ''}${extra}`, event);
+    return tip(`sub-${now().people[p.row].label}: ${show(p.value)}${column.unit ? ` ${column.unit}` : ''}${score ? `, ${score.toFixed(1)} scaled MAD from the median` : ''}${extra}`, event);
   }
   function detail() {
     const column = view.column, host = $('detail');
@@ -282,7 +291,7 @@
       ['quartiles', `${show(column.q1)} – ${show(column.q3)}`], ['range', `${show(column.min)} – ${show(column.max)}`]];
     const web = /^https?:\/\//.test(column.reference);
     const head = el('div', { class: 'title' },
-      el('div', {}, el('p', { class: 'path' }, column.group), el('h3', {}, column.region ? `${column.region}: ${words(column.column)}` : column.label)),
+      el('div', {}, el('p', { class: 'path' }, column.group), el('h3', { title: column.name }, fullName(column))),
       el('div', { class: 'step' }, el('button', { type: 'button', class: 'button', title: 'Previous measure', 'aria-label': 'Previous measure', onclick: () => step(-1) }, '↑'),
         el('button', { type: 'button', class: 'button', title: 'Next measure', 'aria-label': 'Next measure', onclick: () => step(1) }, '↓')));
     const left = el('div', {}, column.n ? plot(column) : el('p', { class: 'empty' }, 'No participant has a value.'),

@@ -14,10 +14,10 @@
     const rows = data.rows.map(([source, region, column, raw, text, reason], order) => {
       const from = data.sources[source], about = data.columns[column];
       return {
-        order, region, raw, text, reason, column: about.name, unit: about.unit, description: about.description,
+        order, region, raw, text, reason, column: about.title, name: about.name, unit: about.unit, rawUnit: about.rawUnit, description: about.description,
         source: from.title, image: from.image, value: Number(raw),
         // of a table's title only the atlas counts: "volume" should find columns, not every title with that word
-        haystack: [region, about.name, from.title.split(' · ').pop(), from.image].join(' ').toLowerCase(),
+        haystack: [region, about.name, about.title, from.title.split(' · ').pop(), from.image].join(' ').toLowerCase(),
       };
     });
     const body = find('tbody', table), count = find('#measure-count'), more = find('#measure-more');
@@ -62,9 +62,9 @@
     function draw(row) {
       const line = document.createElement('tr');
       cell(line, row.region || 'whole image', row.region ? '' : 'soft');
-      cell(line, row.column).title = row.description;
+      cell(line, row.column).title = row.column === row.name ? row.description : `${row.name}: ${row.description}`;
       const value = cell(line, row.text, row.raw === 'n/a' ? 'number missing' : 'number');
-      value.title = row.reason || row.raw;
+      value.title = row.reason || [row.raw, row.rawUnit].filter(Boolean).join(' ');
       cell(line, row.unit, 'soft');
       cell(line, row.source, 'soft');
       if (severalImages) cell(line, row.image, 'soft');
@@ -94,7 +94,7 @@
     find('#measure-download').addEventListener('click', () => {
       const plain = text => String(text || 'n/a').replace(/\s+/g, ' ');
       const lines = matching.map(row =>
-        [row.image, row.source, row.region, row.column, row.raw, row.unit, row.reason].map(plain).join('\t'));
+        [row.image, row.source, row.region, row.name, row.raw, row.rawUnit, row.reason].map(plain).join('\t'));
       const text = ['image\ttable\tregion\tmeasure\tvalue\tunit\tmissing_reason', ...lines, ''].join('\n');
       const link = document.createElement('a');
       link.href = URL.createObjectURL(new Blob([text], { type: 'text/tab-separated-values' }));

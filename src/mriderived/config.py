@@ -20,6 +20,12 @@ Device = Literal['auto', 'cpu', 'cuda']
 #: measures, atlases and spaces are additive and may grow in the same folder.
 DECISIVE = ('skull_strip', 'random_seed', 'sloppy', 'bids_filter_file')
 
+#: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
+SLOPPY_TITLE = 'Coarse run: not for research'
+SLOPPY_TEXT = (
+    'Made with --sloppy, which trades accuracy for speed in tests. Do not use the numbers.'
+)
+
 #: Peak memory in GiB of one participant at 1 mm; see docs/validation.md.
 PARTICIPANT_GB = 5.0
 

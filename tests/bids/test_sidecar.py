@@ -15,6 +15,7 @@ class Column(NamedTuple):
     name: str
     description: str
     unit: str = '1'
+    title: str = ''
 
 
 @pytest.mark.parametrize('extension', ['.nii.gz', '.tsv', '.h5', '.surf.gii'])
@@ -35,9 +36,12 @@ def test_content_has_a_fixed_order_and_no_empty_fields() -> None:
 
 
 def test_dictionary_of_a_table() -> None:
-    columns = [Column('volume', 'The volume.', 'mm^3'), Column('name', 'The region.', '')]
+    columns = [
+        Column('volume', 'The volume.', 'mm^3', 'Volume of it'),
+        Column('name', 'The region.', ''),
+    ]
     assert sidecar.table_dictionary(columns) == {
-        'volume': {'Description': 'The volume.', 'Units': 'mm^3'},
+        'volume': {'LongName': 'Volume of it', 'Description': 'The volume.', 'Units': 'mm^3'},
         'name': {'Description': 'The region.'},
     }
     assert sidecar.table_dictionary(columns, is_derivative=True)['name']['Derivative'] is True

@@ -467,8 +467,9 @@ def judge_tables(out_dir):
     return [location for location in found if 'phenotype' in location or 'group' in location]
 
 
-@pytest.mark.parametrize('session', [None, 'a'])
-def test_the_validator_accepts_the_tables(out_dir, session):
+@pytest.mark.parametrize(('session', 'sloppy'), [(None, False), ('a', False), (None, True)])
+def test_the_validator_accepts_the_tables(out_dir, session, sloppy):
+    write_description(out_dir, sloppy)
     for label in ('01', '02'):
         write_complete(out_dir, label, session)
     Participant(out_dir, '03', session).add('tissue', None, 'failed', 'bad <image>').write()

@@ -145,8 +145,7 @@ def _write_regions(path: Path, n_regions: int) -> None:
 def _write_quality(path: Path) -> None:
     path.write_text('cjv\tefc\tfber\n0.91\t0.5\tn/a\n')
     dictionary = {
-        'cjv': {'Description': 'Coefficient of joint variation.', 'Units': '1',
-                'ReferenceRange': [0.3, 0.6]},
+        'cjv': {'Description': 'Coefficient of joint variation.', 'Units': '1'},
         'efc': {'Description': 'Entropy focus criterion.'},
         'fber': {'Description': 'Energy ratio.'},
         'MissingReasons': {'fber': 'no air around the head'},

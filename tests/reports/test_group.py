@@ -22,6 +22,7 @@ from cohort_outputs import (
 )
 
 from mriderived.bids.status import NoInputError
+from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
 from mriderived.group.stage import run_group
 from mriderived.measures.base import Column
 from mriderived.reports.group import write_group_report
@@ -82,11 +83,52 @@ def test_outlier_is_told(out_dir):
     assert session['links'][row - 1] == ''
 
 
+def describe(page, name):
+    """Return what the page is told of a column, texts looked up."""
+    session = read_data(page)['data']['sessions'][0]
+    (entry,) = (entry for entry in session['columns'] if entry[0] == name)
+    keys = ('measure', 'atlas', 'space', 'region', 'column', 'title', 'unit')
+    texts = (session['texts'][place] for place in entry[1:8])
+    return {**dict(zip(keys, texts, strict=True)), 'factor': entry[10]}
+
+
+def test_columns_have_titles_and_units_for_readers(out_dir):
+    titled = make_measure(
+        'tissue', (Column('gm', 'All.', 'mm3', 'Grey matter volume'),), desc='tissue'
+    )
+    volume = Column('volume', 'V.', 'mm3', 'Volume')
+    regional = make_measure('regional', (volume,), 'atlas', ('volume',))
+    write_complete(out_dir, '01')
+    page = make_report(out_dir, (titled, regional, MEASURES[2]))
+    found = describe(page, 'tissue_gm')
+    assert (found['title'], found['unit'], found['factor']) == ('Grey matter volume', 'mL', 0.001)
+    found = describe(page, 'regional_dk_left_thalamus_volume')
+    assert (found['region'], found['title']) == ('Left-Thalamus', 'Volume')
+    assert (found['unit'], found['factor']) == ('mm³', 1.0)
+    # Without a title the name of the column stands in.
+    assert describe(page, 'quality_cjv')['title'] == 'cjv'
+    dictionary = json.loads((out_dir / 'phenotype/mriderived.json').read_text())
+    assert dictionary['tissue_gm']['Units'] == 'mm3'
+    assert dictionary['regional_dk_left_thalamus_volume']['LongName'] == 'Volume of Left-Thalamus'
+
+
 def test_sloppy_outputs_are_marked(out_dir):
     write_complete(out_dir, '01')
     assert 'id="sloppy"' not in make_report(out_dir).read_text()
+    tables = ('tissue', 'mriderived', 'mriderived_reasons')
+    dictionaries = [out_dir / f'phenotype/{name}.json' for name in tables]
+    assert not any('Sloppy' in json.loads(path.read_text()) for path in dictionaries)
     write_description(out_dir, sloppy=True)
-    assert 'id="sloppy"' in make_report(out_dir).read_text()
+    assert f'<strong>{SLOPPY_TITLE}</strong>' in make_report(out_dir).read_text()
+    for path in dictionaries:
+        assert json.loads(path.read_text())['Sloppy'] == f'{SLOPPY_TITLE}. {SLOPPY_TEXT}'
+
+
+def test_a_broken_description_is_told(out_dir):
+    write_complete(out_dir, '01')
+    (out_dir / 'dataset_description.json').write_text('{"half')
+    (warning,) = run_group(make_config(out_dir), MEASURES).warnings
+    assert warning.startswith('whether this was a coarse run cannot be told')
 
 
 def test_page_needs_nothing_else(out_dir):
@@ -241,12 +283,28 @@ def test_sessions_are_chosen(driver, out_dir):
     write_complete(out_dir, '02', 'b', gm='4')
     open_page(driver, make_report(out_dir))
     assert texts(driver, '#session option') == ['a', 'b']
-    assert texts(driver, '#overview tbody tr:first-child .number')[:2] == ['1', '1 mm³']
+    assert texts(driver, '#overview tbody tr:first-child .number')[:2] == ['1', '0.001 mL']
     driver.execute_script(
         "const s = document.getElementById('session'); s.value = 1;"
         "s.dispatchEvent(new Event('change'))"
     )
-    assert texts(driver, '#overview tbody tr:first-child .number')[:2] == ['2', '3 mm³']
+    assert texts(driver, '#overview tbody tr:first-child .number')[:2] == ['2', '0.003 mL']
+
+
+@pytest.mark.browser
+@needs_browser
+@pytest.mark.parametrize(('number', 'is_summarised'), [(4, False), (5, True)])
+def test_few_values_are_points_without_a_box(driver, out_dir, number, is_summarised):
+    for place in range(number):
+        write_complete(out_dir, f'{place}', gm=f'{600000 + 1000 * place}')
+    open_page(driver, make_report(out_dir))
+    count = "return document.querySelectorAll('{}').length"
+    for part in ('.plot .box', '.plot .whisker', '.plot .mid', '.strip .band', '.strip .mid'):
+        assert bool(driver.execute_script(count.format(part))) is is_summarised, part
+    assert driver.execute_script(count.format('.plot circle.point')) == number
+    assert texts(driver, '#overview tbody tr:first-child .name')[0].startswith('gm')
+    title = "return document.querySelector('#overview .name').title"
+    assert driver.execute_script(title) == 'tissue_gm'
 
 
 @pytest.mark.browser

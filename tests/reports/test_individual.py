@@ -11,10 +11,11 @@ import pytest
 from participant_outputs import HOSTILE, MEASURES, Outputs, unit, write_outputs
 
 from mriderived.bids.status import UnitRecord, read_record, write_record
+from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
 from mriderived.reports.individual import make_banner, write_participant_report
 from mriderived.reports.loader import load_participant
 from mriderived.reports.methods import write_methods
-from mriderived.reports.tables import format_number
+from mriderived.reports.tables import format_number, read_table
 
 SECTIONS = ('summary', 'inputs', 'pictures', 'measures', 'quality', 'errors', 'methods',
             'provenance')  # fmt: skip
@@ -144,7 +145,8 @@ def test_measures_carry_units_and_reasons(tmp_path: Path) -> None:
     data = json.loads(found[1])
     assert data['sources'][0]['title'] == 'Regional grey-matter volume · Tiny'
     assert data['columns'][0] == {
-        'name': 'volume', 'unit': 'mm³', 'description': 'Grey-matter volume of the region.',
+        'name': 'volume', 'title': 'volume', 'unit': 'mm³', 'rawUnit': 'mm³',
+        'description': 'Grey-matter volume of the region.',
     }  # fmt: skip
     assert data['rows'][0] == [0, 'Left-Hippocampus', 0, '4133.25', '4\u202f133']
     assert data['rows'][2] == [
@@ -153,16 +155,31 @@ def test_measures_carry_units_and_reasons(tmp_path: Path) -> None:
     assert len(data['rows']) == 24
 
 
-def test_quality_tells_ranges_and_reasons(tmp_path: Path) -> None:
+def test_volumes_of_the_whole_image_are_told_in_millilitres(tmp_path: Path) -> None:
+    path = tmp_path / 'sub-01_desc-tissue_morph.tsv'
+    path.write_text('tiv_volume\tgm_volume\n1523456.78\tn/a\n')
+    about = {'LongName': 'Total intracranial volume', 'Units': 'mm3', 'Description': 'All.'}
+    path.with_suffix('.json').write_text(json.dumps({'tiv_volume': about, 'gm_volume': about}))
+    table = read_table(tmp_path, path, 'Tissue', [])
+    assert table is not None
+    tiv, gm = table.values
+    assert (tiv.title, tiv.text, tiv.unit) == ('Total intracranial volume', '1\u202f523', 'mL')
+    # The number of the file stays, for the tooltip and the download.
+    assert (tiv.raw, tiv.raw_unit) == ('1523456.78', 'mm³')
+    assert (gm.text, gm.unit) == ('n/a', 'mL')
+
+
+def test_quality_tells_metrics_and_reasons(tmp_path: Path) -> None:
     page = write(write_outputs(tmp_path))
     assert 'Coefficient of joint variation.' in page.text
-    assert '0.3 to 0.6' in page.text
     assert 'n/a: no air around the head' in page.text
 
 
 def test_coarse_runs_are_marked(tmp_path: Path) -> None:
     outputs = write_outputs(tmp_path)
-    assert 'sloppy' in write(outputs).ids
+    page = write(outputs)
+    assert 'sloppy' in page.ids
+    assert SLOPPY_TITLE in page.text and SLOPPY_TEXT in page.text
     path = tmp_path / 'logs' / 'sub-01' / 'provenance.json'
     path.write_text(json.dumps({'settings': {'sloppy': 'false'}}))
     assert 'sloppy' not in write(outputs).ids

@@ -72,6 +72,21 @@ def write_description(out_dir: Path, bids_dir: Path, config: Config) -> None:
         write_text(out_dir / '.bidsignore', bidsignore())
 
 
+def read_settings(out_dir: Path) -> Mapping[str, Any]:
+    """Return the settings that decided the numbers in ``out_dir``; none if it tells none.
+
+    Raises
+    ------
+    JSONFileError
+        If ``dataset_description.json`` is there but cannot be read.
+    """
+    path = out_dir / _FILE
+    generators = read_json(path).get('GeneratedBy') if path.exists() else None
+    first = generators[0] if isinstance(generators, list) and generators else None
+    settings = first.get('Configuration') if isinstance(first, dict) else None
+    return settings if isinstance(settings, dict) else {}
+
+
 def build_description(out_dir: Path, bids_dir: Path, config: Config) -> dict[str, Any]:
     """Return the content of ``dataset_description.json``."""
     raw = read_json(bids_dir / _FILE)

@@ -28,6 +28,10 @@ class Described(Protocol):
     def unit(self) -> str:
         """The unit, ``1`` for pure numbers; empty where a unit makes no sense."""
 
+    @property
+    def title(self) -> str:
+        """What readers call the column; empty where its name says it."""
+
 
 def sidecar_path(data_path: AnyPath) -> AnyPath:
     """Return where the sidecar of a data file is."""
@@ -64,7 +68,8 @@ def table_dictionary(
     """Return the JSON dictionary of a table; cohort tables mark their columns as derived."""
     dictionary: dict[str, dict[str, Any]] = {}
     for column in columns:
-        entry: dict[str, Any] = {'Description': column.description}
+        entry: dict[str, Any] = {'LongName': column.title} if column.title else {}
+        entry['Description'] = column.description
         if column.unit:
             entry['Units'] = column.unit
         dictionary[column.name] = entry | ({'Derivative': True} if is_derivative else {})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mriderived import __version__
+from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
 from mriderived.group.columns import CohortColumn
 from mriderived.measures.base import Measure
 
@@ -15,6 +16,15 @@ WIDE = (
     'A column is called <measure>[_<atlas or space>][_<region>]_<column>.'
 )
 REASONS = 'Why the table beside this one has n/a in a cell; n/a here means that a value is there.'
+
+
+def mark_sloppy(dictionary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the dictionary with the mark of a coarse run, in front of the columns."""
+    return {
+        'Description': dictionary['Description'],
+        'Sloppy': f'{SLOPPY_TITLE}. {SLOPPY_TEXT}',
+        **dictionary,
+    }
 
 
 def describe_measure(measure: Measure, columns: Iterable[CohortColumn]) -> dict[str, Any]:
@@ -57,7 +67,10 @@ def _entry(column: CohortColumn) -> dict[str, Any]:
     declared = source.describe(key.column)
     where = ', '.join(filter(None, (key.region, source.variant)))
     description = declared.description.rstrip('.')
-    entry: dict[str, Any] = {
+    entry: dict[str, Any] = {}
+    if declared.title:
+        entry['LongName'] = f'{declared.title} of {key.region}' if key.region else declared.title
+    entry |= {
         'Description': f'{description} ({where}).' if where else f'{description}.',
         'Units': declared.unit,
         'Derivative': True,

@@ -14,6 +14,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from mriderived import __version__
+from mriderived.bids.description import read_settings
+from mriderived.bids.sidecar import JSONFileError
 from mriderived.config import Config
 from mriderived.group.blocks import Block, build_block
 from mriderived.group.columns import Source, is_cohort_output, order_variants
@@ -52,10 +54,11 @@ def run_group(
     blocks = _build_blocks(config, cohort, measures)
     tables: list[PurePosixPath] = []
     findings = Findings()
+    is_sloppy = _is_sloppy(config, cohort)
     first = 0
     for session, members in groupby(cohort.rows, key=lambda row: row.session):
         rows = list(members)
-        tables += write_tables(config.out_dir, session, rows, first, blocks)
+        tables += write_tables(config.out_dir, session, rows, first, blocks, is_sloppy)
         findings.add(rows, first, blocks)
         first += len(rows)
     warnings = tuple(dict.fromkeys(cohort.warnings))
@@ -77,6 +80,15 @@ def run_group(
     for warning in warnings:
         LOGGER.warning(warning)
     return GroupResult(tuple(tables), participants, columns, warnings)
+
+
+def _is_sloppy(config: Config, cohort: Cohort) -> bool:
+    """Tell whether the participants were run coarsely; the group level has no such setting."""
+    try:
+        return read_settings(config.out_dir).get('sloppy') is True
+    except JSONFileError as error:
+        cohort.warnings.append(f'whether this was a coarse run cannot be told: {error}')
+        return False
 
 
 def _build_blocks(config: Config, cohort: Cohort, measures: Sequence[Measure]) -> list[Block]:

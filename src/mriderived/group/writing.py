@@ -14,7 +14,12 @@ from mriderived.bids.sidecar import write_sidecar
 from mriderived.bids.status import write_text
 from mriderived.group.blocks import Block
 from mriderived.group.columns import Source, snake
-from mriderived.group.dictionary import describe_measure, describe_reasons, describe_wide
+from mriderived.group.dictionary import (
+    describe_measure,
+    describe_reasons,
+    describe_wide,
+    mark_sloppy,
+)
 from mriderived.group.records import Row
 
 WIDE = 'mriderived'
@@ -43,22 +48,31 @@ def measure_path(source: Source, session: str) -> PurePosixPath:
 
 
 def write_tables(
-    out_dir: Path, session: str, rows: Sequence[Row], first: int, blocks: Sequence[Block]
+    out_dir: Path,
+    session: str,
+    rows: Sequence[Row],
+    first: int,
+    blocks: Sequence[Block],
+    is_sloppy: bool = False,
 ) -> list[PurePosixPath]:
-    """Write the tables of one session, whose rows begin at ``first`` in the blocks."""
+    """Write the tables of one session, whose rows begin at ``first`` in the blocks.
+
+    ``is_sloppy`` marks the dictionaries of all of them.
+    """
     span = range(first, first + len(rows))
+    mark = mark_sloppy if is_sloppy else dict
     written = []
     for path, mine in _by_file(blocks, session).items():
         columns = [column for block in mine for column in block.columns]
         _write(out_dir / path, rows, mine, [block.values for block in mine], span,
-               describe_measure(mine[0].columns[0].source.measure, columns))  # fmt: skip
+               mark(describe_measure(mine[0].columns[0].source.measure, columns)))  # fmt: skip
         written.append(path)
     columns = [column for block in blocks for column in block.columns]
     wide, reasons = (phenotype_path(name, None, session or None) for name in (WIDE, REASONS))
     _write(out_dir / wide, rows, blocks, [block.values for block in blocks], span,
-           describe_wide(columns))  # fmt: skip
+           mark(describe_wide(columns)))  # fmt: skip
     _write(out_dir / reasons, rows, blocks, [block.reasons for block in blocks], span,
-           describe_reasons(columns))  # fmt: skip
+           mark(describe_reasons(columns)))  # fmt: skip
     return [*written, wide, reasons]
 
 

@@ -15,14 +15,16 @@ Over = Literal['image', 'atlas', 'space']
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: what it holds and in which unit.
+    """A column of a table: what it holds, in which unit, and what readers call it.
 
-    The unit is ``1`` for pure numbers and empty for text.
+    The unit is ``1`` for pure numbers and empty for text. The title goes to the reports and, as
+    ``LongName``, to the dictionaries; without one, the name stands in.
     """
 
     name: str
     description: str
     unit: str = '1'
+    title: str = ''
 
 
 @dataclass(frozen=True)

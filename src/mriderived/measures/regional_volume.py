@@ -116,6 +116,7 @@ REGIONAL_VOLUME = Measure(
                     'cerebellum and grey nuclei, white matter in white matter, cerebrospinal '
                     'fluid in ventricles, grey and white matter elsewhere.',
                     'mm3',
+                    'Volume',
                 ),
                 Column('n_voxels', 'Voxels of the region in the label image.'),
             ),

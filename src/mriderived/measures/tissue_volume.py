@@ -75,20 +75,41 @@ TISSUE_VOLUME = Measure(
             entities={'desc': 'tissue'},
             description='Volumes of the tissues of the whole brain in the grid of the image.',
             columns=(
-                Column('gm_volume', 'Grey matter, cerebellum and deep nuclei included.', 'mm3'),
-                Column('wm_volume', 'White matter, cerebellum and brain stem included.', 'mm3'),
-                Column('csf_volume', 'Cerebrospinal fluid inside the brain mask.', 'mm3'),
-                Column('brain_volume', 'Grey and white matter.', 'mm3'),
+                Column(
+                    'gm_volume',
+                    'Grey matter, cerebellum and deep nuclei included.',
+                    'mm3',
+                    'Grey matter volume',
+                ),
+                Column(
+                    'wm_volume',
+                    'White matter, cerebellum and brain stem included.',
+                    'mm3',
+                    'White matter volume',
+                ),
+                Column(
+                    'csf_volume',
+                    'Cerebrospinal fluid inside the brain mask.',
+                    'mm3',
+                    'Cerebrospinal fluid volume',
+                ),
+                Column('brain_volume', 'Grey and white matter.', 'mm3', 'Brain volume'),
                 Column(
                     'tiv_volume',
                     'Total intracranial volume: grey matter, white matter and cerebrospinal '
                     'fluid inside the brain mask.',
                     'mm3',
+                    'Total intracranial volume',
                 ),
-                Column('gm_fraction', 'Grey matter over total intracranial volume.'),
+                Column(
+                    'gm_fraction',
+                    'Grey matter over total intracranial volume.',
+                    title='Grey matter fraction',
+                ),
                 Column(
                     'brain_parenchymal_fraction',
                     'Grey and white matter over total intracranial volume.',
+                    title='Brain parenchymal fraction',
                 ),
             ),
             draft='mriderived',

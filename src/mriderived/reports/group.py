@@ -20,13 +20,15 @@ from mriderived.bids.status import write_text
 from mriderived.reports.group_status import count_states, grid_json, read_grid
 from mriderived.reports.group_tables import SessionTable, read_listing, read_sessions
 from mriderived.reports.rendering import render
+from mriderived.reports.units import choose_unit
 
 _NUMBERS = (
     'n', 'missing', 'minimum', 'lower_quartile', 'median', 'upper_quartile', 'maximum', 'mad',
     'scale', 'outliers',
 )  # fmt: skip
 #: Keys of a column's dictionary that the page shows.
-_TEXTS = ('column', 'Measure', 'Atlas', 'Space', 'Region', 'Column', 'Units')
+_TEXTS = ('Measure', 'Atlas', 'Space', 'Region', 'Column')
+_LONG_TEXTS = ('Description', 'Reference')
 
 
 def write_group_report(out_dir: Path) -> Path:
@@ -82,10 +84,17 @@ def _session_json(out_dir: Path, session: SessionTable) -> dict[str, Any]:
 def _column_json(column: Mapping[str, Any], texts: dict[str, int]) -> list[Any]:
     """Return a column as a list; long texts are told once, by their place in ``texts``."""
     numbers = [None if column[name] == 'n/a' else _shorten(column[name]) for name in _NUMBERS]
-    words = [texts.setdefault(str(column.get(name, '')), len(texts)) for name in _TEXTS[1:]]
-    long = [texts.setdefault(str(column.get(name, '')), len(texts)) for name in
-            ('Description', 'Reference')]  # fmt: skip
-    return [column['column'], *words, *long, *numbers]
+    shown = choose_unit(str(column.get('Units', '')), is_region='Region' in column)
+    words = [str(column.get(name, '')) for name in _TEXTS]
+    words += [_title(column), shown.unit, *(str(column.get(name, '')) for name in _LONG_TEXTS)]
+    places = [texts.setdefault(text, len(texts)) for text in words]
+    return [column['column'], *places, shown.factor, *numbers]
+
+
+def _title(column: Mapping[str, Any]) -> str:
+    """Return what a reader calls the column, without the region that stands beside it."""
+    title = str(column.get('LongName', '')).removesuffix(f' of {column.get("Region")}')
+    return title or str(column.get('Column', column['column'])).replace('_', ' ')
 
 
 def _shorten(cell: str) -> float:

@@ -171,18 +171,18 @@ def list_quality(images: Sequence[ImageView]) -> tuple[QualityLine, ...]:
 
 def pack_measures(images: Sequence[ImageView]) -> dict[str, Any]:
     """Return the tables of measures in the compact form that the page's script reads."""
-    columns: dict[tuple[str, str, str], int] = {}
+    columns: dict[tuple[str, ...], int] = {}
     sources: list[dict[str, str]] = []
     rows: list[list[Any]] = []
     for image in images:
         for table in sorted(_tables(image, 'measures'), key=lambda table: table.is_regional):
             sources.append({'image': image.label, 'title': table.title, 'file': table.file})
             for value in table.values:
-                column = (value.column, value.unit, value.description)
+                column = (value.column, value.title, value.unit, value.raw_unit, value.description)
                 number = columns.setdefault(column, len(columns))
                 row: list[Any] = [len(sources) - 1, value.region, number, value.raw, value.text]
                 rows.append([*row, value.reason] if value.reason else row)
-    keys = ('name', 'unit', 'description')
+    keys = ('name', 'title', 'unit', 'rawUnit', 'description')
     named = [dict(zip(keys, column, strict=True)) for column in columns]
     return {'sources': sources, 'columns': named, 'rows': rows}
 

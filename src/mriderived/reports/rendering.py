@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mriderived import __version__
+from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
 from mriderived.shipped import shipped_folder
 
 
@@ -26,7 +27,13 @@ def make_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(inline=_inline, svg_uri=svg_uri, version=__version__)
+    environment.globals.update(
+        inline=_inline,
+        svg_uri=svg_uri,
+        version=__version__,
+        sloppy_title=SLOPPY_TITLE,
+        sloppy_text=SLOPPY_TEXT,
+    )
     return environment
 
 

@@ -10,35 +10,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mriderived.reports.units import choose_unit, write_unit
+
 #: Columns that name a row instead of measuring it.
 NAMING = frozenset({'index', 'name', 'hemisphere', 'tissue', 'abbreviation', 'participant_id'})
-#: Units as readers know them.
-UNITS = {'1': '', 'mm2': 'mm²', 'mm3': 'mm³', 'mm^2': 'mm²', 'mm^3': 'mm³'}
 #: Endings of tables that describe labels or hold series, not measures.
 OTHER = ('_dseg.tsv', '_timeseries.tsv', '_relmat.tsv', '_probseg.tsv')
 
 
 @dataclass(frozen=True)
 class Value:
-    """One number: of a region or, where ``region`` is empty, of the whole image."""
+    """One number: of a region or, where ``region`` is empty, of the whole image.
+
+    ``raw`` and ``raw_unit`` are those of the file, ``text`` and ``unit`` are for readers.
+    """
 
     region: str
     column: str
     raw: str
+    raw_unit: str
+    title: str
     text: str
     unit: str
     description: str
     reason: str = ''
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def is_outside(self) -> bool:
-        """Whether the number lies outside the range that its dictionary gives."""
-        number = _number(self.raw)
-        if number is None or self.low is None or self.high is None:
-            return False
-        return not self.low <= number <= self.high
 
 
 @dataclass(frozen=True)
@@ -90,29 +85,22 @@ def _value(row: Mapping[str, str], column: str, dictionary: Mapping[str, Any]) -
     raw = row[column] or 'n/a'
     about = dictionary.get(column)
     about = about if isinstance(about, dict) else {}
-    low, high = _range(about.get('ReferenceRange'))
     unit = str(about.get('Units', ''))
     region = row.get('name', '') if 'index' in row else ''
+    shown = choose_unit(unit, is_region='index' in row)
     keys = (column, region, row.get('index', ''))
     reason = find_reason(dictionary.get('MissingReasons'), keys) if raw == 'n/a' else ''
     return Value(
         region=region or (f'label {row["index"]}' if 'index' in row else ''),
         column=column,
         raw=raw,
-        text=format_number(raw),
-        unit=UNITS.get(unit, unit),
+        raw_unit=write_unit(unit),
+        title=str(about.get('LongName', column)),
+        text=format_number(raw, shown.factor),
+        unit=shown.unit,
         description=str(about.get('Description', '')),
         reason=reason,
-        low=low,
-        high=high,
     )
-
-
-def _range(span: object) -> tuple[float | None, float | None]:
-    match span:
-        case [int() | float() as low, int() | float() as high]:
-            return float(low), float(high)
-    return None, None
 
 
 def find_reason(reasons: object, keys: tuple[str, ...]) -> str:
@@ -156,8 +144,8 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def format_number(text: str) -> str:
-    """Write a number for reading: thin spaces between thousands, about four digits.
+def format_number(text: str, factor: float = 1.0) -> str:
+    """Write a number, times ``factor``, for reading: thin spaces in thousands, about four digits.
 
     >>> format_number('0.123456'), format_number('2.5'), format_number('n/a')
     ('0.1235', '2.5', 'n/a')
@@ -167,6 +155,7 @@ def format_number(text: str) -> str:
     number = _number(text)
     if number is None:
         return text
+    number *= factor
     size = abs(number)
     if number == int(number) or size >= 1000:
         written = f'{number:,.0f}' if size < 1e15 else f'{number:.4g}'

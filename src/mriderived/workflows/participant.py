@@ -13,7 +13,7 @@ from nipype.pipeline import engine as pe
 from mriderived import __version__
 from mriderived.bids.names import figure_path
 from mriderived.bids.sidecar import bids_uri, build_sidecar, sidecar_path, table_dictionary
-from mriderived.config import Config
+from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE, Config
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.draw import Draw
 from mriderived.interfaces.sink import save_output
@@ -238,7 +238,7 @@ def describe_output(config: Config, unit: Unit, output: Output) -> dict[str, Any
     for other in sharing:
         content |= {**table_dictionary(other.columns), **other.sidecar}
     if config.sloppy:
-        content['Sloppy'] = 'Coarse settings for tests: not for research.'
+        content['Sloppy'] = f'{SLOPPY_TITLE}. {SLOPPY_TEXT}'
     return build_sidecar(
         description=output.description,
         sources=[bids_uri('raw', unit.image)],
