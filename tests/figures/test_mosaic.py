@@ -9,14 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from PIL import Image
 
 from mriderived.figures.distribution import histogram
 from mriderived.figures.mosaic import Contour, mosaic, simplify
-from mriderived.figures.overlays import flicker_pair, label_overlay, map_overlay, region_colours
+from mriderived.figures.overlays import (
+    KEY_LINE,
+    KEY_MARGIN,
+    flicker_pair,
+    label_overlay,
+    map_overlay,
+    region_colours,
+)
 from mriderived.figures.style import save_svg
 from mriderived.figures.svg import shrink_path
 
@@ -90,17 +97,35 @@ def test_missing_values_are_dark() -> None:
 
 def test_labels_have_their_colours() -> None:
     labels = np.where(ball(6), 3, np.where(ball(12), 1, 0))
-    colours = {1: '#00ff00', 3: '#ff0000'}
+    colours = {1: (0.0, 1.0, 0.0), 3: (1.0, 0.0, 0.0)}
     figure = label_overlay(HEAD, np.eye(4), labels, colours, names={1: 'shell', 3: 'core'},
-                           n_cuts=1)  # fmt: skip
+                           n_cuts=1, opacity=1.0)  # fmt: skip
     shown = picture(figure)
     cell = shown[: shown.shape[1]]
     red, green, _ = cell[cell.shape[0] // 2, cell.shape[1] // 2]
     assert red > green + 0.3
     red, green, _ = cell[cell.shape[0] // 2, cell.shape[1] // 5]
     assert green > red + 0.3
-    legend = figure.legends[0]
-    assert [text.get_text() for text in legend.get_texts()] == ['shell', 'core']
+    assert [text.get_text() for text in figure.texts][-2:] == ['shell', 'core']
+    # Each name stands behind a patch of its colour.
+    assert [to_hex(patch.get_facecolor()) for patch in figure.artists] == ['#00ff00', '#ff0000']
+
+
+def test_a_legend_of_many_labels_has_rows_below_the_cuts() -> None:
+    labels = np.where(ball(12), 1, 0)
+    names = {k: f'{k} is a region with quite a long name' for k in range(1, 9)}
+    colours = region_colours(names)
+    plain = label_overlay(HEAD, np.eye(4), labels, colours)
+    figure = label_overlay(HEAD, np.eye(4), labels, colours, names=names)
+    assert figure.get_figheight() == pytest.approx(
+        plain.get_figheight() + 2 * KEY_LINE + KEY_MARGIN
+    )
+    texts = [text for text in figure.texts if 'is a region' in text.get_text()]
+    assert texts[0].get_text() == '1 is a region with quite …'
+    rows = sorted({round(text.get_position()[1], 6) for text in texts}, reverse=True)
+    assert [sum(round(t.get_position()[1], 6) == row for t in texts) for row in rows] == [6, 2]
+    # The lowest row of cuts begins above the legend.
+    assert figure.axes[0].get_position().y0 > rows[0]
 
 
 def test_labels_without_a_colour_stay_grey() -> None:

@@ -7,9 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mriderived.figures.overlays import region_colours
 from mriderived.interfaces.transforms import affine_transform, write_composite
 from mriderived.measures.regional_volume import tabulate_regions
-from mriderived.workflows.anat_atlas import AtlasFiles, draw_regions, label_regions
+from mriderived.workflows.anat_atlas import (
+    AtlasFiles,
+    label_regions,
+)
+from mriderived.workflows.anat_atlas_figure import (
+    MOST_NAMED,
+    TOLD_APART,
+    draw_regions,
+    name_largest,
+)
 
 AFFINE = np.array([[1.0, 0, 0, -24], [0, 1, 0, -24], [0, 0, 1, -24], [0, 0, 0, 1]])
 #: Voxels whose centre is less than 5 mm from the middle.
@@ -67,7 +77,25 @@ def test_regions_fill_the_shell(head, tmp_path, monkeypatch) -> None:
     assert set(labels[x > 0][grey[x > 0]]) == {12}
     table = pd.read_csv(found.atlas_labels, sep='\t')
     assert table['coverage'].tolist() == [1, 1, 1, 1]
-    assert len(draw_regions(head['t1w'], found.atlas_dseg, found.atlas_labels)) == 1
+    (figure,) = draw_regions(head['t1w'], found.atlas_dseg, found.atlas_labels)
+    # The third region has no voxel here.
+    texts = [text.get_text() for text in figure.texts]
+    assert texts[0] == '2 of 3 regions are named below'
+    assert texts[-2:] == ['shell', 'core']
+
+
+def test_named_regions_are_large_and_their_colours_differ() -> None:
+    names = {k: f'ctx-{k}' for k in range(1, 61)}
+    names[61], names[62] = '17Networks_Vis_1', 'ctx-60'
+    colours = region_colours(names)
+    regions = np.repeat(np.arange(1, 63), np.arange(1, 63)).astype(np.int32)
+    named = name_largest(regions, names, colours)
+    assert 10 <= len(named) <= MOST_NAMED
+    # The two halves of a pair count together, so 60 (with 62) is the largest.
+    assert list(named.items())[:2] == [(60, '60'), (61, 'Vis_1')]
+    chosen = np.array([colours[index] for index in named])
+    steps = np.linalg.norm(chosen[:, None] - chosen[None], axis=2)
+    assert steps[np.triu_indices(len(chosen), 1)].min() > TOLD_APART
 
 
 def test_volumes_are_those_of_the_shell(head, tmp_path, monkeypatch) -> None:

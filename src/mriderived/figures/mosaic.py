@@ -93,11 +93,17 @@ def tint(shade: Array) -> Array:
     return np.asarray(dark + shade * (bright - dark))
 
 
-def open_sheet(picture: Array, layout: Layout, affine: Array, title: str) -> Sheet:
-    """Put a picture (height, width, 3) on a new figure, with the cuts' positions and sides."""
+def open_sheet(
+    picture: Array, layout: Layout, affine: Array, title: str, footer: float = 0.0
+) -> Sheet:
+    """Put a picture (height, width, 3) on a new figure, with the cuts' positions and sides.
+
+    ``footer`` inches below the cuts stay free for a legend.
+    """
     height = WIDTH * layout.height / layout.width
-    figure = Figure(figsize=(WIDTH, height + HEADER), facecolor=BACKDROP)
-    axes = figure.add_axes((0.0, 0.0, 1.0, height / (height + HEADER)))
+    whole = HEADER + height + footer
+    figure = Figure(figsize=(WIDTH, whole), facecolor=BACKDROP)
+    axes = figure.add_axes((0.0, footer / whole, 1.0, height / whole))
     axes.set(xlim=(0, layout.width), ylim=(layout.height, 0))
     axes.set_axis_off()
     extent = (0, layout.width, layout.height, 0)

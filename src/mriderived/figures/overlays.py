@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -23,11 +23,13 @@ from mriderived.figures.mosaic import (
     tint,
 )
 from mriderived.figures.slices import Array, Layout, paint, plan_layout, to_ras, window
-from mriderived.figures.style import FAINT, INK
+from mriderived.figures.style import FAINT, INK, WIDTH
 
-Colour = str | tuple[float, float, float]
+Colour = tuple[float, float, float]
 #: Turns of the colour wheel between one region and the next: neighbours in a table differ.
 GOLDEN = 0.6180339887
+#: The legend below the cuts: columns, letters that fit into one, and inches.
+KEY_COLUMNS, KEY_LETTERS, KEY_LINE, KEY_MARGIN = 6, 26, 0.2, 0.16
 
 
 class Pair(NamedTuple):
@@ -51,7 +53,7 @@ def label_overlay(
 ) -> Figure:
     """Draw a label image in colour over ``background``; labels without a colour stay grey.
 
-    ``names`` are for a legend, best of few labels.
+    ``names`` are for a legend below the cuts, in their order; best of few labels.
     """
     grey, ras_affine = to_ras(background, affine)
     ras_labels = to_ras(labels, affine)[0]
@@ -60,9 +62,12 @@ def label_overlay(
     picture = _shade(grey, layout, mask)
     painted = np.nan_to_num(paint(ras_labels, layout, order=0)).astype(np.int64)
     picture = _blend(picture, painted, colours, opacity)
-    sheet = open_sheet(picture, layout, ras_affine, title)
-    if names:
-        _add_key(sheet, {colours[k]: name for k, name in names.items() if k in colours})
+    named = {k: name for k, name in (names or {}).items() if k in colours}
+    key = {_as_seen(colours[k], opacity): name for k, name in named.items()}
+    footer = KEY_LINE * -(-len(key) // KEY_COLUMNS) + KEY_MARGIN if key else 0.0
+    sheet = open_sheet(picture, layout, ras_affine, title, footer)
+    if key:
+        _add_key(sheet, key, footer)
     return sheet.figure
 
 
@@ -86,14 +91,26 @@ def _blend(
     return np.asarray(picture * (1 - weight) + table[place] * weight)
 
 
-def _add_key(sheet: Sheet, colours: Mapping[Colour, str]) -> None:
-    handles = [Patch(color=colour, label=name) for colour, name in colours.items()]
-    height = sheet.figure.get_figheight()
-    sheet.figure.legend(
-        handles=handles, loc='center', bbox_to_anchor=(0.5, 1 - HEADER / 2 / height),
-        ncols=len(handles), frameon=False, labelcolor=INK, fontsize=7.5, borderpad=0,
-        handlelength=1.0, handletextpad=0.5, columnspacing=1.6,
-    )  # fmt: skip
+def _as_seen(colour: Colour, opacity: float) -> Colour:
+    """Mix a colour with the grey of brain tissue, as it is in the picture."""
+    red, green, blue = (opacity * value + (1 - opacity) * 0.6 for value in colour)
+    return red, green, blue
+
+
+def _add_key(sheet: Sheet, colours: Mapping[Colour, str], footer: float) -> None:
+    """Name colours below the cuts, row by row."""
+    whole = sheet.figure.get_figheight()
+    for place, (colour, name) in enumerate(colours.items()):
+        row, column = divmod(place, KEY_COLUMNS)
+        x = 0.012 + column / KEY_COLUMNS
+        y = (footer - KEY_MARGIN / 2 - (row + 0.5) * KEY_LINE) / whole
+        swatch = Rectangle(
+            (x, y - 0.05 / whole), 0.1 / WIDTH, 0.1 / whole, color=colour,
+            transform=sheet.figure.transFigure,
+        )  # fmt: skip
+        sheet.figure.add_artist(swatch)
+        text = name if len(name) <= KEY_LETTERS else f'{name[: KEY_LETTERS - 1]}…'
+        sheet.figure.text(x + 0.016, y, text, color=INK, fontsize=7.5, va='center')
 
 
 def region_colours(regions: Mapping[int, str]) -> dict[int, tuple[float, float, float]]:

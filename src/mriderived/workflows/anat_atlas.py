@@ -14,7 +14,6 @@ from mriderived.config import Config
 from mriderived.core.labels import fill_labels
 from mriderived.core.masks import find_box
 from mriderived.core.partial_volume import Fractions
-from mriderived.figures.overlays import label_overlay, region_colours
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.interfaces.warps import (
@@ -25,7 +24,8 @@ from mriderived.interfaces.warps import (
     warp_sides,
 )
 from mriderived.measures.base import Column, Figure, Measure, Output
-from mriderived.spaces.labels import read_table, strip_side
+from mriderived.spaces.labels import read_table
+from mriderived.workflows.anat_atlas_figure import draw_regions
 
 #: Grey matter farther than this from every region of the cortex stays without a label.
 LIMIT_MM = 5.0
@@ -93,17 +93,6 @@ def label_regions(
 def _reaches_edge(mask: NDArray[np.bool_]) -> bool:
     inner = tuple(slice(EDGE, size - EDGE) for size in mask.shape)
     return bool(np.count_nonzero(mask) > np.count_nonzero(mask[inner]))
-
-
-def draw_regions(t1w: Path, atlas_dseg: Path, atlas_labels: Path) -> list[Any]:
-    """Draw the regions over the image; both halves of a pair have one colour."""
-    table = read_table(atlas_labels)
-    shown = ~table['tissue'].isin(['white', 'csf'])
-    table = table[shown if shown.any() else ~shown]
-    rows = zip(table['index'], table['name'], strict=True)
-    names = {int(index): strip_side(name) for index, name in rows}
-    regions = load(atlas_dseg, np.int32)
-    return [label_overlay(load(t1w), load_affine(t1w), regions, region_colours(names))]
 
 
 def init_atlas_wf(config: Config) -> Any:
@@ -177,7 +166,8 @@ ATLAS = Measure(
             draw=draw_regions,
             needs=('t1w', 'atlas_dseg', 'atlas_labels'),
             title='Atlas regions',
-            caption='Every region has a colour of its own; left is left.',
+            caption='Every region has a colour of its own, the same on both sides. Named below '
+            'are the largest whose colours are easily told apart.',
             section='atlas',
         ),
     ),

@@ -142,7 +142,7 @@ BRAIN = Measure(
             draw=draw_brain_mask,
             needs=('t1w', 'brain_mask'),
             title='Brain mask',
-            caption='The outline of the brain mask on the preprocessed T1w.',
+            caption='The outline of the brain mask (pink) on the preprocessed T1w.',
             section='brain',
         ),
     ),

@@ -152,7 +152,9 @@ REGISTRATION = Measure(
             draw=draw_registration,
             needs=('t1w_in_space', 'space_brain', 'space_tissues'),
             title='Registration',
-            caption='The image in the space and the template of the space, by turns.',
+            caption='The image in the space and the template of the space, by turns, with '
+            'outlines of the template: the outer border of grey matter (or of the brain, where '
+            'the space has no tissues) in amber, the border of white matter in blue.',
             section='registration',
         ),
     ),

@@ -173,7 +173,8 @@ TISSUE = Measure(
             draw=draw_partial_volume,
             needs=('t1w', 'brain_mask', 'gm_probseg', 'wm_probseg'),
             title='Tissue borders',
-            caption='Where grey matter ends on either side, from the fractions of each tissue.',
+            caption='Where the fractions of tissue say that grey matter ends: its outer border in '
+            'amber, its border to white matter in blue.',
             section='tissue',
         ),
     ),
