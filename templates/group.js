@@ -216,7 +216,7 @@
     for (const p of dots) {
       if (p.out) continue;
       const fill = colour && colour.of(p.row);
-      svg.append(el('circle', { class: 'point', cx: p.x.toFixed(1), cy: p.y.toFixed(1), r: list.length > 400 ? 2 : 3, style: fill ? `fill:${fill};fill-opacity:.8` : null }));
+      svg.append(el('circle', { class: 'point', cx: p.x.toFixed(1), cy: p.y.toFixed(1), r: list.length > 400 ? 2 : isMany(column) ? 3 : 5, style: fill ? `fill:${fill};fill-opacity:.8` : null }));
     }
     tags(svg, column, dots, low, high, colour);
     svg.addEventListener('mousemove', (event) => hover(svg, column, dots, event));
