@@ -57,12 +57,15 @@ def init_region_table_wf(field: str, config: Config) -> Any:
 def region_measure(measure: Measure, output: Output) -> Measure:
     """Return the measure that tabulates one map of ``measure`` over atlases."""
     unit = output.unit or '1'
-    statistics = ('mean', 'std', 'median')
+    statistics = {'mean': 'Mean', 'std': 'Standard deviation', 'median': 'Median'}
     columns = (
         Column('index', 'Number of the region in the label image.'),
         Column('name', 'Name of the region.', unit=''),
-        *(Column(name, f'{name} of: {output.description}', unit) for name in statistics),
-        Column('n_voxels', 'Voxels of the region that have a value.'),
+        *(
+            Column(name, f'{name} of: {output.description}', unit, title)
+            for name, title in statistics.items()
+        ),
+        Column('n_voxels', 'Voxels of the region that have a value.', title='Voxels'),
     )
     return Measure(
         name=f'{output.field}_regions',

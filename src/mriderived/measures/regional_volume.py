@@ -118,7 +118,7 @@ REGIONAL_VOLUME = Measure(
                     'mm3',
                     'Volume',
                 ),
-                Column('n_voxels', 'Voxels of the region in the label image.'),
+                Column('n_voxels', 'Voxels of the region in the label image.', title='Voxels'),
             ),
             cohort_columns=('volume',),
             draft='BEP011',
