@@ -75,7 +75,7 @@ def _find_regions(
     wanted = dict.fromkeys((key.number, key.region) for key in winner)
     for path in _label_tables(cohort, out_dir, source.variant):
         try:
-            labels = _read_labels(path)
+            labels = _read_labels(path, _tissues(source))
         except SheetError:
             continue  # Another participant's is as good.
         if wanted.keys() <= labels.keys():
@@ -96,6 +96,8 @@ def _read_atlas(source: Source, cohort: Cohort) -> Regions:
             f'the regions of the atlas cannot be looked up ({error})'
         )
         return {}
+    if _tissues(source):
+        table = table[table['tissue'].isin(_tissues(source))]
     rows = zip(table['index'], table['name'], strict=True)
     return {(str(index), str(name)): place for place, (index, name) in enumerate(rows)}
 
@@ -109,9 +111,15 @@ def _label_tables(cohort: Cohort, out_dir: Path, variant: str | None) -> Iterato
                         yield out_dir / file
 
 
-def _read_labels(path: Path) -> dict[tuple[str, str], int]:
+def _tissues(source: Source) -> tuple[str, ...]:
+    """Return the tissues of the regions that a source has a value for; empty: all."""
+    return next((output.tissues for output in source.measure.outputs if output.cohort_columns), ())
+
+
+def _read_labels(path: Path, tissues: tuple[str, ...]) -> dict[tuple[str, str], int]:
     grid = read_grid(path)
-    if not {'index', 'name'} <= set(grid.header):
-        raise SheetError('a label table needs the columns index and name')
-    labels = zip(grid.column('index'), grid.column('name'), strict=True)
+    if not {'index', 'name', 'tissue'} <= set(grid.header):
+        raise SheetError('a label table needs the columns index, name and tissue')
+    rows = zip(grid.column('index'), grid.column('name'), grid.column('tissue'), strict=True)
+    labels = ((index, name) for index, name, tissue in rows if not tissues or tissue in tissues)
     return {label: place for place, label in enumerate(dict.fromkeys(labels))}

@@ -49,6 +49,10 @@ class Output:
     cohort_columns: tuple[str, ...] = ()
     draft: str | None = None
     regions: bool = False
+    #: The tissues of an atlas in which the map has a meaning; empty: all.
+    tissues: tuple[str, ...] = ()
+    #: Voxels of the map that are 0 have no value.
+    is_zero_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Measure:
     methods: str
     over: Over = 'image'
     is_preprocessing: bool = False
+    #: Runs only where ``--measures`` names it.
+    is_opt_in: bool = False
     figures: tuple[Figure, ...] = ()
     #: Rough cost at 1 mm on two cores, for ``--dry-run``.
     minutes: float = 0.1

@@ -9,14 +9,18 @@ from typing import Any, NamedTuple
 
 import nibabel as nb
 import numpy as np
-import pandas as pd
 from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
 from mriderived.core.regions import region_table
 from mriderived.interfaces.call import Call
+from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Column, Measure, Output
+from mriderived.spaces.labels import read_table
+
+#: Why a region of a map has no number.
+NO_VALUE = 'the map has no value in this region'
 
 
 class RegionTable(NamedTuple):
@@ -25,26 +29,44 @@ class RegionTable(NamedTuple):
     table: Path
 
 
-def tabulate_map(map_file: Path, atlas_dseg: Path, atlas_labels: Path) -> RegionTable:
+def tabulate_map(
+    map_file: Path,
+    atlas_dseg: Path,
+    atlas_labels: Path,
+    tissues: tuple[str, ...] = (),
+    is_zero_missing: bool = False,
+) -> RegionTable:
     """Summarise a map within the regions of an atlas on the same grid."""
-    labels = pd.read_csv(atlas_labels, sep='\t', dtype={'name': str})
+    labels = read_table(atlas_labels)
+    if tissues:
+        labels = labels[labels['tissue'].isin(tissues)]
     values = np.asarray(nb.loadsave.load(map_file).dataobj, dtype=np.float64)
+    if is_zero_missing:
+        values[values == 0] = np.nan
     regions = np.asarray(nb.loadsave.load(atlas_dseg).dataobj).astype(np.int32)
     table = region_table(values, regions, labels['index'].to_numpy())
     table.insert(1, 'name', labels['name'].to_numpy())
     out_file = Path('regions.tsv')
-    table.to_csv(out_file, sep='\t', index=False, na_rep='n/a')
+    table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
+    empty = {str(row): NO_VALUE for row in table.loc[table['n_voxels'] == 0, 'index']}
+    if empty:
+        note = f'{len(empty)} of {len(table)} regions have no value: see the sidecar.'
+        write_remarks(out_file, notes=[note], MissingReasons={'mean': empty})
     return RegionTable(table=out_file)
 
 
-def init_region_table_wf(field: str, config: Config) -> Any:
-    """Build the workflow that tabulates the map ``field``."""
+def init_region_table_wf(output: Output, config: Config) -> Any:
+    """Build the workflow that tabulates a map."""
     del config  # nothing in the settings changes a region table
+    field = output.field
     needs = [field, 'atlas_dseg', 'atlas_labels']
     workflow = pe.Workflow(name=f'{field}_regions_wf')
     inputnode = pe.Node(niu.IdentityInterface(needs), name='inputnode')
     outputnode = pe.Node(niu.IdentityInterface([f'{field}_regions']), name='outputnode')
-    tabulate = pe.Node(Call(tabulate_map), name='tabulate')
+    tabulate = pe.Node(
+        Call(tabulate_map, tissues=output.tissues, is_zero_missing=output.is_zero_missing),
+        name='tabulate',
+    )
     workflow.connect([
         (inputnode, tabulate, [(field, 'map_file'),
                                ('atlas_dseg', 'atlas_dseg'),
@@ -81,13 +103,15 @@ def region_measure(measure: Measure, output: Output) -> Measure:
                 description=f'By region: {output.description}',
                 columns=columns,
                 cohort_columns=('mean',),
+                tissues=output.tissues,
                 draft=output.draft,
             ),
         ),
-        init_wf=partial(init_region_table_wf, output.field),
+        init_wf=partial(init_region_table_wf, output),
         reference=measure.reference,
         methods='',
         over='atlas',
+        is_opt_in=measure.is_opt_in,
     )
 
 

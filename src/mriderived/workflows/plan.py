@@ -86,7 +86,7 @@ def selected_measures(config: Config) -> tuple[Measure, ...]:
     chosen = tuple(
         measure
         for measure in (*MEASURES, *region_measures(MEASURES))
-        if (not config.measures or measure.name in config.measures)
+        if (measure.name in config.measures if config.measures else not measure.is_opt_in)
         and measure.name not in config.skip_measures
     )
     steps = needed_steps(chosen) if config.measures else STEPS
