@@ -21,6 +21,27 @@ DEEP = (10, 11, 12, 13, 17, 18, 26, 49, 50, 51, 52, 53, 54, 58)
 BELOW = (7, 8, 15, 16, 46, 47)
 
 
+#: FreeSurfer's columns of ``?h.aparc.stats``.
+STATS = ['name', 'vertices', 'area', 'volume', 'thickness']
+
+
+def read_stats(folder: Path, names: pd.Series) -> pd.DataFrame:
+    """Return FreeSurfer's table of the Desikan-Killiany regions, by number.
+
+    ``names`` maps numbers to names such as ``ctx-lh-cuneus``.
+    """
+    parts = []
+    for side in ('lh', 'rh'):
+        table = pd.read_csv(
+            folder / 'stats' / f'{side}.aparc.stats', sep=r'\s+', comment='#', header=None
+        )
+        table = table.iloc[:, : len(STATS)].set_axis(STATS, axis=1)
+        parts.append(table.assign(name=f'ctx-{side}-' + table['name']))
+    numbers = {name: number for number, name in names.items()}
+    stats = pd.concat(parts)
+    return stats.assign(index=stats['name'].map(numbers)).set_index('index')
+
+
 def dice(first: np.ndarray, second: np.ndarray) -> float:
     """Return the overlap of two masks."""
     return float(2 * (first & second).sum() / (first.sum() + second.sum()))
@@ -43,7 +64,9 @@ class FreeSurfer:
 
     def ours(self, name: str, order: int) -> np.ndarray:
         """Return one of our images on FreeSurfer's grid."""
-        image = nb.load(next(self.outputs.glob(f'*_{name}.nii.gz')))
+        stem = self.outputs.glob('*_desc-brain_mask.nii.gz')
+        source = next(stem).name.removesuffix('_desc-brain_mask.nii.gz')
+        image = nb.load(self.outputs / f'{source}_{name}.nii.gz')
         matrix = np.linalg.inv(image.affine) @ self.like.affine
         data = np.asarray(image.dataobj, dtype=np.float32)
         return ndimage.affine_transform(data, matrix, output_shape=self.labels.shape, order=order)
@@ -76,6 +99,26 @@ class FreeSurfer:
         voxel = abs(np.linalg.det(self.like.affine[:3, :3]))
         return ours, np.array([(self.labels == i).sum() * voxel for i in CORTEX])
 
+    def stats(self) -> pd.DataFrame:
+        """Return FreeSurfer's own table of the regions of the cortex, in the order of ours."""
+        labels = next(self.outputs.glob('*_atlas-DesikanKilliany_dseg.tsv'))
+        names = pd.read_csv(labels, sep='\t').set_index('index')['name']
+        return read_stats(self.folder, names).loc[CORTEX]
+
+    def thickness(self) -> dict[str, float]:
+        """Compare mean thickness in FreeSurfer's regions, then in ours, with FreeSurfer's."""
+        values = self.ours('thickness', 0)
+        reference = self.stats()['thickness'].to_numpy()
+        theirs = np.array([values[(self.labels == i) & (values > 0)].mean() for i in CORTEX])
+        table = next(self.outputs.glob('*_atlas-DesikanKilliany_thickness.tsv'))
+        ours = pd.read_csv(table, sep='\t').set_index('index')['mean'][CORTEX].to_numpy()
+        return {
+            'thickness_r': float(np.corrcoef(theirs, reference)[0, 1]),
+            'thickness_difference': float(np.abs(theirs - reference).mean()),
+            'thickness_bias': float((theirs - reference).mean()),
+            'thickness_r_own_regions': float(np.corrcoef(ours, reference)[0, 1]),
+        }
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -92,9 +135,10 @@ def main() -> None:
         'region_volume_ratio': float(ours.sum() / theirs.sum()),
         'region_dice_mean': float(np.mean(overlaps)),
         'region_dice_min': float(min(overlaps)),
+        **pair.thickness(),
     }
     for name, value in figures.items():
-        print(f'{name:20s} {value:.4f}')
+        print(f'{name:24s} {value:.4f}')
 
 
 if __name__ == '__main__':

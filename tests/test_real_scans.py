@@ -47,6 +47,13 @@ def test_regions_of_the_cortex(freesurfer: FreeSurfer) -> None:
     assert np.corrcoef(*freesurfer.region_volumes())[0, 1] >= 0.95
 
 
+def test_thickness_of_the_cortex(freesurfer: FreeSurfer) -> None:
+    found = freesurfer.thickness()
+    assert found['thickness_r'] >= 0.90
+    assert found['thickness_difference'] <= 0.35
+    assert found['thickness_r_own_regions'] >= 0.80
+
+
 def test_a_brain_extracted_image_is_recognised(test_data: Path, tmp_path: Path) -> None:
     run(test_data / 'ds002748', tmp_path / 'out', '--participant-label', '01',
         '--measures', 'tissue_volume')  # fmt: skip
