@@ -85,10 +85,9 @@ def main() -> None:
     bids_dir, out_dir = folder / 'bids', folder / 'out'
     if not bids_dir.exists():
         image = nb.load(options.image)
-        for label, change in (
-            ('same', lambda same: same), ('turned', turned), ('mirrored', mirrored), ('noisy', noisy)
-        ):  # fmt: skip
-            write(bids_dir, label, change(image))
+        write(bids_dir, 'same', image)
+        for change in (turned, mirrored, noisy):
+            write(bids_dir, change.__name__, change(image))
         description = {'Name': 'one head four times', 'BIDSVersion': '1.10.0'}
         (bids_dir / 'dataset_description.json').write_text(json.dumps(description))
     subprocess.run(
