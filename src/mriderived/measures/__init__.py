@@ -2,8 +2,15 @@
 
 from mriderived.measures.base import Measure
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
+from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.t1w_quality import T1W_QUALITY
 from mriderived.measures.tissue_volume import TISSUE_VOLUME
 from mriderived.measures.vbm import VBM
 
-MEASURES: tuple[Measure, ...] = (TISSUE_VOLUME, REGIONAL_VOLUME, VBM, T1W_QUALITY)
+MEASURES: tuple[Measure, ...] = (
+    TISSUE_VOLUME,
+    REGIONAL_VOLUME,
+    STRUCTURE_VOLUME,
+    VBM,
+    T1W_QUALITY,
+)

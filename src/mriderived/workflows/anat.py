@@ -4,6 +4,7 @@ from mriderived.measures.base import Measure
 from mriderived.workflows.anat_atlas import ATLAS
 from mriderived.workflows.anat_brain import BRAIN
 from mriderived.workflows.anat_registration import REGISTRATION
+from mriderived.workflows.anat_structures import STRUCTURES
 from mriderived.workflows.anat_tissue import TISSUE
 
-STEPS: tuple[Measure, ...] = (BRAIN, TISSUE, REGISTRATION, ATLAS)
+STEPS: tuple[Measure, ...] = (BRAIN, TISSUE, REGISTRATION, STRUCTURES, ATLAS)
