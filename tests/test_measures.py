@@ -14,7 +14,10 @@ from mriderived.workflows.anat import STEPS
 
 ROOT = Path(__file__).parents[1]
 EVERY = (*STEPS, *MEASURES, *region_measures(MEASURES))
-PROVIDED = {'raw_t1w', 'space_brain', 'space_mask', 'space_tissues', 'atlas_image', 'atlas_table'}
+PROVIDED = {
+    *('raw_t1w', 'space_brain', 'space_mask', 'space_tissues'),
+    *('atlas_image', 'atlas_table', 'structures_image', 'structures_table'),
+}
 
 every_measure = pytest.mark.parametrize('measure', EVERY, ids=lambda measure: measure.name)
 

@@ -56,7 +56,13 @@ def head(tmp_path: Path) -> dict[str, Path]:
     files['mask'] = write(tmp_path, 'mask', (radius < 18).astype(np.uint8))
     files['t1w'] = write(tmp_path, 't1w', (3.0 * parts['wm'] + 2 * parts['gm']))
     files['atlas'] = write(tmp_path, 'atlas', atlas.astype(np.int32))
+    (tmp_path / 'structures.tsv').write_text('index\tname\tagreement\n3\tcortex\t1.0\n')
+    files['structures'] = write(tmp_path, 'structures', np.zeros(radius.shape, np.int32))
     return files | {'table': table}
+
+
+def tmp_table(head: dict[str, Path]) -> Path:
+    return head['structures'].with_name('structures.tsv')
 
 
 def run(head: dict[str, Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> AtlasFiles:
@@ -64,7 +70,9 @@ def run(head: dict[str, Path], folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(folder)
     xfm = write_composite([affine_transform(np.eye(4))], 'xfm.h5')
     tissues = [head[name] for name in ('gm', 'wm', 'csf')]
-    return label_regions(head['t1w'], head['mask'], *tissues, xfm, head['atlas'], head['table'])
+    structures = (head['structures'], tmp_table(head))
+    given = (head['t1w'], head['mask'], *tissues, xfm, *structures)
+    return label_regions(*given, head['atlas'], head['table'])
 
 
 def test_regions_fill_the_shell(head, tmp_path, monkeypatch) -> None:

@@ -18,6 +18,22 @@ OUTSIDE_FRACTION = 0.10
 MARGIN_MM = 4.0
 #: Voxels of the brain on a face of the grid that tell of a cut brain.
 TOUCH = 20
+#: A mask this many voxels from the end of the image may have been cut there.
+EDGE = 2
+
+
+def reaches_edge(mask: Mask) -> bool:
+    """Tell whether a mask comes so close to the end of the image that it may be cut.
+
+    Examples
+    --------
+    >>> inner = np.zeros((6, 6, 6), bool)
+    >>> inner[2:4, 2:4, 2:4] = True
+    >>> reaches_edge(inner), reaches_edge(inner[1:])
+    (False, True)
+    """
+    inner = tuple(slice(EDGE, size - EDGE) for size in mask.shape)
+    return bool(np.count_nonzero(mask) > np.count_nonzero(mask[inner]))
 
 
 def keep_largest(mask: Mask) -> Mask:

@@ -8,6 +8,7 @@ from typing import Any
 
 import ants
 import numpy as np
+import pandas as pd
 from ants.internal import get_lib_fn, process_arguments
 from numpy.typing import NDArray
 
@@ -19,6 +20,8 @@ Field = NDArray[np.float32]
 #: Displacements are rounded to this many mm, which halves the file once more: it is far below
 #: what a registration can tell.
 RESOLUTION_MM = 1 / 1024
+#: Farther from a head than any field of displacements reaches.
+FAR_MM = 4000.0
 
 
 def write_composite(parts: list[Any], name: str) -> Path:
@@ -49,6 +52,19 @@ def _pack(plain: Path, packed: Path) -> None:
     failed = get_lib_fn('antsApplyTransforms')(process_arguments(command))
     if failed or not packed.is_file():
         raise RuntimeError(f'antsApplyTransforms could not write the transform {packed}')
+
+
+def measure_scaling(xfm: Path) -> float:
+    """Return the determinant of the affine part of a composite.
+
+    Fields end, and displace nothing beyond their grid: points far away are moved by the affine
+    alone. Four of them determine it.
+    """
+    points = FAR_MM * np.vstack([np.eye(3), np.ones(3)])
+    frame = pd.DataFrame(points, columns=['x', 'y', 'z'])
+    moved = ants.apply_transforms_to_points(3, frame, [str(xfm)])[['x', 'y', 'z']].to_numpy()
+    before, after = points[:3] - points[3], moved[:3] - moved[3]
+    return float(np.linalg.det(after) / np.linalg.det(before))
 
 
 def affine_transform(matrix: Matrix) -> Any:

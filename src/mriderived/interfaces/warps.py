@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -63,13 +64,21 @@ def warp_sides(path: Path, grid: Grid, xfm: Path) -> NDArray[np.int8]:
     return np.sign(_warp(image, grid, xfm, 'linear')).astype(np.int8)
 
 
-def measure_coverage(path: Path, grid: Grid, xfm: Path, index: Array) -> NDArray[np.float64]:
+def measure_coverage(
+    path: Path,
+    grid: Grid,
+    xfm: Path,
+    index: Array,
+    merge: Callable[[NDArray[np.int32]], NDArray[np.int32]] | None = None,
+) -> NDArray[np.float64]:
     """Return the fraction of each region that lies inside ``grid``; 1 for regions too small.
 
     The regions are looked for in a coarse grid that extends beyond the image on all sides.
+    ``merge`` makes the regions of ``index`` out of those of the image.
     """
     wide, inside = _widen(grid)
     labels = warp_labels(path, wide, xfm)
+    labels = merge(labels) if merge else labels
     size = int(max(index.max(), labels.max())) + 1
     everywhere = np.bincount(labels[labels > 0], minlength=size)[index]
     here = np.bincount(labels[inside & (labels > 0)], minlength=size)[index]

@@ -2,6 +2,7 @@
 
 from mriderived.measures.base import Measure
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
+from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.t1w_quality import T1W_QUALITY
 from mriderived.measures.thickness import THICKNESS
 from mriderived.measures.thickness_laplace import THICKNESS_LAPLACE
@@ -10,6 +11,7 @@ from mriderived.measures.vbm import VBM
 
 MEASURES: tuple[Measure, ...] = (
     TISSUE_VOLUME,
+    STRUCTURE_VOLUME,
     REGIONAL_VOLUME,
     THICKNESS,
     THICKNESS_LAPLACE,

@@ -16,13 +16,16 @@ from mriderived.core.morphometry import region_volumes
 from mriderived.core.partial_volume import Fractions
 from mriderived.figures.sides import draw_sides
 from mriderived.interfaces.call import Call
-from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.missing_regions import (
+    MIN_COVERAGE,
+    explain_missing,
+    read_labels,
+    remark_missing,
+)
 from mriderived.spaces.labels import strip_side
 
-#: A region of which less lies in the image has no volume: what is missing cannot be told.
-MIN_COVERAGE = 0.95
 NEEDS = ('gm_probseg', 'wm_probseg', 'csf_probseg', 'atlas_dseg', 'atlas_labels')
 
 
@@ -36,37 +39,20 @@ def tabulate_regions(
     gm_probseg: Path, wm_probseg: Path, csf_probseg: Path, atlas_dseg: Path, atlas_labels: Path
 ) -> RegionVolumes:
     """Sum the fraction of each region's tissue over the region."""
-    labels = pd.read_csv(atlas_labels, sep='\t', keep_default_na=False, dtype={'name': str})
+    labels = read_labels(atlas_labels)
     regions: NDArray[np.int32] = load(atlas_dseg, np.int32)
     tissues = Fractions(*(load(path) for path in (gm_probseg, wm_probseg, csf_probseg)))
     spacing = [float(size) for size in voxel_size(load_affine(atlas_dseg))]
     table = region_volumes(regions, labels, tissues, spacing)
-    coverage = labels['coverage'].to_numpy(dtype=np.float64)
-    reasons = _explain(table['n_voxels'].to_numpy(), coverage)
+    reasons = explain_missing(table['n_voxels'].to_numpy(), labels)
     table['volume'] = table['volume'].where(np.array([not reason for reason in reasons]))
     table.insert(1, 'name', labels['name'])
     table.insert(2, 'hemisphere', labels['hemisphere'])
     table.insert(3, 'tissue', labels['tissue'])
     out_file = Path.cwd() / 'regions.tsv'
     table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
-    missing = {str(i): why for i, why in zip(table['index'], reasons, strict=True) if why}
-    if missing:
-        note = f'{len(missing)} of {len(table)} regions have no volume: see the sidecar.'
-        write_remarks(out_file, notes=[note], MissingReasons={'volume': missing})
+    remark_missing(out_file, table, reasons, ('volume',))
     return RegionVolumes(out_file)
-
-
-def _explain(n_voxels: NDArray[np.int64], coverage: NDArray[np.float64]) -> list[str]:
-    """Say why a region has no volume, or ``''``; 0 would be a lie for what was not seen."""
-    reasons = []
-    for count, share in zip(n_voxels, coverage, strict=True):
-        if share == 0:
-            reasons.append('outside field of view')
-        elif share < MIN_COVERAGE:
-            reasons.append(f'partly outside field of view ({100 * share:.0f} % inside)')
-        else:
-            reasons.append('' if count else 'no voxel of the image fits this region')
-    return reasons
 
 
 def draw_volumes(regional_morph: Path) -> list[Any]:

@@ -115,6 +115,8 @@ def find_composition(name: str, tissue: str) -> str:
     """Tell which tissues make up the volume of a region: gm, wm, csf or gm+wm."""
     if tissue == 'subcortex' and GREY_NUCLEI.search(name):
         return 'gm'
+    if 'choroid' in name.lower():
+        return 'gm+wm'  # it lies in the ventricles and is no fluid
     return COMPOSITION.get(tissue, 'gm+wm')
 
 

@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
-from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.labels import fill_labels
-from mriderived.core.masks import find_box
+from mriderived.core.atlas_structures import follow_structures
+from mriderived.core.labels import Labels, fill_labels
+from mriderived.core.masks import find_box, reaches_edge
 from mriderived.core.partial_volume import Fractions
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.interfaces.warps import (
+    Grid,
     crop_grid,
     measure_coverage,
     read_grid,
@@ -25,14 +27,13 @@ from mriderived.interfaces.warps import (
 )
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.spaces.labels import read_table
+from mriderived.spaces.structures import has_structures
 from mriderived.workflows.anat_atlas_figure import draw_regions
 
 #: Grey matter farther than this from every region of the cortex stays without a label.
 LIMIT_MM = 5.0
 #: Voxels around the brain in which labels are looked for.
 MARGIN = 4
-#: A brain mask this many voxels from the end of the image may have been cut there.
-EDGE = 2
 
 NEEDS = (
     't1w',
@@ -41,6 +42,8 @@ NEEDS = (
     'wm_probseg',
     'csf_probseg',
     'xfm_from_space',
+    'structures_dseg',
+    'structures_labels',
     'atlas_image',
     'atlas_table',
 )
@@ -60,6 +63,8 @@ def label_regions(
     wm_probseg: Path,
     csf_probseg: Path,
     xfm_from_space: Path,
+    structures_dseg: Path,
+    structures_labels: Path,
     atlas_image: Path,
     atlas_table: Path,
 ) -> AtlasFiles:
@@ -69,19 +74,20 @@ def label_regions(
     box = find_box(mask, (MARGIN, MARGIN, MARGIN))
     grid = crop_grid(affine, box)
     table = read_table(atlas_table)
-    tissues = Fractions(*(load(path)[box] for path in (gm_probseg, wm_probseg, csf_probseg)))
-    found = fill_labels(
-        warp_labels(atlas_image, grid, xfm_from_space),
-        table,
-        tissues,
-        warp_sides(atlas_image, grid, xfm_from_space),
-        [float(size) for size in voxel_size(affine)],
-        LIMIT_MM,
-    )
+    spacing = [float(size) for size in voxel_size(affine)]
+    structures = pd.read_csv(structures_labels, sep='\t', keep_default_na=False, na_values='n/a')
+    if has_structures(table, structures):
+        warped = warp_labels(atlas_image, grid, xfm_from_space)
+        found = follow_structures(warped, table, load(structures_dseg, np.int32)[box], spacing)
+        table = table.merge(structures[['index', 'agreement']], how='left', on='index')
+    else:
+        tissues = Fractions(*(load(path)[box] for path in (gm_probseg, wm_probseg, csf_probseg)))
+        found = _fit_tissues(atlas_image, grid, xfm_from_space, table, tissues, spacing)
+        table['agreement'] = np.nan
     regions = np.zeros(mask.shape, np.int32)
     regions[box] = np.where(mask[box], found, 0)
     table['coverage'] = 1.0
-    if _reaches_edge(mask):
+    if reaches_edge(mask):
         index = table['index'].to_numpy()
         whole = read_grid(t1w)
         table['coverage'] = measure_coverage(atlas_image, whole, xfm_from_space, index).round(3)
@@ -90,9 +96,16 @@ def label_regions(
     return AtlasFiles(save(regions, affine, 'regions.nii.gz'), labels)
 
 
-def _reaches_edge(mask: NDArray[np.bool_]) -> bool:
-    inner = tuple(slice(EDGE, size - EDGE) for size in mask.shape)
-    return bool(np.count_nonzero(mask) > np.count_nonzero(mask[inner]))
+def _fit_tissues(
+    image: Path,
+    grid: Grid,
+    xfm: Path,
+    table: pd.DataFrame,
+    tissues: Fractions,
+    spacing: list[float],
+) -> Labels:
+    labels, sides = warp_labels(image, grid, xfm), warp_sides(image, grid, xfm)
+    return fill_labels(labels, table, tissues, sides, spacing, LIMIT_MM)
 
 
 def init_atlas_wf(config: Config) -> Any:
@@ -146,6 +159,10 @@ ATLAS = Measure(
                 ),
                 Column('abbreviation', 'Short name of the region.', unit=''),
                 Column('coverage', 'Fraction of the region that lies in the field of view.'),
+                Column(
+                    'agreement',
+                    "For FreeSurfer's structures, voxels over those of the warped atlas.",
+                ),
             ),
         ),
     ),
@@ -156,7 +173,8 @@ ATLAS = Measure(
         '(nearest label). Voxels of mostly grey matter were then given the nearest region of the '
         f'cortex or cerebellum of their hemisphere (at most {LIMIT_MM:.0f} mm away), and such '
         'regions were removed outside grey matter. Subcortical regions were kept as they were '
-        'warped, but for voxels of another tissue.'
+        "warped, but for voxels of another tissue. Of atlases that hold FreeSurfer's structures, "
+        'these were taken as they had been refined, and the cortex between them was filled.'
     ),
     over='atlas',
     is_preprocessing=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,15 @@ MOST_NAMED, TOLD_APART = 12, 0.3
 PREFIX = re.compile(r'^(ctx|\d+Networks)[-_]')
 
 
-def draw_regions(t1w: Path, atlas_dseg: Path, atlas_labels: Path) -> list[Any]:
+def draw_regions(
+    t1w: Path,
+    atlas_dseg: Path,
+    atlas_labels: Path,
+    skipped: Sequence[str] = ('white', 'csf'),
+) -> list[Any]:
     """Draw the regions over the image and name the largest; both of a pair have one colour."""
     table = read_table(atlas_labels)
-    shown = ~table['tissue'].isin(['white', 'csf'])
+    shown = ~table['tissue'].isin(skipped)
     table = table[shown if shown.any() else ~shown]
     rows = zip(table['index'], table['name'], strict=True)
     names = {int(index): strip_side(name) for index, name in rows}

@@ -19,6 +19,7 @@ from mriderived.interfaces.draw import Draw
 from mriderived.interfaces.sink import save_output
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.spaces import DEFAULT_SPACE, get_atlas, get_space, prepare_atlas
+from mriderived.spaces.structures import ATLAS as STRUCTURES_ATLAS
 from mriderived.workflows.plan import RAW_RESOURCES, ParticipantPlan, Unit
 
 #: Where a resource is found: a file that is there, or the field of a node.
@@ -132,8 +133,12 @@ def _shared_resources(config: Config) -> dict[ResourceKey, Path | None]:
         found['space_brain', name] = space.brain
         found['space_mask', name] = space.mask
         found['space_tissues', name] = space.tissues
+    structures = get_atlas(STRUCTURES_ATLAS)
+    folder = config.work_dir / 'atlases'
+    found['structures_image', None] = prepare_atlas(structures, folder)
+    found['structures_table', None] = structures.table
     for name, atlas in zip(config.atlases, atlases, strict=True):
-        found['atlas_image', name] = prepare_atlas(atlas, config.work_dir / 'atlases')
+        found['atlas_image', name] = prepare_atlas(atlas, folder)
         found['atlas_table', name] = atlas.table
     return found
 

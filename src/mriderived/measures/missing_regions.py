@@ -1,0 +1,58 @@
+"""Why a region has no volume; 0 would be a lie for what was not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mriderived.interfaces.sink import write_remarks
+
+#: A region of which less lies in the image has no volume: what is missing cannot be told.
+MIN_COVERAGE = 0.95
+#: A structure with fewer or more of the voxels that the warped atlas has there was not found:
+#: it is not there, or the registration failed. Ventricles vary more than that.
+AGREEMENT = (0.5, 2.0)
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """Read a label table of a step; a region may be named NA."""
+    table = pd.read_csv(path, sep='\t', keep_default_na=False, dtype={'name': str})
+    if 'agreement' in table:
+        table['agreement'] = pd.to_numeric(table['agreement'].replace('n/a', np.nan))
+    return table
+
+
+def explain_missing(n_voxels: NDArray[np.int64], labels: pd.DataFrame) -> list[str]:
+    """Return why each region has no volume, or ``''``."""
+    coverage = labels['coverage'].to_numpy(dtype=np.float64)
+    agreement = np.full(len(labels), np.nan)
+    if 'agreement' in labels:
+        solid = labels['tissue'] != 'csf'
+        agreement = labels['agreement'].where(solid).to_numpy(dtype=np.float64)
+    return [_explain(*row) for row in zip(n_voxels, coverage, agreement, strict=True)]
+
+
+def _explain(count: int, coverage: float, agreement: float) -> str:
+    if coverage == 0:
+        return 'outside field of view'
+    if coverage < MIN_COVERAGE:
+        return f'partly outside field of view ({100 * coverage:.0f} % inside)'
+    if count == 0:
+        return 'no voxel of the image fits this region'
+    if not np.isnan(agreement) and not AGREEMENT[0] <= agreement <= AGREEMENT[1]:
+        return f'{100 * agreement:.0f} % of the voxels that the warped atlas has there fit it'
+    return ''
+
+
+def remark_missing(
+    out_file: Path, table: pd.DataFrame, reasons: Sequence[str], columns: Sequence[str]
+) -> None:
+    """Leave the reasons beside a table."""
+    missing = {str(i): why for i, why in zip(table['index'], reasons, strict=True) if why}
+    if missing:
+        note = f'{len(missing)} of {len(table)} regions have no volume: see the sidecar.'
+        write_remarks(out_file, notes=[note], MissingReasons=dict.fromkeys(columns, missing))
