@@ -55,14 +55,13 @@ def paint_inflated(
     for place, (side, sign, title) in enumerate(views):
         axes = figure.add_axes((place / 4, bottom, 1 / 4, 0.92 - bottom))
         _paint_view(axes, hemispheres[side], sign, limits, colours)
-        axes.text(0.5, 1.02, title, transform=axes.transAxes, ha='center', va='bottom', fontsize=7.5,
-                  color=INK)  # fmt: skip
+        axes.set_title(title, fontsize=7.5, color=INK, pad=2)
     bar = figure.add_axes((0.36, 0.72 * bottom, 0.28, 0.14 * bottom))
     mappable = ScalarMappable(Normalize(*limits), colormaps[colours])
     scale = figure.colorbar(mappable, cax=bar, orientation='horizontal')
     scale.set_label(label, fontsize=7.5, color=INK, labelpad=1)
     scale.ax.tick_params(labelsize=7, length=2, color=INK, labelcolor=INK)
-    scale.outline.set_visible(False)  # type: ignore[operator]
+    scale.outline.set_visible(False)
     return figure
 
 
