@@ -19,6 +19,20 @@ from scipy import ndimage
 CORTEX = [base + i for base in (1000, 2000) for i in range(1, 36) if i != 4]
 DEEP = (10, 11, 12, 13, 17, 18, 26, 49, 50, 51, 52, 53, 54, 58)
 BELOW = (7, 8, 15, 16, 46, 47)
+PAIRS = {
+    'thalamus': (10, 49),
+    'caudate': (11, 50),
+    'putamen': (12, 51),
+    'pallidum': (13, 52),
+    'hippocampus': (17, 53),
+    'amygdala': (18, 54),
+    'accumbens': (26, 58),
+    'ventral_dc': (28, 60),
+    'lateral_ventricle': (4, 43),
+    'brain_stem': (16,),
+    'cerebellar_cortex': (8, 47),
+    'cerebellar_white_matter': (7, 46),
+}
 
 
 #: FreeSurfer's columns of ``?h.aparc.stats``.
@@ -92,6 +106,24 @@ class FreeSurfer:
         ours = np.rint(self.ours('atlas-DesikanKilliany_dseg', 0)).astype(int)
         return [dice(ours == i, self.labels == i) for i in CORTEX]
 
+    def structure_dice(self) -> dict[str, float]:
+        """Return the overlap of each structure, the mean of left and right."""
+        ours = np.rint(self.ours('seg-aseg_dseg', 0)).astype(int)
+        return {
+            name: float(np.mean([dice(ours == i, self.labels == i) for i in numbers]))
+            for name, numbers in PAIRS.items()
+        }
+
+    def structure_volumes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return our volumes and FreeSurfer's (aseg.stats, mm3) of the structures of PAIRS."""
+        table = next(self.outputs.glob('*_seg-aseg_morph.tsv'))
+        ours = pd.read_csv(table, sep='\t', na_values='n/a').set_index('index')['volume']
+        lines = (self.folder / 'stats' / 'aseg.stats').read_text().splitlines()
+        rows = [line.split() for line in lines if line and not line.startswith('#')]
+        theirs = {int(row[1]): float(row[3]) for row in rows}
+        numbers = [i for pair in PAIRS.values() for i in pair]
+        return ours[numbers].to_numpy(), np.array([theirs[i] for i in numbers])
+
     def region_volumes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return our volumes and FreeSurfer's (by voxels, mm3) of the regions of the cortex."""
         table = next(self.outputs.glob('*_atlas-DesikanKilliany_morph.tsv'))
@@ -128,6 +160,8 @@ def main() -> None:
     pair = FreeSurfer(options.freesurfer, options.outputs)
     ours, theirs = pair.region_volumes()
     overlaps = pair.region_dice()
+    structures = np.array(pair.structure_volumes())
+    small = structures[:, structures[1] < 10_000]
     figures = {
         'mask_dice': pair.mask_dice(),
         **pair.tissue(),
@@ -136,9 +170,12 @@ def main() -> None:
         'region_dice_mean': float(np.mean(overlaps)),
         'region_dice_min': float(min(overlaps)),
         **pair.thickness(),
+        **{f'{name}_dice': value for name, value in pair.structure_dice().items()},
+        'structure_volume_r': float(np.corrcoef(structures)[0, 1]),
+        'deep_volume_r': float(np.corrcoef(small)[0, 1]),
     }
     for name, value in figures.items():
-        print(f'{name:24s} {value:.4f}')
+        print(f'{name:28s} {value:.4f}')
 
 
 if __name__ == '__main__':

@@ -54,6 +54,22 @@ def test_thickness_of_the_cortex(freesurfer: FreeSurfer) -> None:
     assert found['thickness_r_own_regions'] >= 0.80
 
 
+@pytest.mark.parametrize(
+    ('name', 'least'),
+    [('thalamus', 0.88), ('caudate', 0.84), ('putamen', 0.85), ('pallidum', 0.78),
+     ('hippocampus', 0.78), ('amygdala', 0.75)],
+)  # fmt: skip
+def test_deep_structures(freesurfer: FreeSurfer, name: str, least: float) -> None:
+    assert freesurfer.structure_dice()[name] >= least
+
+
+def test_volumes_of_structures(freesurfer: FreeSurfer) -> None:
+    ours, theirs = freesurfer.structure_volumes()
+    deep = theirs < 10_000
+    assert np.corrcoef(ours, theirs)[0, 1] >= 0.99
+    assert np.corrcoef(ours[deep], theirs[deep])[0, 1] >= 0.97
+
+
 def test_a_brain_extracted_image_is_recognised(test_data: Path, tmp_path: Path) -> None:
     run(test_data / 'ds002748', tmp_path / 'out', '--participant-label', '01',
         '--measures', 'tissue_volume')  # fmt: skip

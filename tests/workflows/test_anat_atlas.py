@@ -20,6 +20,7 @@ from mriderived.workflows.anat_atlas_figure import (
     draw_regions,
     name_largest,
 )
+from mriderived.workflows.anat_structures import label_structures
 
 AFFINE = np.array([[1.0, 0, 0, -24], [0, 1, 0, -24], [0, 0, 1, -24], [0, 0, 0, 1]])
 #: Voxels whose centre is less than 5 mm from the middle.
@@ -171,10 +172,16 @@ def test_a_real_head_agrees_with_freesurfer(test_data, tmp_path, monkeypatch) ->
     given = (files['t1w'], files['mask'], files['gm'], files['wm'])
     xfm = register_to_space(*given, space.brain, 2, False, space.tissues).xfm_from_space
     atlas = get_atlas('DesikanKilliany')
-    found = label_regions(*given, files['csf'], xfm, prepare_atlas(atlas, tmp_path), atlas.table)
+    source = (prepare_atlas(atlas, tmp_path), atlas.table)
+    refined = label_structures(*given, files['csf'], xfm, *source, threads=2)
+    found = label_regions(*given, files['csf'], xfm, *refined, *source)
+    structures = np.asarray(nb.load(refined.structures_dseg).dataobj)
     ours = np.asarray(nb.load(found.atlas_dseg).dataobj)
     cortex = [base + i for base in (1000, 2000) for i in range(1, 36) if i != 4]
     overlap = [dice(ours == i, truth == i) for i in cortex]
+    is_gyrus = ours >= 1000
+    assert (is_gyrus == np.isin(structures, (3, 42))).all()
+    assert (ours[~is_gyrus] == structures[~is_gyrus]).all()
     volumes = [((ours == i).sum(), (truth == i).sum()) for i in cortex]
     assert np.mean(overlap) > 0.75
     assert np.corrcoef(np.transpose(volumes))[0, 1] > 0.96

@@ -106,10 +106,10 @@ def refine_structures(
     >>> tissues = Fractions(gm, 1 - gm - csf, csf)
     >>> noise = np.random.default_rng(0).normal(0, 2, x.shape)
     >>> image = (100 * gm + 150 * tissues.wm + 30 * csf + noise).astype(np.float32)
-    >>> warped = np.where(x > 12, 11, 2).astype(np.int32)
+    >>> warped = np.where(x > 11, 11, 2).astype(np.int32)
     >>> found = refine_structures(warped, table, image, tissues, (1, 1, 1))
-    >>> bool(((found == 11) == (x > 10)).all())
-    True
+    >>> [int(np.sum(each != (x > 10))) for each in (warped == 11, found == 11)]
+    [144, 0]
     """
     settings = settings or Settings()
     size = np.asarray(spacing, float)
