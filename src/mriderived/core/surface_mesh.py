@@ -134,7 +134,7 @@ def _part_double_edges(
     Two sheets that touch along a grid edge may be joined at both of its ends.
     """
     while True:
-        tail, head = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+        tail, head = faces.flatten(), np.roll(faces, -1, axis=1).ravel()
         edge = np.minimum(tail, head).astype(np.int64) << 32 | np.maximum(tail, head)
         _, number, count = np.unique(edge, return_inverse=True, return_counts=True)
         double = np.flatnonzero(count[number] > 2)
