@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
 from mriderived.core.filters import smooth
+from mriderived.core.surface_grid import coarsen, to_coarse
 from mriderived.core.surface_mesh import Faces, Neighbours, neighbours, vertex_normals
 from mriderived.core.surface_projection import sample
 
@@ -61,17 +62,21 @@ def mean_curvature(points: Points, faces: Faces) -> Values:
     return curvature
 
 
-def sulcal_depth(points: Points, mask: NDArray[np.bool_], voxel_mm: float, closing_mm: float = 15) -> Values:
+def sulcal_depth(
+    points: Points, inside: NDArray[Any], voxel_mm: float, closing_mm: float = 15
+) -> Values:
     """Return the distance from vertices to the outer hull of a hemisphere.
 
-    The hull is the object after a closing with a ball: it follows gyral crowns and bridges sulci.
+    The hull is what the surface encloses, on a grid of about 1 mm, after a closing with a ball:
+    it follows the crowns of gyri and bridges sulci. The distance is the shortest one, in a
+    straight line; it also counts where the medial wall or the insula lies below the hull.
 
     Parameters
     ----------
     points : array, shape (n, 3)
-        In voxels of ``mask``.
-    mask : array of bool, shape (x, y, z)
-        What the surface encloses.
+        In voxels of ``inside``.
+    inside : array, shape (x, y, z)
+        Above 0.5 in what the surface encloses: the position, for the midthickness.
     voxel_mm : float
     closing_mm : float
         Radius of the ball.
@@ -79,17 +84,18 @@ def sulcal_depth(points: Points, mask: NDArray[np.bool_], voxel_mm: float, closi
     Returns
     -------
     array of float32, shape (n,)
-        In mm; positive below the hull, 0 on the crowns of gyri and outside.
+        In mm; positive below the hull, about 0 on the crowns of gyri.
     """
-    radius = closing_mm / voxel_mm
-    margin = int(np.ceil(radius)) + 2
-    padded = np.pad(mask, margin)
-    near = ndimage.distance_transform_edt(~padded) <= radius
-    hull = ndimage.distance_transform_edt(near) > radius
-    # Half a voxel: distances are from voxel centres to the centres of the nearest voxels outside.
+    factor = max(1, round(1 / voxel_mm))
+    edge = factor * voxel_mm
+    margin = int(np.ceil(closing_mm / edge)) + 2
+    padded = np.pad(coarsen(inside, factor) > 0.5, margin)
+    near = ndimage.distance_transform_edt(~padded) <= closing_mm / edge
+    hull = ndimage.distance_transform_edt(near) > closing_mm / edge
+    # Distances are between voxel centres: the hull lies half a voxel before the first outside.
     depth = ndimage.distance_transform_edt(hull).astype(np.float32)
-    depth = smooth(depth - 0.5 * hull, 0.7)
-    return np.asarray(sample(depth, np.asarray(points) + margin) * voxel_mm, dtype=np.float32)
+    depth = smooth(depth - np.float32(0.5) * hull, 0.7)
+    return np.asarray(sample(depth, to_coarse(points, factor) + margin) * edge, dtype=np.float32)
 
 
 def nearest_labels(

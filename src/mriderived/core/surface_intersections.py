@@ -10,7 +10,10 @@ from mriderived.core.surface_mesh import Faces, Points
 
 
 def intersecting(
-    points: Points, faces: Faces, other: Points | None = None
+    points: Points,
+    faces: Faces,
+    other: Points | None = None,
+    only: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_]:
     """Say of each triangle whether it intersects another one.
 
@@ -23,6 +26,8 @@ def intersecting(
     faces : array of int32, shape (m, 3)
     other : array, shape (n, 3), optional
         Compare with the triangles of the same ``faces`` on these points instead.
+    only : array of bool, shape (m,), optional
+        Look only for pairs with at least one of these triangles.
 
     Returns
     -------
@@ -36,7 +41,9 @@ def intersecting(
     shape = ((np.maximum(first.max(0), second.max(0)) - origin) / size).astype(np.int64) + 1
     start, members = _fill_cells(second, faces, origin, size, shape)
     hit = np.zeros(len(faces), np.bool_)
-    _search(first, second, faces, origin, size, shape, start, members, other is None, hit)
+    asked = np.ones(len(faces), np.bool_) if only is None else only
+    grid = (origin, size, shape, start, members)
+    _search(first, second, faces, *grid, other is None, asked, hit)
     return hit
 
 
@@ -85,9 +92,11 @@ def _fill_cells(points, faces, origin, size, shape):  # type: ignore[no-untyped-
 
 
 @numba.njit(nogil=True, cache=True)
-def _search(first, second, faces, origin, size, shape, start, members, same, hit):  # type: ignore[no-untyped-def]
+def _search(first, second, faces, origin, size, shape, start, members, same, asked, hit):  # type: ignore[no-untyped-def]
     box = np.empty((2, 3), np.int64)
     for t in range(faces.shape[0]):
+        if not asked[t]:
+            continue
         _cells(first, faces[t], origin, size, box)
         for i in range(box[0, 0], box[1, 0] + 1):
             for j in range(box[0, 1], box[1, 1] + 1):
@@ -95,7 +104,7 @@ def _search(first, second, faces, origin, size, shape, start, members, same, hit
                     cell = (i * shape[1] + j) * shape[2] + k
                     for slot in range(start[cell], start[cell + 1]):
                         s = members[slot]
-                        if same and (s <= t or (hit[t] and hit[s])):
+                        if same and ((s <= t and asked[s]) or (hit[t] and hit[s])):
                             continue
                         if not same and hit[t]:
                             continue

@@ -25,6 +25,7 @@ def project(
     iterations: int,
     relaxation: float = 0.3,
     longest: float = 0.4,
+    clearance: float = 0.0,
 ) -> Points:
     """Move vertices by Newton steps to ``field == level``, and tangentially to their neighbours.
 
@@ -42,6 +43,10 @@ def project(
         Part of the way to the mean of the neighbours, along the surface, in each iteration.
     longest : float
         The longest step along the gradient, in voxels.
+    clearance : float
+        Outward (if positive) or inward steps are left out where the field does not change
+        on over this distance in voxels: half of it before a valley (a buried sulcus) or a ridge
+        (a thin blade of white matter) that does not reach the level.
 
     Returns
     -------
@@ -51,7 +56,18 @@ def project(
     for _ in range(iterations):
         normals = vertex_normals(current, faces)
         moved = np.empty_like(current)
-        _step(current, normals, around.start, around.index, field, level, relaxation, longest, moved)
+        _step(
+            current,
+            normals,
+            around.start,
+            around.index,
+            field,
+            level,
+            relaxation,
+            longest,
+            clearance,
+            moved,
+        )
         current = moved
     return current
 
@@ -108,7 +124,19 @@ def _newton(field, level, longest, point, normal):  # type: ignore[no-untyped-de
 
 
 @numba.njit(nogil=True, cache=True)
-def _step(points, normals, start, index, field, level, relaxation, longest, moved):  # type: ignore[no-untyped-def]
+def _is_blocked(field, clearance, point, normal, sx, sy, sz):  # type: ignore[no-untyped-def]
+    """Say whether a step that goes on, outward or inward, would meet the opposite bank."""
+    if (sx * normal[0] + sy * normal[1] + sz * normal[2]) * clearance <= 0:
+        return False
+    x, y, z = point
+    ahead = _at(
+        field, x + clearance * normal[0], y + clearance * normal[1], z + clearance * normal[2]
+    )
+    return (_at(field, x, y, z) - ahead) * clearance <= 0
+
+
+@numba.njit(nogil=True, cache=True)
+def _step(points, normals, start, index, field, level, relaxation, longest, clearance, moved):  # type: ignore[no-untyped-def]
     for v in range(points.shape[0]):
         mx, my, mz = 0.0, 0.0, 0.0
         count = start[v + 1] - start[v]
@@ -122,6 +150,8 @@ def _step(points, normals, start, index, field, level, relaxation, longest, move
         mz = mz / count - points[v, 2]
         along = mx * normals[v, 0] + my * normals[v, 1] + mz * normals[v, 2]
         sx, sy, sz = _newton(field, level, longest, points[v], normals[v])
+        if clearance != 0 and _is_blocked(field, clearance, points[v], normals[v], sx, sy, sz):
+            sx, sy, sz = 0.0, 0.0, 0.0
         moved[v, 0] = points[v, 0] + relaxation * (mx - along * normals[v, 0]) + sx
         moved[v, 1] = points[v, 1] + relaxation * (my - along * normals[v, 1]) + sy
         moved[v, 2] = points[v, 2] + relaxation * (mz - along * normals[v, 2]) + sz
