@@ -188,15 +188,21 @@ def _tangents(n):  # type: ignore[no-untyped-def]
 def _fit_quadrics(points, normals, start, index, curvature):  # type: ignore[no-untyped-def]
     found = np.empty(_MOST, np.int64)
     row = np.empty(5)
+    matrix = np.empty((5, 5))
+    right = np.empty(5)
     for v in range(points.shape[0]):
         first, second = _tangents(normals[v])
-        matrix = np.zeros((5, 5))
-        right = np.zeros(5)
+        matrix[:] = 0
+        right[:] = 0
         scale = 0.0
         for slot in range(_two_rings(start, index, v, found)):
-            away = points[found[slot]] - points[v]
-            x, y, z = (away * first).sum(), (away * second).sum(), (away * normals[v]).sum()
-            row[:] = x * x, x * y, y * y, x, y
+            x, y, z = 0.0, 0.0, 0.0
+            for axis in range(3):
+                away = points[found[slot], axis] - points[v, axis]
+                x += away * first[axis]
+                y += away * second[axis]
+                z += away * normals[v, axis]
+            row[0], row[1], row[2], row[3], row[4] = x * x, x * y, y * y, x, y
             scale = max(scale, x * x + y * y)
             for a in range(5):
                 right[a] += row[a] * z

@@ -39,9 +39,11 @@ def intersecting(
     size = max(2.0 * float(edge.mean()), 1e-6)
     origin = np.minimum(first.min(0), second.min(0))
     shape = ((np.maximum(first.max(0), second.max(0)) - origin) / size).astype(np.int64) + 1
-    start, members = _fill_cells(second, faces, origin, size, shape)
-    hit = np.zeros(len(faces), np.bool_)
     asked = np.ones(len(faces), np.bool_) if only is None else only
+    start, members = _fill_cells(
+        second, _asked_cells(first, faces, origin, size, shape, asked), faces, origin, size, shape
+    )
+    hit = np.zeros(len(faces), np.bool_)
     grid = (origin, size, shape, start, members)
     _search(first, second, faces, *grid, other is None, asked, hit)
     return hit
@@ -49,12 +51,43 @@ def intersecting(
 
 def flipped(points: Points, faces: Faces, reference: Points) -> NDArray[np.bool_]:
     """Say of each triangle whether it faces away from the same triangle on other points."""
-    return np.asarray((_cross(points, faces) * _cross(reference, faces)).sum(-1) < 0)
+    away = np.empty(len(faces), np.bool_)
+    _compare_normals(
+        np.asarray(points, np.float64), np.asarray(reference, np.float64), faces, away
+    )
+    return away
 
 
-def _cross(points: Points, faces: Faces) -> Points:
-    a, b, c = np.moveaxis(np.asarray(points, np.float64)[faces], 1, 0)
-    return np.cross(b - a, c - a)
+@numba.njit(nogil=True, cache=True)
+def _normal(points, i, j, k):  # type: ignore[no-untyped-def]
+    ax, bx = points[j, 0] - points[i, 0], points[k, 0] - points[i, 0]
+    ay, by = points[j, 1] - points[i, 1], points[k, 1] - points[i, 1]
+    az, bz = points[j, 2] - points[i, 2], points[k, 2] - points[i, 2]
+    return ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+
+
+@numba.njit(nogil=True, cache=True)
+def _compare_normals(points, reference, faces, away):  # type: ignore[no-untyped-def]
+    for t in range(faces.shape[0]):
+        ax, ay, az = _normal(points, faces[t, 0], faces[t, 1], faces[t, 2])
+        bx, by, bz = _normal(reference, faces[t, 0], faces[t, 1], faces[t, 2])
+        away[t] = ax * bx + ay * by + az * bz < 0
+
+
+@numba.njit(nogil=True, cache=True)
+def _asked_cells(points, faces, origin, size, shape, asked):  # type: ignore[no-untyped-def]
+    """Mark the cells in which triangles are looked for."""
+    wanted = np.zeros(shape[0] * shape[1] * shape[2], np.bool_)
+    box = np.empty((2, 3), np.int64)
+    for t in range(faces.shape[0]):
+        if not asked[t]:
+            continue
+        _cells(points, faces[t], origin, size, box)
+        for i in range(box[0, 0], box[1, 0] + 1):
+            for j in range(box[0, 1], box[1, 1] + 1):
+                for k in range(box[0, 2], box[1, 2] + 1):
+                    wanted[(i * shape[1] + j) * shape[2] + k] = True
+    return wanted
 
 
 @numba.njit(nogil=True, cache=True)
@@ -67,8 +100,8 @@ def _cells(points, face, origin, size, box):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _fill_cells(points, faces, origin, size, shape):  # type: ignore[no-untyped-def]
-    """List the triangles of each cell: first count, then fill."""
+def _fill_cells(points, wanted, faces, origin, size, shape):  # type: ignore[no-untyped-def]
+    """List the triangles of each wanted cell: first count, then fill."""
     start = np.zeros(shape[0] * shape[1] * shape[2] + 2, np.int64)
     members = np.empty(0, np.int32)
     box = np.empty((2, 3), np.int64)
@@ -79,6 +112,8 @@ def _fill_cells(points, faces, origin, size, shape):  # type: ignore[no-untyped-
                 for j in range(box[0, 1], box[1, 1] + 1):
                     for k in range(box[0, 2], box[1, 2] + 1):
                         cell = (i * shape[1] + j) * shape[2] + k
+                        if not wanted[cell]:
+                            continue
                         if fill:
                             members[start[cell + 1]] = t
                             start[cell + 1] += 1

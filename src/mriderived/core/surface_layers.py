@@ -201,9 +201,7 @@ def _quality(
         float((np.abs(sample(field, layer.points) - level) > _TOLERANCE).mean())
         for layer, level in zip(layers, levels, strict=True)
     ]
-    areas = [
-        float(triangle_areas(layer.points, faces).sum() * voxel_mm**2) for layer in layers
-    ]
+    areas = [float(triangle_areas(layer.points, faces).sum() * voxel_mm**2) for layer in layers]
     return SurfaceQuality(
         euler_number=euler_number(faces),
         components=component_count(faces),

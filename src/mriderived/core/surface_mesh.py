@@ -182,16 +182,20 @@ def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
     """Return the mean normals of the triangles around vertices, weighted by area; unit length."""
     normals = np.zeros_like(points)
     for t in range(faces.shape[0]):
-        i, j, k = faces[t]
-        ax, ay, az = points[j] - points[i]
-        bx, by, bz = points[k] - points[i]
+        i, j, k = faces[t, 0], faces[t, 1], faces[t, 2]
+        ax, bx = points[j, 0] - points[i, 0], points[k, 0] - points[i, 0]
+        ay, by = points[j, 1] - points[i, 1], points[k, 1] - points[i, 1]
+        az, bz = points[j, 2] - points[i, 2], points[k, 2] - points[i, 2]
         nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-        for v in (i, j, k):
+        for corner in range(3):
+            v = faces[t, corner]
             normals[v, 0] += nx
             normals[v, 1] += ny
             normals[v, 2] += nz
     for v in range(points.shape[0]):
-        length = np.sqrt((normals[v] ** 2).sum())
+        nx, ny, nz = normals[v, 0], normals[v, 1], normals[v, 2]
+        length = np.sqrt(nx * nx + ny * ny + nz * nz)
         if length > 0:
-            normals[v] /= length
+            for axis in range(3):
+                normals[v, axis] /= length
     return normals

@@ -12,7 +12,7 @@ from mriderived.core.surface_intersections import flipped, intersecting
 from mriderived.core.surface_mesh import Faces, Neighbours, Points
 
 #: Increase, per iteration, of the part of the way that bad vertices go to the reference.
-_PULL = 0.02
+_PULL = 0.03
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Untangled:
 
 
 def untangle(
-    points: Points, faces: Faces, around: Neighbours, reference: Points, iterations: int = 20
+    points: Points, faces: Faces, around: Neighbours, reference: Points, iterations: int = 12
 ) -> Untangled:
     """Draw the vertices of bad triangles to their neighbours and towards a better surface.
 
