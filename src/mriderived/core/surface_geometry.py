@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numba
@@ -103,6 +104,7 @@ def nearest_labels(
     points: Points,
     keep: NDArray[np.bool_] | None = None,
     furthest: float = np.inf,
+    spacing: Sequence[float] | NDArray[np.float64] = (1.0, 1.0, 1.0),
 ) -> NDArray[np.int32]:
     """Return the label of the nearest labelled voxel for each point; 0 where none is near.
 
@@ -111,11 +113,13 @@ def nearest_labels(
     labels : array of int, shape (x, y, z)
         0 is no label.
     points : array, shape (n, 3)
-        In voxels of ``labels``, which are isotropic.
+        In voxels of ``labels``.
     keep : array of bool, indexed by label, optional
         Labels to use; by default all.
     furthest : float
-        In voxels.
+        In the unit of ``spacing``.
+    spacing : three floats
+        Edges of a voxel.
 
     Returns
     -------
@@ -131,7 +135,8 @@ def nearest_labels(
     voxels = np.argwhere(chosen)
     result = np.zeros(len(points), np.int32)
     if len(voxels):
-        _, index = spatial.cKDTree(voxels).query(points, distance_upper_bound=furthest)
+        tree = spatial.cKDTree(voxels * np.asarray(spacing))
+        _, index = tree.query(points * np.asarray(spacing), distance_upper_bound=furthest)
         found = index < len(voxels)
         result[found] = labels[tuple(voxels[index[found]].T)]
     return result

@@ -1,8 +1,10 @@
 """Every measure, in the order in which it runs and stands in tables and reports."""
 
 from mriderived.measures.base import Measure
+from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.structure_volume import STRUCTURE_VOLUME
+from mriderived.measures.surface_regions import SURFACE_REGIONS
 from mriderived.measures.t1w_quality import T1W_QUALITY
 from mriderived.measures.thickness import THICKNESS
 from mriderived.measures.thickness_laplace import THICKNESS_LAPLACE
@@ -14,6 +16,8 @@ MEASURES: tuple[Measure, ...] = (
     STRUCTURE_VOLUME,
     REGIONAL_VOLUME,
     THICKNESS,
+    SURFACE_REGIONS,
+    FSAVERAGE_THICKNESS,
     THICKNESS_LAPLACE,
     VBM,
     T1W_QUALITY,
