@@ -16,12 +16,14 @@ LABEL org.opencontainers.image.title="MRIderived" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 # Any user, a read-only root, no HOME and no network: nothing is written outside the output and
-# work folders, and nothing is fetched. A filled TemplateFlow folder may be mounted over this one.
+# work folders, and nothing is fetched. A filled TemplateFlow folder may be mounted over this one;
+# so may the weights for --anat-backend deepmriprep over /opt/deepmriprep (docs/usage.md).
 ENV OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1 \
     MKL_NUM_THREADS=1 \
     TEMPLATEFLOW_HOME=/opt/templateflow \
     TEMPLATEFLOW_AUTOUPDATE=off \
+    MRIDERIVED_DEEPMRIPREP_MODELS=/opt/deepmriprep \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONNOUSERSITE=1 \
     MRIDERIVED_DOCKER_TAG=mriderived:${VERSION}
@@ -38,8 +40,8 @@ RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt '.[validator]' \
     && /opt/venv/bin/pip uninstall --yes customtkinter darkdetect connected-components-3d fill-voids \
     && (/opt/venv/bin/python -m compileall -q /opt/venv/lib || echo 'some third-party tests do not compile') \
-    && mkdir -p /opt/templateflow \
-    && chmod -R a+rX /opt/venv /opt/templateflow \
+    && mkdir -p /opt/templateflow /opt/deepmriprep \
+    && chmod -R a+rX /opt/venv /opt/templateflow /opt/deepmriprep \
     && echo "${VERSION}" > /version \
     && rm -rf src templates bids_validator_config
 

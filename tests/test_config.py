@@ -22,6 +22,7 @@ FULL = Config(
     bids_filter_file=Path('/data/filter.json'),
     measures=('tissue_volumes',),
     skull_strip='skip',
+    anat_backend='deepmriprep',
     device='cpu',
     random_seed=7,
     mem_gb=7.5,
@@ -45,13 +46,14 @@ def test_the_file_tells_the_version() -> None:
 def test_every_fault_of_a_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / 'bad.toml'
     path.write_text(
-        'nprocs = "two"\nskull_strip = "maybe"\nmeasure = ["x"]\nsloppy = 1\natlases = "A"\n'
+        'nprocs = "two"\nskull_strip = "maybe"\nanat_backend = "other"\n'
+        'measure = ["x"]\nsloppy = 1\natlases = "A"\n'
         'random_seed = 4\nmem_gb = true\nwork_dir = 3\n'
     )
     with pytest.raises(ValueError, match=re.escape(str(path))) as caught:
         read_config(path)
-    for name in ('nprocs', 'skull_strip', 'measure is not', 'sloppy', 'atlases', 'mem_gb',
-                 'work_dir'):  # fmt: skip
+    for name in ('nprocs', 'skull_strip', 'anat_backend', 'measure is not', 'sloppy', 'atlases',
+                 'mem_gb', 'work_dir'):  # fmt: skip
         assert name in str(caught.value)
     assert 'random_seed' not in str(caught.value)
 
@@ -65,7 +67,8 @@ def test_not_toml(content: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(('name', 'value'), [
-    ('skull_strip', 'force'), ('random_seed', 1), ('sloppy', True),
+    ('skull_strip', 'force'), ('anat_backend', 'deepmriprep'), ('random_seed', 1),
+    ('sloppy', True),
 ])  # fmt: skip
 def test_what_changes_a_number_changes_the_hash(name: str, value: object) -> None:
     assert name in DECISIVE

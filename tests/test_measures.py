@@ -10,7 +10,7 @@ from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure
 from mriderived.measures.region_tables import region_measures
 from mriderived.workflows import catalogue
-from mriderived.workflows.anat import STEPS
+from mriderived.workflows.anat import BACKENDS, STEPS
 
 ROOT = Path(__file__).parents[1]
 EVERY = (*STEPS, *MEASURES, *region_measures(MEASURES))
@@ -20,6 +20,15 @@ PROVIDED = {
 }
 
 every_measure = pytest.mark.parametrize('measure', EVERY, ids=lambda measure: measure.name)
+other_step = pytest.mark.parametrize(
+    ('step', 'other'),
+    [
+        pytest.param(step, other, id=f'{backend}-{step.name}')
+        for backend, steps in BACKENDS.items()
+        for step, other in zip(STEPS, steps, strict=True)
+        if other is not step
+    ],
+)
 
 
 def config(tmp_path: Path) -> Config:
@@ -65,6 +74,16 @@ def test_everything_is_described(measure: Measure) -> None:
                 assert column.description.endswith('.'), column
         for name in output.cohort_columns:
             assert name in {column.name for column in output.columns}
+
+
+@other_step
+def test_backends_write_the_same_files(step: Measure, other: Measure, tmp_path: Path) -> None:
+    assert (other.name, other.outputs, other.over) == (step.name, step.outputs, step.over)
+    assert set(other.needs) <= set(step.needs)
+    assert other.figures == step.figures
+    assert other.methods != step.methods
+    test_the_workflow_matches_the_declaration(other, tmp_path)
+    test_everything_is_described(other)
 
 
 def test_names_and_fields_are_unique() -> None:

@@ -15,10 +15,12 @@ from mriderived import __version__
 Level = Literal['participant', 'group']
 SkullStrip = Literal['auto', 'skip', 'force']
 Device = Literal['auto', 'cpu', 'cuda']
+#: How tissues are found and spaces reached; only the first needs no downloaded weights.
+AnatBackend = Literal['builtin', 'deepmriprep']
 
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
-DECISIVE = ('skull_strip', 'random_seed', 'sloppy', 'bids_filter_file')
+DECISIVE = ('skull_strip', 'anat_backend', 'random_seed', 'sloppy', 'bids_filter_file')
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
 SLOPPY_TITLE = 'Coarse run: not for research'
@@ -28,6 +30,8 @@ SLOPPY_TEXT = (
 
 #: Peak memory in GiB of one participant at 1 mm; see docs/validation.md.
 PARTICIPANT_GB = 5.0
+#: The same with networks of the whole brain at 0.75 mm: an estimate, not measured.
+NETWORKS_GB = 12.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Config:
     atlases: tuple[str, ...] = ('DesikanKilliany', 'Schaefer200')
     output_spaces: tuple[str, ...] = ('MNI152NLin2009cAsym',)
     skull_strip: SkullStrip = 'auto'
+    anat_backend: AnatBackend = 'builtin'
     device: Device = 'auto'
     random_seed: int = 42
     sloppy: bool = False
@@ -72,6 +77,11 @@ class Config:
         return self.level == 'group' or self.reports_only
 
     @property
+    def participant_gb(self) -> float:
+        """Peak memory in GiB of one participant."""
+        return participant_gb(self.anat_backend)
+
+    @property
     def decisive(self) -> dict[str, Any]:
         """The settings that change a number; of the filter file what it says, not how."""
         settings = {name: getattr(self, name) for name in DECISIVE}
@@ -87,6 +97,11 @@ class Config:
             if value is not None:
                 lines.append(f'{field.name} = {_toml(value)}')
         return '\n'.join(lines) + '\n'
+
+
+def participant_gb(backend: AnatBackend) -> float:
+    """Return the peak memory in GiB of one participant with a backend."""
+    return NETWORKS_GB if backend == 'deepmriprep' else PARTICIPANT_GB
 
 
 def _toml(value: object) -> str:
@@ -127,6 +142,7 @@ def read_config(path: Path) -> dict[str, Any]:
 _CHOICES: dict[str, tuple[str, ...]] = {
     'Level': get_args(Level),
     'SkullStrip': get_args(SkullStrip),
+    'AnatBackend': get_args(AnatBackend),
     'Device': get_args(Device),
 }
 _SCALARS: dict[str, tuple[type, ...]] = {'int': (int,), 'float': (int, float), 'bool': (bool,)}

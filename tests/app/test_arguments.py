@@ -66,15 +66,16 @@ def test_all_options() -> None:
         *PLACES, '--participant-label', '01', '--session-label', 'a', '--measures', 'x',
         '--skip-measures', 'y', '--atlases', 'A', '--output-spaces', 'S', '--skull-strip', 'skip',
         '--nprocs', '3', '--omp-nthreads', '2', '--mem', '8G', '-w', '/w', '--clean-workdir',
-        '--device', 'cpu', '--random-seed', '7', '--sloppy', '--dry-run', '--reports-only',
-        '--write-graph', '--stop-on-first-failure', '--skip-bids-validation', '-vv',
+        '--device', 'cpu', '--anat-backend', 'deepmriprep', '--random-seed', '7', '--sloppy',
+        '--dry-run', '--reports-only', '--write-graph', '--stop-on-first-failure',
+        '--skip-bids-validation', '-vv',
     )  # fmt: skip
     assert config == Config(
         bids_dir=Path('/b'), out_dir=Path('/o'), work_dir=Path('/w'), participant_labels=('01',),
         session_labels=('a',), measures=('x',), skip_measures=('y',), atlases=('A',),
         output_spaces=('S',), skull_strip='skip', nprocs=3, omp_nthreads=2, mem_gb=8.0,
-        clean_workdir=True, device='cpu', random_seed=7, sloppy=True, dry_run=True,
-        reports_only=True, write_graph=True, stop_on_first_failure=True,
+        clean_workdir=True, device='cpu', anat_backend='deepmriprep', random_seed=7,
+        sloppy=True, dry_run=True, reports_only=True, write_graph=True, stop_on_first_failure=True,
         skip_bids_validation=True, verbose=2,
     )  # fmt: skip
 
@@ -143,7 +144,7 @@ def test_memory_without_unit_gets_its_own_remedy() -> None:
 @pytest.mark.parametrize(('flag', 'value'), [
     ('--nprocs', '0'), ('--nprocs', 'two'), ('--nprocs', '2.5'), ('--omp-nthreads', '-1'),
     ('--random-seed', '-1'), ('--random-seed', '4294967296'), ('--skull-strip', 'yes'),
-    ('--device', 'gpu'),
+    ('--device', 'gpu'), ('--anat-backend', 'ants'),
 ])  # fmt: skip
 def test_bad_values(flag: str, value: str) -> None:
     text = complaints(*PLACES, flag, value)

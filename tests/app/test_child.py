@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mriderived.app.child import write_provenance
-from mriderived.config import Config, Device
+from mriderived.app.child import report_measures, write_provenance
+from mriderived.bids.description import build_description
+from mriderived.config import AnatBackend, Config, Device
+from mriderived.reports.methods import write_methods
 from mriderived.workflows.plan import ParticipantPlan
 
 
@@ -24,3 +26,30 @@ def test_the_device_is_recorded(
     content = json.loads((tmp_path / 'logs' / 'sub-01' / 'provenance.json').read_text())
     assert (content['device_asked'], content['device_used']) == (asked, used)
     assert content['configuration_hash'] == config.hash
+
+
+@pytest.mark.parametrize(('backend', 'cites_networks'), [
+    ('builtin', False), ('deepmriprep', True),
+])  # fmt: skip
+def test_the_methods_are_those_of_the_backend_that_made_the_results(
+    backend: AnatBackend, cites_networks: bool, tmp_path: Path
+) -> None:
+    (tmp_path / 'dataset_description.json').write_text('{"Name": "raw", "BIDSVersion": "1.10.0"}')
+    out_dir = tmp_path / 'out'
+    out_dir.mkdir()
+    config = Config(tmp_path, out_dir, out_dir / 'work', anat_backend=backend)
+    description = json.dumps(build_description(out_dir, tmp_path, config))
+    (out_dir / 'dataset_description.json').write_text(description)
+    methods = write_methods(report_measures(out_dir), {})
+    links = {reference.url: reference.label for reference in methods.references}
+    networks = 'https://doi.org/10.48550/arXiv.2408.10656'
+    assert (networks in links) is cites_networks
+    assert links.get(networks, 'Fisch et al. 2024') == 'Fisch et al. 2024'
+    text = methods.to_markdown()
+    assert ('segmentation networks of deepmriprep' in text) is cites_networks
+    assert ('expectation-maximisation' in text) is not cites_networks
+
+
+def test_results_without_settings_have_the_usual_methods(tmp_path: Path) -> None:
+    titles = [measure.title for measure in report_measures(tmp_path)]
+    assert titles[:3] == ['Brain extraction', 'Tissue segmentation', 'Registration']

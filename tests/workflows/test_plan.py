@@ -169,3 +169,19 @@ def test_a_dry_run_lists_every_unit_and_writes_nothing(skeleton: Skeleton) -> No
     assert {unit.state for unit in units if unit.participant == '03'} == {'not available'}
     assert sum(unit.minutes for unit in units if unit.participant == '03') == 0
     assert not settings.out_dir.exists()
+
+
+def test_the_backend_chooses_the_steps_and_keeps_the_files(skeleton: Skeleton) -> None:
+    builtin = config(skeleton('single'))
+    networks = dataclasses.replace(builtin, anat_backend='deepmriprep')
+    plans = [plan_participant(settings, '01') for settings in (builtin, networks)]
+    one, two = ({unit.key: unit for unit in plan.units} for plan in plans)
+    assert one.keys() == two.keys()
+    assert all(one[key].outputs == two[key].outputs for key in one)
+    changed = {key[1] for key in one if one[key].measure.methods != two[key].measure.methods}
+    assert changed == {'tissue', 'registration'}
+    assert all(one[key].fingerprint != two[key].fingerprint for key in one)
+    only = dataclasses.replace(networks, measures=('tissue_volume',))
+    steps = [unit.measure for unit in plan_participant(only, '01').units]
+    assert [step.name for step in steps] == ['brain', 'tissue', 'tissue_volume']
+    assert 'deepmriprep' in steps[1].methods

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, get_args
 
 from mriderived.app.exit_codes import Problem, UsageError
-from mriderived.config import Config, Device, SkullStrip
+from mriderived.config import AnatBackend, Config, Device, SkullStrip
 
 POSITIONALS = ('bids_dir', 'out_dir', 'level')
 #: Stands for an option without its value; no shell can pass it.
@@ -128,6 +128,12 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--skull-strip',
         metavar='|'.join(get_args(SkullStrip)),
         help='auto: unless the image has been stripped already (default)',
+    )
+    _value(
+        group,
+        '--anat-backend',
+        metavar='|'.join(get_args(AnatBackend)),
+        help='what finds tissues and spaces; deepmriprep needs its weights (default: builtin)',
     )
     _value(group, '--random-seed', metavar='N', help=f'default: {Config.random_seed}')
     group.add_argument(

@@ -14,9 +14,11 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from mriderived import __version__
+from mriderived.bids.description import read_settings
 from mriderived.bids.status import UnitRecord, write_record, write_text
 from mriderived.config import Config
 from mriderived.interfaces.brain_extraction import find_device
@@ -25,7 +27,7 @@ from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure
 from mriderived.measures.region_tables import region_measures
 from mriderived.reports.individual import write_participant_report
-from mriderived.workflows.anat import STEPS
+from mriderived.workflows.anat import BACKENDS, STEPS
 from mriderived.workflows.participant import Assembly, init_participant_wf
 from mriderived.workflows.plan import WHOLE, ParticipantPlan, Unit, plan_participant
 from mriderived.workflows.runner import UnitPlugin, UnitResult, root_causes
@@ -189,12 +191,17 @@ class _Book:
 
 def write_report(config: Config, participant: str) -> None:
     """Write the report of one participant from what is on disk."""
-    write_participant_report(config.out_dir, participant, measures=report_measures())
+    measures = report_measures(config.out_dir)
+    write_participant_report(config.out_dir, participant, measures=measures)
 
 
-def report_measures() -> tuple[Measure, ...]:
-    """Return every step and measure that a report may have to describe."""
-    return (*STEPS, *MEASURES, *region_measures(MEASURES))
+def report_measures(out_dir: Path) -> tuple[Measure, ...]:
+    """Return every step and measure that a report of ``out_dir`` may have to describe.
+
+    The steps are those that made the results: a run that only reads need not name them again.
+    """
+    steps = BACKENDS.get(read_settings(out_dir).get('anat_backend', ''), STEPS)
+    return (*steps, *MEASURES, *region_measures(MEASURES))
 
 
 def _record(unit: Unit, status: Any, reason: str) -> UnitRecord:

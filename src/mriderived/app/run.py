@@ -27,7 +27,7 @@ from mriderived.app.progress import Progress
 from mriderived.app.run_log import follow_log
 from mriderived.bids.description import write_atlas_description
 from mriderived.bids.status import UnitRecord, find_record, write_record, write_status_table
-from mriderived.config import PARTICIPANT_GB, Config
+from mriderived.config import Config
 from mriderived.spaces import get_atlas
 from mriderived.workflows.plan import WHOLE, belongs_to_run
 from mriderived.workflows.runner import explain
@@ -103,7 +103,7 @@ def describe_atlases(config: Config) -> None:
 def count_workers(config: Config, participants: int) -> int:
     """Return how many participants run at a time within the processors and the memory."""
     by_cpu = config.nprocs // config.omp_nthreads
-    by_memory = int(config.mem_gb // PARTICIPANT_GB)
+    by_memory = int(config.mem_gb // config.participant_gb)
     return max(1, min(participants, by_cpu, by_memory))
 
 

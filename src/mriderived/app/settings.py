@@ -11,7 +11,16 @@ from typing import Any, NoReturn, get_args
 from mriderived.app.arguments import NOTHING, POSITIONALS, USAGE
 from mriderived.app.exit_codes import ExitCode, Problem, UsageError
 from mriderived.app.machine import available_cpus, available_memory
-from mriderived.config import PARTICIPANT_GB, Config, Device, Level, SkullStrip, read_config
+from mriderived.config import (
+    PARTICIPANT_GB,
+    AnatBackend,
+    Config,
+    Device,
+    Level,
+    SkullStrip,
+    participant_gb,
+    read_config,
+)
 
 LEVELS: tuple[str, ...] = get_args(Level)
 #: GiB per unit, as job schedulers count.
@@ -94,12 +103,20 @@ def _complete(settings: dict[str, Any]) -> Config:
         1 for _ in settings['bids_dir'].glob('sub-*')
     )
     settings.setdefault(
-        'omp_nthreads', share_threads(settings['nprocs'], settings['mem_gb'], participants)
+        'omp_nthreads',
+        share_threads(
+            settings['nprocs'],
+            settings['mem_gb'],
+            participants,
+            participant_gb(settings.get('anat_backend', Config.anat_backend)),
+        ),
     )
     return Config(**settings)
 
 
-def share_threads(nprocs: int, mem_gb: float, participants: int) -> int:
+def share_threads(
+    nprocs: int, mem_gb: float, participants: int, each_gb: float = PARTICIPANT_GB
+) -> int:
     """Return the threads of one computation, so that participants side by side use ``nprocs``.
 
     Participants share processors better than threads do, so as many run as memory allows.
@@ -107,7 +124,7 @@ def share_threads(nprocs: int, mem_gb: float, participants: int) -> int:
     >>> share_threads(16, 64.0, 100), share_threads(16, 21.0, 100), share_threads(16, 64.0, 1)
     (1, 4, 8)
     """
-    side_by_side = max(1, min(participants, nprocs, int(mem_gb // PARTICIPANT_GB)))
+    side_by_side = max(1, min(participants, nprocs, int(mem_gb // each_gb)))
     return min(_MOST_THREADS, nprocs // side_by_side)
 
 
@@ -230,6 +247,7 @@ _CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'session_labels': read_labels,
     **dict.fromkeys(('measures', 'skip_measures', 'atlases', 'output_spaces'), split_list),
     'skull_strip': _one_of(*get_args(SkullStrip)),
+    'anat_backend': _one_of(*get_args(AnatBackend)),
     'device': _one_of(*get_args(Device)),
     'random_seed': _whole_number(0, 2**32 - 1),
     'nprocs': _whole_number(1, 4096),

@@ -65,7 +65,7 @@ def process_participants(config: Config) -> ExitCode:
 def process_group(config: Config) -> ExitCode:
     """Run the group level."""
     log_file = start_log(config, name_run())
-    result = run_group(config, report_measures(), planned_units(config.out_dir))
+    result = run_group(config, report_measures(config.out_dir), planned_units(config.out_dir))
     write_group_report(config.out_dir)
     wide = [path for path in result.tables if path.name.startswith('mriderived')]
     _tell(

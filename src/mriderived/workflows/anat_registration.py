@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
+from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.affine import Brain
 from mriderived.core.diffeomorphism import Schedule
-from mriderived.core.registration import SLOPPY, align, to_template, volume_change
+from mriderived.core.registration import SLOPPY, Alignment, align, to_template, volume_change
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.space_files import load_template
@@ -52,12 +53,19 @@ def register_to_space(
         np.stack([load(gm_probseg), load(wm_probseg)]) if template.tissues is not None else None
     )
     found = align(template, brain, tissues, SLOPPY if sloppy else Schedule(), threads)
+    return write_alignment(found, data, brain, threads)
+
+
+def write_alignment(
+    found: Alignment, data: NDArray[np.float32], brain: Brain, threads: int
+) -> RegistrationFiles:
+    """Write the mapping between the image ``data``, of which ``brain`` is a part, and a space."""
     change = volume_change(found, threads)
     forward = field_transform(found.warp.fixed_to_moving, found.grid)
     backward = field_transform(found.warp.moving_to_fixed, found.grid)
     inverse = np.asarray(np.linalg.inv(found.affine), dtype=np.float64)
     t1w_in_space = save(
-        to_template(data, affine, found, threads), found.grid, 't1w_in_space.nii.gz'
+        to_template(data, brain.affine, found, threads), found.grid, 't1w_in_space.nii.gz'
     )
     write_remarks(t1w_in_space, SkullStripped=not (data[brain.data == 0] != 0).any())
     log_jacobian = save(np.log(change), found.grid, 'log_jacobian.nii.gz')

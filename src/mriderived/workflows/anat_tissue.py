@@ -34,9 +34,10 @@ class TissueFiles(NamedTuple):
     tissue_map: Path
 
 
-def _place(
+def place(
     part: NDArray[np.float32], shape: tuple[int, ...], box: tuple[slice, ...]
 ) -> NDArray[np.float32]:
+    """Put a part back into its place in a volume of zeros."""
     whole = np.zeros(shape, np.float32)
     whole[box] = part
     return whole
@@ -65,7 +66,7 @@ def segment_t1w(
         ]
     )
     fractions = segment(brain.data, inside, priors, voxel_size(affine), threads=threads)
-    whole = Fractions(*(_place(part, mask.shape, box) for part in fractions))
+    whole = Fractions(*(place(part, mask.shape, box) for part in fractions))
     return TissueFiles(
         gm_probseg=save(whole.gm, affine, 'gm_probseg.nii.gz'),
         wm_probseg=save(whole.wm, affine, 'wm_probseg.nii.gz'),

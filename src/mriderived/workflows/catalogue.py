@@ -18,7 +18,8 @@ This page is generated from the declarations of the measures
 Every file is named after its source image (`sub-01[_ses-1][_acq-x][_run-1]`), has a JSON file
 beside it, and is described by `bids_validator_config/schema.yaml` where no BIDS release names it
 yet (column *Standard*). `<space>` and `<atlas>` stand for each of `--output-spaces` and
-`--atlases`.
+`--atlases`. With `--anat-backend deepmriprep`, other means make the files of the steps `tissue`
+and `registration` ([networks](networks.md)).
 """
 
 

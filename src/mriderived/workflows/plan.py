@@ -17,7 +17,7 @@ from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.region_tables import region_measures
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
-from mriderived.workflows.anat import STEPS
+from mriderived.workflows.anat import BACKENDS
 
 State = Literal['to run', 'done', 'not available', 'bad input', 'killed']
 #: Stands for all measures where a participant as a whole could not be processed.
@@ -89,15 +89,15 @@ def selected_measures(config: Config) -> tuple[Measure, ...]:
         if (measure.name in config.measures if config.measures else not measure.is_opt_in)
         and measure.name not in config.skip_measures
     )
-    steps = needed_steps(chosen) if config.measures else STEPS
-    return (*steps, *chosen)
+    steps = BACKENDS[config.anat_backend]
+    return (*(needed_steps(chosen, steps) if config.measures else steps), *chosen)
 
 
-def needed_steps(measures: Sequence[Measure]) -> tuple[Measure, ...]:
-    """Return the steps that these measures cannot do without."""
+def needed_steps(measures: Sequence[Measure], steps: Sequence[Measure]) -> tuple[Measure, ...]:
+    """Return those of ``steps`` that these measures cannot do without."""
     wanted = {need for measure in measures for need in _all_needs(measure)}
     kept: list[Measure] = []
-    for step in reversed(STEPS):
+    for step in reversed(steps):
         if wanted & {output.field for output in step.outputs}:
             kept.append(step)
             wanted |= _all_needs(step)

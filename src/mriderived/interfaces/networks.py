@@ -1,0 +1,68 @@
+"""Load TorchScript networks and run them, with errors that name the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from mriderived.interfaces.network_weights import SOURCE, WeightsError, weights_folder
+
+
+class Network:
+    """One of deepmriprep's networks on a device."""
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        self.path = weights_folder() / name
+        self.device = device
+        if not self.path.is_file():
+            raise WeightsError(f'{self.path} is missing; copy it from {SOURCE}')
+        try:
+            module: torch.jit.ScriptModule = torch.jit.load(  # type: ignore[no-untyped-call]
+                str(self.path), map_location=device
+            )
+        except (RuntimeError, ValueError) as error:
+            raise WeightsError(
+                f'{self.path} holds no network that torch can load; copy it again from {SOURCE}'
+            ) from error
+        self._module = module.eval()
+
+    def __call__(self, volumes: torch.Tensor, *channels: int) -> tuple[torch.Tensor, ...]:
+        """Run on volumes of shape (channel, x, y, z).
+
+        Returns one tensor per number in ``channels``, with that many channels on the same grid.
+        """
+        try:
+            result = self._module(volumes[None].to(self.device))
+        except RuntimeError as error:
+            raise WeightsError(
+                f'{self.path} failed on an input of shape {tuple(volumes.shape)}: {error}'
+            ) from error
+        outputs = result if isinstance(result, tuple | list) else (result,)
+        wanted = [(1, number, *volumes.shape[1:]) for number in channels]
+        found = [tuple(output.shape) for output in outputs]
+        if found != wanted:
+            raise WeightsError(
+                f'{self.path} is another network: its output has the shape '
+                f'{_say(found)}, not {_say(wanted)}'
+            )
+        if not all(bool(torch.isfinite(output).all()) for output in outputs):
+            raise WeightsError(f'{self.path} gave values that are not finite')
+        return tuple(output[0].float().cpu() for output in outputs)
+
+
+def _say(shapes: list[tuple[int, ...]]) -> str:
+    return ' and '.join(' × '.join(map(str, shape)) for shape in shapes)
+
+
+@contextmanager
+def inference(threads: int) -> Iterator[None]:
+    """Run networks without gradients on a number of threads, and give back what was set."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)
