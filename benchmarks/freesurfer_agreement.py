@@ -151,6 +151,17 @@ class FreeSurfer:
             'thickness_r_own_regions': float(np.corrcoef(ours, reference)[0, 1]),
         }
 
+    def surface(self) -> dict[str, float]:
+        """Compare area and thickness on our surfaces, by our regions, with FreeSurfer's."""
+        table = next(self.outputs.glob('*_atlas-DesikanKilliany_desc-surface_morph.tsv'))
+        ours = pd.read_csv(table, sep='\t').set_index('index').loc[CORTEX]
+        stats = self.stats()
+        return {
+            'area_r': float(np.corrcoef(ours['area'], stats['area'])[0, 1]),
+            'area_ratio': float(ours['area'].sum() / stats['area'].sum()),
+            'surface_thickness_r': float(np.corrcoef(ours['thickness'], stats['thickness'])[0, 1]),
+        }
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -170,6 +181,7 @@ def main() -> None:
         'region_dice_mean': float(np.mean(overlaps)),
         'region_dice_min': float(min(overlaps)),
         **pair.thickness(),
+        **pair.surface(),
         **{f'{name}_dice': value for name, value in pair.structure_dice().items()},
         'structure_volume_r': float(np.corrcoef(structures)[0, 1]),
         'deep_volume_r': float(np.corrcoef(small)[0, 1]),

@@ -70,6 +70,12 @@ def test_volumes_of_structures(freesurfer: FreeSurfer) -> None:
     assert np.corrcoef(ours[deep], theirs[deep])[0, 1] >= 0.97
 
 
+def test_area_of_the_cortex(freesurfer: FreeSurfer) -> None:
+    found = freesurfer.surface()
+    assert found['area_r'] >= 0.95
+    assert found['area_ratio'] == pytest.approx(1, abs=0.12)
+
+
 def test_a_brain_extracted_image_is_recognised(test_data: Path, tmp_path: Path) -> None:
     run(test_data / 'ds002748', tmp_path / 'out', '--participant-label', '01',
         '--measures', 'tissue_volume')  # fmt: skip

@@ -7,12 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.core.hemisphere import FILLED
+from mriderived.core.surface_geometry import nearest_labels
 from mriderived.core.surface_projection import sample
 
 Volume = NDArray[np.float32]
 Points = NDArray[np.floating[Any]]
 Values = NDArray[np.float32]
 
+#: FreeSurfer's numbers of cortex, and of what the medial wall borders on.
+CORTEX = (3, 42)
+WALL = (*FILLED, 16)
+#: A vertex this near to the wall, in mm, belongs to it; one farther from cortex is none.
+WALL_MM, CORTEX_MM = 2.0, 3.0
 #: Where white and grey matter are sampled: 1 mm below the white surface, and 30 % of the way from
 #: the white to the pial surface.
 WHITE_MM = 1.0
@@ -42,6 +49,39 @@ def sample_inside(values: Volume, points: Points) -> Values:
     weight = sample((values > 0).astype(np.float32), points)
     total = sample(values, points)
     return np.where(weight > 0.2, total / np.maximum(weight, 1e-6), 0).astype(np.float32)
+
+
+def is_cortex(
+    structures: NDArray[np.int32], points: Points, spacing: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Tell which vertices lie in cortex and not on the medial wall.
+
+    The surface closes the hemisphere where it was cut from the rest of the brain, and runs along
+    nuclei and ventricles there. Up to 2 mm from them its layers are those of the cut.
+
+    Parameters
+    ----------
+    structures : array of int32, shape (x, y, z)
+        FreeSurfer's numbers.
+    points : array, shape (n, 3)
+        Midthickness, in voxels of ``structures``.
+    spacing : array, shape (3,)
+        Edges of a voxel in mm.
+
+    Returns
+    -------
+    array of bool, shape (n,)
+
+    Examples
+    --------
+    >>> row = np.int32([[[3, 3, 3, 2, 2, 10]]])
+    >>> is_cortex(row, np.array([[0, 0, 1.0], [0, 0, 3.2]]), np.ones(3)).tolist()
+    [True, False]
+    """
+    numbers = np.arange(int(structures.max()) + 1)
+    near_wall = nearest_labels(structures, points, np.isin(numbers, WALL), WALL_MM, spacing)
+    near_cortex = nearest_labels(structures, points, np.isin(numbers, CORTEX), CORTEX_MM, spacing)
+    return (near_wall == 0) & (near_cortex > 0)
 
 
 def grey_white_contrast(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mriderived.config import Config
 from mriderived.core.surface_geometry import mean_curvature, sulcal_depth, vertex_areas
 from mriderived.core.surface_layers import Layers, reconstruct
-from mriderived.core.surface_maps import grey_white_contrast, sample_inside
+from mriderived.core.surface_maps import grey_white_contrast, is_cortex, sample_inside
 from mriderived.figures.meshes import Outlined, mesh_mosaic
 from mriderived.figures.style import AMBER, CYAN
 from mriderived.interfaces.call import Call
@@ -25,7 +25,14 @@ from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
 
-NEEDS = ('t1w', 'thickness_left', 'thickness_right', 'depth_left', 'depth_right')
+NEEDS = (
+    't1w',
+    'structures_dseg',
+    'thickness_left',
+    'thickness_right',
+    'depth_left',
+    'depth_right',
+)
 SIDES = {'L': 'left', 'R': 'right'}
 LAYERS = ('white', 'midthickness', 'pial')
 #: Values per vertex: suffix, title, description, unit.
@@ -67,6 +74,14 @@ class SurfaceFiles(NamedTuple):
     surface_quality: Path
 
 
+class Scan(NamedTuple):
+    """The image and its structures, on one grid."""
+
+    image: NDArray[np.float32]
+    structures: NDArray[np.int32]
+    affine: NDArray[np.float64]
+
+
 class Half(NamedTuple):
     """One hemisphere: its meshes, its values per vertex, and its row of the quality table."""
 
@@ -77,6 +92,7 @@ class Half(NamedTuple):
 
 def make_surfaces(
     t1w: Path,
+    structures_dseg: Path,
     thickness_left: Path,
     thickness_right: Path,
     depth_left: Path,
@@ -84,12 +100,11 @@ def make_surfaces(
     threads: int,
 ) -> SurfaceFiles:
     """Reconstruct the surfaces of both hemispheres."""
-    image = load(t1w)
-    to_voxels = np.asarray(np.linalg.inv(load_affine(t1w)), dtype=np.float64)
+    scan = Scan(load(t1w), load(structures_dseg, np.int32), load_affine(t1w))
 
     def reconstruct_half(side: str, thickness: Path, depth: Path) -> Half:
         try:
-            return _reconstruct(image, to_voxels, thickness, depth)
+            return _reconstruct(scan, thickness, depth)
         except ValueError as error:
             raise ValueError(f'{SIDES[side]} hemisphere: {error}') from error
 
@@ -102,20 +117,21 @@ def make_surfaces(
     return SurfaceFiles(*files)
 
 
-def _reconstruct(
-    image: NDArray[np.float32], to_voxels: NDArray[np.float64], thickness: Path, depth: Path
-) -> Half:
+def _reconstruct(scan: Scan, thickness: Path, depth: Path) -> Half:
     position, affine = load(depth), load_affine(depth)
     edge = float(voxel_size(affine)[0])
     layers = reconstruct(position, edge)
     surfaces = _to_scanner(layers, affine)
     white, pial = surfaces['white'].points, surfaces['pial'].points
+    to_voxels = np.asarray(np.linalg.inv(scan.affine), dtype=np.float64)
+    middle = surfaces['midthickness'].points @ to_voxels[:3, :3].T + to_voxels[:3, 3]
+    cortex = is_cortex(scan.structures, middle, voxel_size(scan.affine))
     values = {
-        'thickness': sample_inside(load(thickness), layers.midthickness),
+        'thickness': np.where(cortex, sample_inside(load(thickness), layers.midthickness), 0),
         'area': vertex_areas(white, layers.faces),
         'curv': mean_curvature(*surfaces['midthickness']),
         'sulc': sulcal_depth(layers.midthickness, position, edge),
-        'contrast': grey_white_contrast(image, white, pial, to_voxels),
+        'contrast': grey_white_contrast(scan.image, white, pial, to_voxels),
     }
     cortex = values['thickness'] > 0
     pial_area = vertex_areas(pial, layers.faces)
