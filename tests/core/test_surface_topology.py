@@ -83,6 +83,9 @@ def test_random_objects_become_balls_and_their_meshes_are_spheres(seed):
     field[1:-1, 1:-1, 1:-1] = np.random.default_rng(seed).random((14, 15, 16))
     ball = make_ball(field, 0.45)
     assert topology(ball.mask) == (2, 1)
+    _, faces = boundary_mesh(ball.mask, field, 0.45)
+    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    assert set(np.unique(edges, axis=0, return_counts=True)[1]) == {2}
 
 
 def test_touching_sheets_stay_apart():
