@@ -159,7 +159,7 @@ def jacobian(field: Field, threads: int = 1) -> Volume:
 
 
 @numba.njit(nogil=True, cache=True)
-def _interpolate(s, u, v, w):  # type: ignore[no-untyped-def]
+def interpolate(s, u, v, w):  # type: ignore[no-untyped-def]
     """Interpolate within the volume; the caller sees to it that the point lies inside."""
     a, b, c = int(u), int(v), int(w)
     d, e = min(a + 1, s.shape[0] - 1), min(b + 1, s.shape[1] - 1)
@@ -189,7 +189,8 @@ def _transform(m, x, y, z):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _clamp(s, u, v, w):  # type: ignore[no-untyped-def]
+def clamp(s, u, v, w):  # type: ignore[no-untyped-def]
+    """Move a point to the nearest one within the volume."""
     return (
         min(max(u, 0.0), s.shape[0] - 1.0),
         min(max(v, 0.0), s.shape[1] - 1.0),
@@ -204,7 +205,7 @@ def _sample(start, stop, volume, m, target):  # type: ignore[no-untyped-def]
             for k in range(target.shape[2]):
                 u, v, w = _transform(m, float(i), float(j), float(k))
                 inside = _is_inside(volume, u, v, w)
-                target[i, j, k] = _interpolate(volume, u, v, w) if inside else 0.0
+                target[i, j, k] = interpolate(volume, u, v, w) if inside else 0.0
 
 
 @numba.njit(nogil=True, cache=True)
@@ -216,7 +217,7 @@ def _warp(start, stop, volume, field, m, target):  # type: ignore[no-untyped-def
                     m, i + field[0, i, j, k], j + field[1, i, j, k], k + field[2, i, j, k]
                 )
                 inside = _is_inside(volume, u, v, w)
-                target[i, j, k] = _interpolate(volume, u, v, w) if inside else 0.0
+                target[i, j, k] = interpolate(volume, u, v, w) if inside else 0.0
 
 
 @numba.njit(nogil=True, cache=True)
@@ -225,12 +226,12 @@ def _pull(start, stop, volume, field, m, target):  # type: ignore[no-untyped-def
         for j in range(target.shape[1]):
             for k in range(target.shape[2]):
                 x, y, z = _transform(m, float(i), float(j), float(k))
-                u, v, w = _clamp(volume, x, y, z)
-                x += _interpolate(field[0], u, v, w)
-                y += _interpolate(field[1], u, v, w)
-                z += _interpolate(field[2], u, v, w)
+                u, v, w = clamp(volume, x, y, z)
+                x += interpolate(field[0], u, v, w)
+                y += interpolate(field[1], u, v, w)
+                z += interpolate(field[2], u, v, w)
                 inside = _is_inside(volume, x, y, z)
-                target[i, j, k] = _interpolate(volume, x, y, z) if inside else 0.0
+                target[i, j, k] = interpolate(volume, x, y, z) if inside else 0.0
 
 
 @numba.njit(nogil=True, cache=True)
@@ -238,14 +239,14 @@ def _compose(start, stop, first, second, target):  # type: ignore[no-untyped-def
     for i in range(start, stop):
         for j in range(first.shape[2]):
             for k in range(first.shape[3]):
-                u, v, w = _clamp(
+                u, v, w = clamp(
                     first[0],
                     i + first[0, i, j, k],
                     j + first[1, i, j, k],
                     k + first[2, i, j, k],
                 )
                 for axis in range(3):
-                    moved = _interpolate(second[axis], u, v, w)
+                    moved = interpolate(second[axis], u, v, w)
                     target[axis, i, j, k] = first[axis, i, j, k] + moved
 
 

@@ -12,7 +12,7 @@ from scipy import ndimage, spatial
 
 from mriderived.core.filters import smooth
 from mriderived.core.surface_grid import coarsen, to_coarse
-from mriderived.core.surface_mesh import Faces, Neighbours, neighbours, vertex_normals
+from mriderived.core.surface_mesh import Faces, neighbours, vertex_normals
 from mriderived.core.surface_projection import sample
 
 Values = NDArray[np.float32]
@@ -142,16 +142,7 @@ def nearest_labels(
     return result
 
 
-def smooth_on_mesh(values: Values, around: Neighbours, iterations: int) -> Values:
-    """Average values over the vertex and its neighbours, ``iterations`` times."""
-    current = np.asarray(values, np.float64)
-    count = np.diff(around.start)
-    for _ in range(iterations):
-        sums = np.add.reduceat(current[around.index], around.start[:-1])
-        current = (current + sums) / (count + 1)
-    return current.astype(np.float32)
-
-
+#: Room for the vertices up to two edges away; a few irregular vertices have more.
 _MOST = 96
 
 

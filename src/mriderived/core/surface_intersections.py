@@ -139,14 +139,20 @@ def _search(first, second, faces, origin, size, shape, start, members, same, ask
                     cell = (i * shape[1] + j) * shape[2] + k
                     for slot in range(start[cell], start[cell + 1]):
                         s = members[slot]
-                        if same and ((s <= t and asked[s]) or (hit[t] and hit[s])):
-                            continue
-                        if not same and hit[t]:
+                        if _is_known(hit, asked, t, s, same):
                             continue
                         if _meet(first, faces[t], second, faces[s], same):
                             hit[t] = True
                             if same:
                                 hit[s] = True
+
+
+@numba.njit(nogil=True, cache=True)
+def _is_known(hit, asked, t, s, same):  # type: ignore[no-untyped-def]
+    """Say whether a pair needs no test: its answer is known, or comes when ``s`` is searched."""
+    if not same:
+        return hit[t]
+    return (s <= t and asked[s]) or (hit[t] and hit[s])
 
 
 @numba.njit(nogil=True, cache=True)
@@ -166,21 +172,23 @@ def _meet(p, f, q, g, same):  # type: ignore[no-untyped-def]
     if _apart(p, f, q, g):
         return False
     shared = 0
-    if same:
-        for a in range(3):
-            for b in range(3):
-                shared += f[a] == g[b]
+    for a in range(3):
+        shared += same and _has(g, f[a])
     if shared >= 2:
         return False
+    crossed = False
     for a in range(3):
-        b = (a + 1) % 3
-        if shared == 0 or not (_has(g, f[a]) or _has(g, f[b])):
-            if _passes(p[f[a]], p[f[b]], q[g[0]], q[g[1]], q[g[2]]):
-                return True
-        if shared == 0 or not (_has(f, g[a]) or _has(f, g[b])):
-            if _passes(q[g[a]], q[g[b]], p[f[0]], p[f[1]], p[f[2]]):
-                return True
-    return False
+        crossed = crossed or _enters(p, f, a, q, g, shared) or _enters(q, g, a, p, f, shared)
+    return crossed
+
+
+@numba.njit(nogil=True, cache=True)
+def _enters(p, f, a, q, g, shared):  # type: ignore[no-untyped-def]
+    """Say whether edge ``a`` of triangle ``f`` passes through ``g``; not edges that share."""
+    u, v = f[a], f[(a + 1) % 3]
+    if shared > 0 and (_has(g, u) or _has(g, v)):
+        return False
+    return _passes(p[u], p[v], q[g[0]], q[g[1]], q[g[2]])
 
 
 @numba.njit(nogil=True, cache=True)

@@ -109,8 +109,7 @@ def _join_corners(
     order = np.lexsort((np.repeat(voxel, 4), high, low))
     first, second = order.reshape(-1, 2).T
     # Neighbouring quads pass their common edge in opposite directions.
-    ahead = np.arange(corners.size).reshape(-1, 4)
-    ahead = np.roll(ahead, -1, axis=1).ravel()
+    ahead = np.roll(np.arange(corners.size).reshape(-1, 4), -1, axis=1).ravel()
     rows = np.concatenate([first, ahead[first]])
     columns = np.concatenate([ahead[second], second])
     graph = sparse.coo_array((np.ones(rows.size, bool), (rows, columns)), (corners.size,) * 2)

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from mriderived.core.sampling import _clamp, _interpolate
+from mriderived.core.sampling import clamp, interpolate
 from mriderived.core.surface_mesh import Faces, Neighbours, Points, vertex_normals
 
 Volume = NDArray[np.float32]
@@ -94,8 +94,8 @@ def _sample_points(volume, points, values):  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True)
 def _at(volume, x, y, z):  # type: ignore[no-untyped-def]
-    u, v, w = _clamp(volume, x, y, z)
-    return _interpolate(volume, u, v, w)
+    u, v, w = clamp(volume, x, y, z)
+    return interpolate(volume, u, v, w)
 
 
 @numba.njit(nogil=True, cache=True)

@@ -97,7 +97,9 @@ def _cut_handles(mask: Mask, membranes: Mask, inside: Volume) -> None:
     grown[np.unravel_index(np.argmax(np.where(solid, rank, -np.inf)), mask.shape)] = True
     _grow(grown, solid, rank, True)
     cost = np.where(membranes, -1, inside).astype(np.float32)
-    _grow(mask, membranes | (solid & ~grown), -cost, False)
+    # Wider than the cut, so that the membrane has a free rim; the last step closes it again.
+    wall = ndimage.binary_dilation(solid & ~grown, np.ones((3, 3, 3)))
+    _grow(mask, membranes | (solid & wall), -cost, False)
     _grow(mask, solid, rank, True)
 
 
@@ -153,14 +155,34 @@ def _components(bits, near, relevant):  # type: ignore[no-untyped-def]
         while front:
             lowest = front & -front
             front ^= lowest
-            index = 0
-            while (lowest >> index) != 1:
-                index += 1
-            reached = near[index] & left
+            reached = near[_position(lowest)] & left
             left &= ~reached
             front |= reached
         count += 1
     return count
+
+
+@numba.njit(nogil=True, cache=True)
+def _reachable(bits):  # type: ignore[no-untyped-def]
+    """Keep face neighbours, edge neighbours next to those, and corners next to the latter."""
+    kept = bits & _FACE_BITS
+    for reach in (_EDGE_BITS & ~_FACE_BITS, _ALL_BITS & ~_EDGE_BITS):
+        before = kept
+        left = bits & reach
+        while left:
+            lowest = left & -left
+            left ^= lowest
+            if _FACES[_position(lowest)] & before:
+                kept |= lowest
+    return kept
+
+
+@numba.njit(nogil=True, cache=True)
+def _position(bit):  # type: ignore[no-untyped-def]
+    index = 0
+    while (bit >> index) != 1:
+        index += 1
+    return index
 
 
 @numba.njit(nogil=True, cache=True)
@@ -174,7 +196,7 @@ def _is_simple(mask, i, j, k):  # type: ignore[no-untyped-def]
                 if mask[a, b, c] and index != 13:
                     bits |= 1 << index
                 index += 1
-    if _components(bits, _FACES, _FACE_BITS) != 1:
+    if _components(_reachable(bits), _FACES, _FACE_BITS) != 1:
         return False
     return _components(_ALL_BITS & ~bits, _EDGES, _EDGE_BITS) == 1
 
