@@ -81,7 +81,7 @@ def is_cortex(
     numbers = np.arange(int(structures.max()) + 1)
     near_wall = nearest_labels(structures, points, np.isin(numbers, WALL), WALL_MM, spacing)
     near_cortex = nearest_labels(structures, points, np.isin(numbers, CORTEX), CORTEX_MM, spacing)
-    return (near_wall == 0) & (near_cortex > 0)
+    return np.asarray((near_wall == 0) & (near_cortex > 0))
 
 
 def grey_white_contrast(

@@ -87,17 +87,17 @@ def tabulate_surface(
 def _read(
     midthickness: Path, pial: Path, thickness: Path, area: Path, curv: Path, contrast: Path
 ) -> pd.DataFrame:
-    outer = load_surface(pial)
-    points = load_surface(midthickness).points
+    outer, middle = load_surface(pial), load_surface(midthickness)
     values = {
         'thickness': load_values(thickness),
         'area': load_values(area),
         'area_pial': vertex_areas(outer.points, outer.faces),
+        'weight': vertex_areas(middle.points, middle.faces),
         'curvature': load_values(curv),
         'contrast': load_values(contrast),
     }
     columns = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
-    return pd.DataFrame({**dict(zip('xyz', points.T, strict=True)), **columns})
+    return pd.DataFrame({**dict(zip('xyz', middle.points.T, strict=True)), **columns})
 
 
 def _label(
@@ -117,15 +117,15 @@ def _label(
 
 
 def _summarise(vertices: pd.DataFrame, index: NDArray[np.int64]) -> pd.DataFrame:
-    """Sum area, and average over it, within regions."""
-    weighted = vertices[['thickness', 'curvature', 'contrast']].mul(vertices['area'], axis=0)
-    weighted['area'] = vertices['area']
-    weighted['area_pial'] = vertices['area_pial']
-    weighted['square'] = vertices['thickness'] ** 2 * vertices['area']
+    """Sum areas, and average over that of the midthickness, within regions."""
+    weighted = vertices[['thickness', 'curvature', 'contrast']].mul(vertices['weight'], axis=0)
+    for name in ('area', 'area_pial', 'weight'):
+        weighted[name] = vertices[name]
+    weighted['square'] = vertices['thickness'] ** 2 * vertices['weight']
     sums = weighted.groupby(vertices['index']).sum().reindex(index)
     sums = sums.where(sums['area'] >= LEAST_AREA)
-    mean = sums[['thickness', 'curvature', 'contrast']].div(sums['area'], axis=0)
-    variance = sums['square'] / sums['area'] - mean['thickness'] ** 2
+    mean = sums[['thickness', 'curvature', 'contrast']].div(sums['weight'], axis=0)
+    variance = sums['square'] / sums['weight'] - mean['thickness'] ** 2
     count = vertices.groupby('index').size().reindex(index).fillna(0).astype(int)
     return pd.DataFrame(
         {
@@ -185,7 +185,7 @@ SURFACE_REGIONS = Measure(
                 Column('area_pial', 'Area of the pial surface.', 'mm2', 'Pial area'),
                 Column(
                     'thickness',
-                    'Mean cortical thickness over the area of the white surface.',
+                    'Mean cortical thickness over the area of the midthickness.',
                     'mm',
                     'Mean thickness',
                 ),
@@ -221,7 +221,7 @@ SURFACE_REGIONS = Measure(
         'Every vertex of the midthickness was given the nearest region of the cortex (at most '
         f'{FURTHEST_MM:.0f} mm away). Area is that of the white surface; thickness, curvature and '
         'grey-white contrast (Salat et al. 2009, doi:10.1016/j.neuroimage.2009.05.014) are means '
-        'over that area.'
+        'over the area of the midthickness.'
     ),
     over='atlas',
     figures=(
