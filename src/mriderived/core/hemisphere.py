@@ -26,8 +26,8 @@ BELOW = (7, 8, 15, 16, 46, 47)
 #: amygdala, ventricles, choroid plexus, and the corpus callosum.
 FILLED = (4, 5, 10, 11, 12, 13, 14, 17, 18, 26, 28, 31, 43, 44, 49, 50, 51, 52, 53, 54, 58, 60, 63,
           251, 252, 253, 254, 255)  # fmt: skip
-#: Edge of the fine voxels in mm; a finer image keeps its own.
-FINE_MM = 0.5
+#: Edge of the fine voxels in mm, and that of coarse runs.
+FINE_MM, COARSE_MM = 0.5, 1.0
 #: Space around the hemisphere in mm.
 MARGIN_MM = 3.0
 #: Softens the steps of masks on the fine grid, in fine voxels.
@@ -100,6 +100,7 @@ def prepare_hemisphere(
     filled: Mask,
     spacing: Sequence[float],
     threads: int = 1,
+    fine_mm: float = FINE_MM,
 ) -> Hemisphere:
     """Cut out a hemisphere and refine its grid.
 
@@ -119,6 +120,8 @@ def prepare_hemisphere(
     spacing : three floats
         Voxel size in mm.
     threads : int
+    fine_mm : float
+        Edge of the fine voxels in mm; an image that is finer keeps its own.
 
     Returns
     -------
@@ -129,7 +132,7 @@ def prepare_hemisphere(
     ValueError
         If the hemisphere has (almost) no white matter.
     """
-    step = min(FINE_MM, *(float(size) for size in spacing))
+    step = min(fine_mm, *(float(size) for size in spacing))
     present = territory & (tissue > PIAL)
     if not present.any():
         raise ValueError('the hemisphere is empty')

@@ -12,7 +12,13 @@ from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.hemisphere import Hemisphere, find_territories, prepare_hemisphere
+from mriderived.core.hemisphere import (
+    COARSE_MM,
+    FINE_MM,
+    Hemisphere,
+    find_territories,
+    prepare_hemisphere,
+)
 from mriderived.core.thickness import find_cortex, project_thickness
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
@@ -44,7 +50,7 @@ class Maps(NamedTuple):
 
 
 def load_hemispheres(
-    tissue_map: Path, structures_dseg: Path, threads: int
+    tissue_map: Path, structures_dseg: Path, threads: int, fine_mm: float = FINE_MM
 ) -> dict[str, Hemisphere]:
     """Prepare the tissue map of both hemispheres."""
     tissue = load(tissue_map)
@@ -54,7 +60,9 @@ def load_hemispheres(
     def prepare(side: str) -> Hemisphere:
         territory = territories.sides == SIDES.index(side) + 1
         try:
-            return prepare_hemisphere(tissue, territory, territories.filled, spacing)
+            return prepare_hemisphere(
+                tissue, territory, territories.filled, spacing, fine_mm=fine_mm
+            )
         except ValueError as error:
             raise ValueError(f'{NAMES[side]} hemisphere: {error}') from error
 
@@ -62,9 +70,12 @@ def load_hemispheres(
         return dict(zip(SIDES, pool.map(prepare, SIDES), strict=True))
 
 
-def map_cortex(tissue_map: Path, structures_dseg: Path, threads: int) -> CortexFiles:
+def map_cortex(
+    tissue_map: Path, structures_dseg: Path, threads: int, sloppy: bool = False
+) -> CortexFiles:
     """Estimate thickness and depth in the cortex of both hemispheres."""
-    hemispheres = load_hemispheres(tissue_map, structures_dseg, threads)
+    fine_mm = COARSE_MM if sloppy else FINE_MM
+    hemispheres = load_hemispheres(tissue_map, structures_dseg, threads, fine_mm)
     with ThreadPoolExecutor(min(threads, 2)) as pool:
         maps = dict(zip(SIDES, pool.map(_map_hemisphere, hemispheres.values()), strict=True))
     affine = load_affine(tissue_map)
@@ -96,7 +107,7 @@ def init_cortex_wf(config: Config) -> pe.Workflow:
     inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
     outputnode = pe.Node(niu.IdentityInterface(list(CortexFiles._fields)), name='outputnode')
     node = pe.Node(
-        Call(map_cortex, threads=config.omp_nthreads),
+        Call(map_cortex, threads=config.omp_nthreads, sloppy=config.sloppy),
         name='map_cortex',
         n_procs=config.omp_nthreads,
         mem_gb=CORTEX.memory_gb,
