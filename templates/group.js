@@ -365,7 +365,7 @@
         el('td', {}, person(p)), el('td', { class: 'number', title: share }, counts.format(p.off.length)),
         el('td', { title: share }, el('span', { class: 'meter', style: `width:${(140 * p.off.length / most).toFixed(0)}px` })),
         el('td', {}, far.map(([id, score]) => { const c = now().columns[id];
-          return el('button', { type: 'button', class: 'chip', title: c.name, onclick: () => { highlight(p.id); choose(c, true); } }, `${c.label}${c.region ? '' : ` (${c.group})`} `, el('em', {}, signed(score))); })),
+          return el('button', { type: 'button', class: 'chip', title: c.name, onclick: () => { highlight(p.id); choose(c, true); } }, `${fullName(c)}${c.region ? '' : ` (${c.group})`} `, el('em', {}, signed(score))); })),
         el('td', { class: 'number' }, el('button', { type: 'button', class: 'chip', onclick: () => highlight(p.id === view.who ? null : p.id) }, p.id === view.who ? 'highlighted' : 'highlight')));
     }));
     if (!list.length) table.tBodies[0].append(el('tr', {}, el('td', { class: 'empty', colspan: 5 }, now().people.length < DATA.fewest ? `Fewer than ${DATA.fewest} participants: nobody can stand apart.` : 'No outliers.')));

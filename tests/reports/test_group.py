@@ -249,6 +249,9 @@ def test_a_thousand_participants(driver, tmp_path):
     driver.execute_script("document.querySelector('#overview th button').click()")
     assert driver.execute_script("return document.querySelector('#grid canvas').width") > 300
     assert texts(driver, '#faults tbody tr')[0].startswith('failed20the image is <empty> & bad')
+    # A region has more than one value: what stands apart is named with it.
+    chips = texts(driver, '#ranking [data-participant="0007"] .chip')
+    assert chips[0].startswith('Region 1: volume +')
     assert open_page(driver, page) and link  # a second time, now with the measure in the address
     driver.execute_script("document.querySelector('#ranking a').click()")
     assert driver.title == 'Report of 7'
