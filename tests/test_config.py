@@ -24,6 +24,7 @@ FULL = Config(
     skull_strip='skip',
     anat_backend='deepmriprep',
     device='cpu',
+    export='enigma',
     random_seed=7,
     mem_gb=7.5,
     sloppy=True,
@@ -46,14 +47,14 @@ def test_the_file_tells_the_version() -> None:
 def test_every_fault_of_a_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / 'bad.toml'
     path.write_text(
-        'nprocs = "two"\nskull_strip = "maybe"\nanat_backend = "other"\n'
+        'nprocs = "two"\nskull_strip = "maybe"\nanat_backend = "other"\nexport = "csv"\n'
         'measure = ["x"]\nsloppy = 1\natlases = "A"\n'
         'random_seed = 4\nmem_gb = true\nwork_dir = 3\n'
     )
     with pytest.raises(ValueError, match=re.escape(str(path))) as caught:
         read_config(path)
     for name in ('nprocs', 'skull_strip', 'anat_backend', 'measure is not', 'sloppy', 'atlases',
-                 'mem_gb', 'work_dir'):  # fmt: skip
+                 'export', 'mem_gb', 'work_dir'):  # fmt: skip
         assert name in str(caught.value)
     assert 'random_seed' not in str(caught.value)
 

@@ -17,6 +17,8 @@ SkullStrip = Literal['auto', 'skip', 'force']
 Device = Literal['auto', 'cpu', 'cuda']
 #: How tissues are found and spaces reached; only the first needs no downloaded weights.
 AnatBackend = Literal['builtin', 'deepmriprep']
+#: In which form of others the group level writes its tables as well.
+Export = Literal['none', 'enigma']
 
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
@@ -52,6 +54,7 @@ class Config:
     skull_strip: SkullStrip = 'auto'
     anat_backend: AnatBackend = 'builtin'
     device: Device = 'auto'
+    export: Export = 'none'
     random_seed: int = 42
     sloppy: bool = False
     nprocs: int = 1
@@ -144,6 +147,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     'SkullStrip': get_args(SkullStrip),
     'AnatBackend': get_args(AnatBackend),
     'Device': get_args(Device),
+    'Export': get_args(Export),
 }
 _SCALARS: dict[str, tuple[type, ...]] = {'int': (int,), 'float': (int, float), 'bool': (bool,)}
 

@@ -13,6 +13,7 @@ from mriderived.app.arguments import build_parser, read_command_line
 from mriderived.app.checks import check_measures, check_settings
 from mriderived.app.exit_codes import ExitCode, Problem, UsageError, combine_codes
 from mriderived.app.settings import build_config, share_threads
+from mriderived.bids.status import write_record
 from mriderived.config import Config
 
 
@@ -66,17 +67,17 @@ def test_all_options() -> None:
         *PLACES, '--participant-label', '01', '--session-label', 'a', '--measures', 'x',
         '--skip-measures', 'y', '--atlases', 'A', '--output-spaces', 'S', '--skull-strip', 'skip',
         '--nprocs', '3', '--omp-nthreads', '2', '--mem', '8G', '-w', '/w', '--clean-workdir',
-        '--device', 'cpu', '--anat-backend', 'deepmriprep', '--random-seed', '7', '--sloppy',
-        '--dry-run', '--reports-only', '--write-graph', '--stop-on-first-failure',
-        '--skip-bids-validation', '-vv',
+        '--device', 'cpu', '--anat-backend', 'deepmriprep', '--export', 'enigma',
+        '--random-seed', '7', '--sloppy', '--dry-run', '--reports-only', '--write-graph',
+        '--stop-on-first-failure', '--skip-bids-validation', '-vv',
     )  # fmt: skip
     assert config == Config(
         bids_dir=Path('/b'), out_dir=Path('/o'), work_dir=Path('/w'), participant_labels=('01',),
         session_labels=('a',), measures=('x',), skip_measures=('y',), atlases=('A',),
         output_spaces=('S',), skull_strip='skip', nprocs=3, omp_nthreads=2, mem_gb=8.0,
-        clean_workdir=True, device='cpu', anat_backend='deepmriprep', random_seed=7,
-        sloppy=True, dry_run=True, reports_only=True, write_graph=True, stop_on_first_failure=True,
-        skip_bids_validation=True, verbose=2,
+        clean_workdir=True, device='cpu', anat_backend='deepmriprep', export='enigma',
+        random_seed=7, sloppy=True, dry_run=True, reports_only=True, write_graph=True,
+        stop_on_first_failure=True, skip_bids_validation=True, verbose=2,
     )  # fmt: skip
 
 
@@ -319,6 +320,17 @@ def test_out_dir_without_permission(
     problem = only(check(tmp_path / 'out'))
     assert problem.code is ExitCode.CANNOT_WRITE
     assert 'no permission' in problem.message
+
+
+def test_export_is_for_the_group_level(check: Check, tmp_path: Path) -> None:
+    write_record(tmp_path / 'out', '01', ())
+    assert check(tmp_path / 'out', '--export', 'enigma', level='group') == []
+    assert check(tmp_path / 'out', '--export', 'none') == []
+    problem = only(check(tmp_path / 'out', '--export', 'enigma'))
+    assert problem.code is ExitCode.USAGE
+    assert problem.message == '--export enigma is an option of the group level.'
+    problem = only(check(tmp_path / 'out', '--export', 'enigma', '--reports-only', level='group'))
+    assert '--export enigma and --reports-only exclude each other' in problem.message
 
 
 def test_labels_that_match_nothing(check: Check, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from mriderived import cli
 from mriderived.app import run_log, stages
 from mriderived.app.exit_codes import ExitCode
 from mriderived.app.preview import estimate, print_preview
-from mriderived.bids.status import UnitRecord, write_record
+from mriderived.bids.status import NoInputError, UnitRecord, write_record
 from mriderived.config import Config, read_config, replace
 from mriderived.spaces import bundled_atlases
 from mriderived.workflows.plan import PlannedUnit
@@ -124,7 +124,10 @@ def test_group(
     config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tables = (PurePosixPath('phenotype/brain.tsv'), PurePosixPath('phenotype/mriderived.tsv'))
-    result = SimpleNamespace(tables=tables, participants=3, columns=70, warnings=())
+    exports = (PurePosixPath('exports/enigma/LandRvolumes.csv'),)
+    result = SimpleNamespace(
+        tables=tables, participants=3, columns=70, warnings=(), exports=exports
+    )
     reported: list[Path] = []
     asked: list[tuple[str, str | None]] = []
 
@@ -144,7 +147,16 @@ def test_group(
     out = capsys.readouterr().out
     assert '3 participants, 70 columns' in out
     assert str(config.out_dir / 'phenotype' / 'mriderived.tsv') in out
+    assert f'Export  {config.out_dir / exports[0]}' in out
     assert str(config.out_dir / 'group.html') in out
+
+
+def test_dry_run_of_an_export_tells_what_it_lacks(config: Config) -> None:
+    write_record(config.out_dir, '01', [record()])
+    group = replace(config, level='group', dry_run=True)
+    assert stages.preview(group) is ExitCode.OK
+    with pytest.raises(NoInputError, match='--export enigma needs surface_regions'):
+        stages.preview(replace(group, export='enigma'))
 
 
 def test_reports_only(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

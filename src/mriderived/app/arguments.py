@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, get_args
 
 from mriderived.app.exit_codes import Problem, UsageError
-from mriderived.config import AnatBackend, Config, Device, SkullStrip
+from mriderived.config import AnatBackend, Config, Device, Export, SkullStrip
 
 POSITIONALS = ('bids_dir', 'out_dir', 'level')
 #: Stands for an option without its value; no shell can pass it.
@@ -134,6 +134,12 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--anat-backend',
         metavar='|'.join(get_args(AnatBackend)),
         help='what finds tissues and spaces; deepmriprep needs its weights (default: builtin)',
+    )
+    _value(
+        group,
+        '--export',
+        metavar='|'.join(get_args(Export)),
+        help='group only: its tables also in the form of the ENIGMA protocols (default: none)',
     )
     _value(group, '--random-seed', metavar='N', help=f'default: {Config.random_seed}')
     group.add_argument(

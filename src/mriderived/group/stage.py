@@ -17,6 +17,7 @@ from mriderived import __version__
 from mriderived.bids.description import read_settings
 from mriderived.bids.sidecar import JSONFileError
 from mriderived.config import Config
+from mriderived.group import enigma
 from mriderived.group.blocks import Block, build_block
 from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.findings import Findings
@@ -37,6 +38,8 @@ class GroupResult(NamedTuple):
     columns: int
     #: What was left out of the tables and why, ready to be shown.
     warnings: tuple[str, ...]
+    #: The same for files in the form of others (``--export``).
+    exports: tuple[PurePosixPath, ...] = ()
 
 
 def run_group(
@@ -48,9 +51,11 @@ def run_group(
 
     ``measures`` gives the order of the columns; ``planned`` names measure and atlas or space of
     what has columns even if no participant has a record of it. Raises :class:`NoInputError` if
-    there is no participant output.
+    there is no participant output, or none of what ``config.export`` needs.
     """
     cohort = read_cohort(config, planned)
+    if config.export == 'enigma':
+        enigma.check_cohort(cohort)
     blocks = _build_blocks(config, cohort, measures)
     tables: list[PurePosixPath] = []
     findings = Findings()
@@ -61,6 +66,9 @@ def run_group(
         tables += write_tables(config.out_dir, session, rows, first, blocks, is_sloppy)
         findings.add(rows, first, blocks)
         first += len(rows)
+    exports: tuple[PurePosixPath, ...] = ()
+    if config.export == 'enigma':
+        exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
     warnings = tuple(dict.fromkeys(cohort.warnings))
     participants = len({row.participant for row in cohort.rows})
     columns = sum(len(block.columns) for block in blocks)
@@ -75,11 +83,12 @@ def run_group(
         'threshold': THRESHOLD,
         'fewest': FEWEST,
         'tables': [str(table) for table in tables],
+        'exports': [str(path) for path in exports],
         'warnings': list(warnings),
     })  # fmt: skip
     for warning in warnings:
         LOGGER.warning(warning)
-    return GroupResult(tuple(tables), participants, columns, warnings)
+    return GroupResult(tuple(tables), participants, columns, warnings, exports)
 
 
 def _is_sloppy(config: Config, cohort: Cohort) -> bool:

@@ -108,15 +108,26 @@ def _lines(
 
 
 def replace_listing(path: Path, content: Mapping[str, Any]) -> None:
-    """Write the list of tables, and remove those of a former run that are not in it."""
+    """Write the list of tables, and remove those of a former run that are not in it.
+
+    Exports are of one cohort and must not stay beside the tables of another.
+    """
     out_dir = path.parents[1]
     try:
-        former = json.loads(path.read_text(encoding='utf-8'))['tables']
-    except (FileNotFoundError, ValueError, KeyError):
-        former = ()
-    for name in sorted(set(former) - set(content['tables'])):
-        table = PurePosixPath(name)
-        if table.parts[0] == 'phenotype' and '..' not in table.parts:
-            (out_dir / table).unlink(missing_ok=True)
-            (out_dir / table).with_suffix('.json').unlink(missing_ok=True)
+        former = json.loads(path.read_text(encoding='utf-8'))
+    except (FileNotFoundError, ValueError):
+        former = {}
+    for table in _outdated(former, content, 'tables', 'phenotype'):
+        (out_dir / table).unlink(missing_ok=True)
+        (out_dir / table).with_suffix('.json').unlink(missing_ok=True)
+    for export in _outdated(former, content, 'exports', 'exports'):
+        (out_dir / export).unlink(missing_ok=True)
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + '\n')
+
+
+def _outdated(
+    former: Mapping[str, Any], content: Mapping[str, Any], kind: str, folder: str
+) -> list[PurePosixPath]:
+    """Return what only the former run wrote, and nothing outside of ``folder``."""
+    paths = map(PurePosixPath, sorted({*former.get(kind, ())} - {*content.get(kind, ())}))
+    return [path for path in paths if path.parts[0] == folder and '..' not in path.parts]

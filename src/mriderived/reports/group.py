@@ -148,4 +148,9 @@ def _list_downloads(out_dir: Path, listing: Mapping[str, Any]) -> dict[str, list
     wide = [name for name in tables if name.startswith('phenotype/mriderived')]
     logs = ['status.tsv', 'logs/group_summary.tsv', 'logs/group_outliers.tsv']
     logs = [name for name in logs if (out_dir / name).exists()]
-    return {'wide': wide, 'measures': [name for name in tables if name not in wide], 'logs': logs}
+    return {
+        'wide': wide,
+        'measures': [name for name in tables if name not in wide],
+        'logs': logs,
+        'exports': list(listing.get('exports', ())),
+    }
