@@ -27,7 +27,7 @@ BELOW = (7, 8, 15, 16, 46, 47)
 FILLED = (4, 5, 10, 11, 12, 13, 14, 17, 18, 26, 28, 31, 43, 44, 49, 50, 51, 52, 53, 54, 58, 60, 63,
           251, 252, 253, 254, 255)  # fmt: skip
 #: Edge of the fine voxels in mm, and that of coarse runs.
-FINE_MM, COARSE_MM = 0.5, 1.0
+FINE_MM, COARSE_MM = 0.5, 2.0
 #: Space around the hemisphere in mm.
 MARGIN_MM = 3.0
 #: Softens the steps of masks on the fine grid, in fine voxels.
