@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from mriderived.figures.style import GRID, PAPER, TEXT
@@ -42,6 +43,10 @@ def draw_sides(
     axes.set(xscale='log', yscale='log', xlim=ends, ylim=ends, aspect='equal')
     axes.set_xlabel(f'{label}, left ({unit})', color=TEXT)
     axes.set_ylabel(f'{label}, right ({unit})', color=TEXT)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))
+        axis.set_minor_formatter(NullFormatter())
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(colors=TEXT, labelsize=8)

@@ -127,7 +127,8 @@ REGIONAL_VOLUME = Measure(
             title='Regional volumes, left and right',
             caption=(
                 'Each point is a pair of regions; the line is where both sides are the same. '
-                'The pairs that differ most for their size are named.'
+                'The pairs that differ most for their size are named. In atlases that divide each '
+                'hemisphere on its own (Schaefer), the two of a name are not the same area.'
             ),
         ),
     ),

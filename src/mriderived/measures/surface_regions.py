@@ -230,7 +230,9 @@ SURFACE_REGIONS = Measure(
             draw=draw_areas,
             needs=('surface_regions',),
             title='Surface areas, left and right',
-            caption='Each point is a pair of regions; the line is where both sides are the same.',
+            caption='Each point is a pair of regions; the line is where both sides are the same. '
+            'In atlases that divide each hemisphere on its own (Schaefer), the two of a name are '
+            'not the same area.',
         ),
     ),
     minutes=0.1,
