@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,11 @@ NEEDS = ('t1w', 'thickness_left', 'thickness_right')
 LEAST_SHARE = 0.25
 #: Means of adults are 2.2 to 2.8 mm; outside these bounds, in mm, a scan deserves a look.
 PLAUSIBLE = (1.8, 3.2)
+#: Cortex is nowhere thicker than this, in mm, but for small parts of the temporal pole and the
+#: insula: more than this share of the voxels is a warning.
+THICKEST, LARGE_SHARE = 5.5, 0.03
+#: Voxels larger than this, in mm, cannot show it.
+THICKEST_SLICE = 2.0
 #: What the colours of the figure span, in mm.
 SHOWN = (1.0, 4.5)
 
@@ -55,14 +61,27 @@ def collect_thickness(t1w: Path, thickness_left: Path, thickness_right: Path) ->
     mean = np.where(kept, total / np.maximum(count, 1), 0).astype(np.float32)
     table = Path.cwd() / 'means.tsv'
     pd.DataFrame([row]).to_csv(table, sep='\t', index=False, float_format='%.7g')
+    thick = float(np.mean(mean[kept] > THICKEST))
+    write_remarks(table, notes=_doubt(row, thick, float(voxel_size(affine).max())))
+    return ThicknessFiles(save(mean, affine, 'thickness.nii.gz'), table)
+
+
+def _doubt(row: Mapping[str, float], thick: float, slice_mm: float) -> list[str]:
+    """Say what speaks against the numbers."""
     notes = [
         f'The mean thickness of the {name} hemisphere is {row[f"thickness_{side}"]:.2f} mm, '
         'which is unusual: look at the borders of the tissue.'
         for side, name in (('L', 'left'), ('R', 'right'))
         if not PLAUSIBLE[0] <= row[f'thickness_{side}'] <= PLAUSIBLE[1]
     ]
-    write_remarks(table, notes=notes)
-    return ThicknessFiles(save(mean, affine, 'thickness.nii.gz'), table)
+    if thick > LARGE_SHARE:
+        notes.append(
+            f'{100 * thick:.0f} % of the cortex is thicker than {THICKEST} mm: a lesion, or '
+            'grey matter that is none.'
+        )
+    if slice_mm > THICKEST_SLICE:
+        notes.append(f'Voxels of {slice_mm:.1f} mm are too coarse for cortical thickness.')
+    return notes
 
 
 def draw_thickness(t1w: Path, thickness: Path) -> list[Any]:
