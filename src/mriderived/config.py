@@ -20,6 +20,9 @@ AnatBackend = Literal['builtin', 'deepmriprep']
 #: In which form of others the group level writes its tables as well.
 Export = Literal['none', 'enigma']
 
+#: Among the names of ``measures``: all that run when none is named.
+DEFAULT_MEASURES = 'default'
+
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
 DECISIVE = ('skull_strip', 'anat_backend', 'random_seed', 'sloppy', 'bids_filter_file')
@@ -78,6 +81,11 @@ class Config:
     def reads_results(self) -> bool:
         """Whether the run only reads what the participant level has put into ``out_dir``."""
         return self.level == 'group' or self.reports_only
+
+    @property
+    def asks_for_default(self) -> bool:
+        """Whether all measures run that need not be named."""
+        return not self.measures or DEFAULT_MEASURES in self.measures
 
     @property
     def participant_gb(self) -> float:

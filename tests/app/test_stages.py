@@ -187,6 +187,9 @@ def test_preview(capsys: pytest.CaptureFixture[str]) -> None:
     assert '2 participants, 3 units: 1 to run, 1 done, 1 not available' in out
     assert 'about 1 min and 3.0 GiB' in out
     assert 'Nothing was written.' in out
+    assert 'Only where named' not in out
+    print_preview(units, workers=2, unasked=('b', 'b_regions'))
+    assert 'Only where named: --measures default b b_regions\n' in capsys.readouterr().out
 
 
 def test_a_bad_image_is_blamed_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,13 @@ from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
 from mriderived.workflows import plan as planning
 from mriderived.workflows.participant import init_participant_wf
-from mriderived.workflows.plan import ParticipantPlan, plan_participant, plan_participants
+from mriderived.workflows.plan import (
+    ParticipantPlan,
+    plan_participant,
+    plan_participants,
+    selected_measures,
+    unasked_measures,
+)
 
 Skeleton = Callable[[str], Path]
 
@@ -82,6 +88,27 @@ def test_measures_can_be_chosen_and_left_out(skeleton: Skeleton) -> None:
 
     assert measures(measures=('vbm',)) == {'vbm'}
     assert measures() - measures(skip_measures=('vbm',)) == {'vbm'}
+
+
+def test_some_measures_run_only_where_named(skeleton: Skeleton) -> None:
+    settings = config(skeleton('single'))
+
+    def names(**changes: object) -> list[str]:
+        return [m.name for m in selected_measures(dataclasses.replace(settings, **changes))]
+
+    opt_in = ['thickness_laplace', 'thickness_laplace_regions']
+    assert not set(opt_in) & set(names())
+    assert unasked_measures(settings) == tuple(opt_in)
+    added = names(measures=('default', *opt_in))
+    assert [name for name in added if name not in opt_in] == names()
+    assert set(added) - set(names()) == set(opt_in)
+    assert names(measures=('default',)) == names()
+    only = names(measures=('thickness_laplace',))
+    assert only[-1] == 'thickness_laplace'
+    assert 'cortex' not in only
+    assert 'structures' in only
+    asked = dataclasses.replace(settings, measures=('default', opt_in[0]))
+    assert unasked_measures(asked) == ('thickness_laplace_regions',)
 
 
 def test_a_participant_without_images_has_reasons(skeleton: Skeleton) -> None:

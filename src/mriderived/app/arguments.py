@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, get_args
 
 from mriderived.app.exit_codes import Problem, UsageError
-from mriderived.config import AnatBackend, Config, Device, Export, SkullStrip
+from mriderived.config import DEFAULT_MEASURES, AnatBackend, Config, Device, Export, SkullStrip
 
 POSITIONALS = ('bids_dir', 'out_dir', 'level')
 #: Stands for an option without its value; no shell can pass it.
@@ -109,8 +109,14 @@ def _add_selection(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_processing(group: argparse._ArgumentGroup) -> None:
-    _list(group, '--measures', metavar='NAME', help='only these measures (default: all)')
-    _list(group, '--skip-measures', metavar='NAME', help='all measures but these')
+    _list(
+        group,
+        '--measures',
+        metavar='NAME',
+        help=f'only these measures; {DEFAULT_MEASURES} stands for all but those that run only '
+        f'where named, as in: {DEFAULT_MEASURES} thickness_laplace (default: {DEFAULT_MEASURES})',
+    )
+    _list(group, '--skip-measures', metavar='NAME', help='not these measures')
     _list(
         group,
         '--atlases',

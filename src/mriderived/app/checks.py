@@ -15,7 +15,7 @@ from mriderived.app.backend_checks import check_backend
 from mriderived.app.exit_codes import ExitCode, Problem
 from mriderived.bids.sidecar import description_faults
 from mriderived.bids.status import recorded_participants
-from mriderived.config import Config
+from mriderived.config import DEFAULT_MEASURES, Config
 
 #: Folders of a raw dataset that BIDS sets apart for other content.
 _SET_APART = ('derivatives', 'code', 'sourcedata')
@@ -247,12 +247,18 @@ def _suggest(name: str, names: Collection[str]) -> str:
 
 
 def check_measures(
-    config: Config, selectable: Collection[str], steps: Collection[str]
+    config: Config,
+    selectable: Collection[str],
+    steps: Collection[str],
+    opt_in: Collection[str] = (),
 ) -> list[Problem]:
-    """Return the measures asked for that do not exist or cannot be chosen."""
+    """Return the measures asked for that do not exist or cannot be chosen.
+
+    Those of ``opt_in`` are selectable, but run only where they are named.
+    """
     problems = []
     for flag, names in (
-        ('--measures', config.measures),
+        ('--measures', [name for name in config.measures if name != DEFAULT_MEASURES]),
         ('--skip-measures', config.skip_measures),
     ):
         for name in names:
@@ -268,7 +274,13 @@ def check_measures(
                         f'{flag} {name}: there is no such measure.', _suggest(name, selectable)
                     )
                 )
-    wanted = set(config.measures or selectable) - set(config.skip_measures)
-    if not problems and not wanted:
+    if not problems and not _wanted(config, selectable, opt_in):
         problems.append(Problem('No measure is left to run.', 'Skip fewer.'))
     return problems
+
+
+def _wanted(config: Config, selectable: Collection[str], opt_in: Collection[str]) -> set[str]:
+    wanted = set(config.measures) - {DEFAULT_MEASURES}
+    if config.asks_for_default:
+        wanted |= set(selectable) - set(opt_in)
+    return wanted - set(config.skip_measures)

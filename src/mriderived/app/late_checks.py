@@ -17,8 +17,13 @@ from mriderived.workflows.anat import STEPS
 
 def check_names(config: Config) -> list[Problem]:
     """Return what is wrong with the names, the filters and the device that were chosen."""
-    selectable = [measure.name for measure in (*MEASURES, *region_measures(MEASURES))]
-    problems = check_measures(config, selectable, [step.name for step in STEPS])
+    measures = (*MEASURES, *region_measures(MEASURES))
+    problems = check_measures(
+        config,
+        selectable=[measure.name for measure in measures],
+        steps=[step.name for step in STEPS],
+        opt_in=[measure.name for measure in measures if measure.is_opt_in],
+    )
     problems += _check_spaces(config)
     problems += _check_filters(config.bids_filter_file)
     if config.device == 'cuda':

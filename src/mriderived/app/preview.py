@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mriderived.bids.status import find_record, recorded_participants
+from mriderived.config import DEFAULT_MEASURES
 from mriderived.workflows.plan import PlannedUnit
 
 _COLOURS = {'to run': 'bold', 'done': 'green', 'not available': 'yellow', 'bad input': 'red'}
@@ -19,8 +20,8 @@ _COLOURS = {'to run': 'bold', 'done': 'green', 'not available': 'yellow', 'bad i
 _WIDE = 160
 
 
-def print_preview(units: Sequence[PlannedUnit], workers: int) -> None:
-    """Print one table per participant, then the sums."""
+def print_preview(units: Sequence[PlannedUnit], workers: int, unasked: Sequence[str] = ()) -> None:
+    """Print one table per participant, then the sums, and what would run only if it were named."""
     console = _console()
     for participant, own in groupby(units, key=lambda unit: unit.participant):
         _print_participant(console, participant, list(own))
@@ -34,6 +35,8 @@ def print_preview(units: Sequence[PlannedUnit], workers: int) -> None:
             f'Estimate: {format_minutes(minutes)} and {memory:.1f} GiB with '
             f'{workers} participants at a time'
         )
+    if unasked:
+        console.print(f'Only where named: --measures {DEFAULT_MEASURES} {" ".join(unasked)}')
     console.print('Nothing was written.')
 
 

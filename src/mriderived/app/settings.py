@@ -79,6 +79,8 @@ def _check_range(name: str, value: Any) -> Any:
         return value.absolute()
     if name in ('nprocs', 'omp_nthreads', 'random_seed'):
         return _CONVERSIONS[name](name, str(value))
+    if name in ('measures', 'skip_measures'):
+        return spell_measures(value)
     return _memory(name, f'{value}G') if name == 'mem_gb' else value
 
 
@@ -201,6 +203,19 @@ def split_list(name: str, words: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
+def spell_measures(names: Iterable[str]) -> tuple[str, ...]:
+    """Spell names of measures as their declarations do, and drop what is repeated.
+
+    >>> spell_measures(['thickness-laplace', 'vbm', 'thickness_laplace'])
+    ('thickness_laplace', 'vbm')
+    """
+    return tuple(dict.fromkeys(name.replace('-', '_') for name in names))
+
+
+def _measure_names(name: str, words: Iterable[str]) -> tuple[str, ...]:
+    return spell_measures(split_list(name, words))
+
+
 def read_labels(name: str, words: Iterable[str]) -> tuple[str, ...]:
     """Split a list of labels; a word that is a file stands for the labels in it."""
     items: list[str] = []
@@ -246,7 +261,8 @@ _CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'level': _level,
     'participant_labels': read_labels,
     'session_labels': read_labels,
-    **dict.fromkeys(('measures', 'skip_measures', 'atlases', 'output_spaces'), split_list),
+    **dict.fromkeys(('measures', 'skip_measures'), _measure_names),
+    **dict.fromkeys(('atlases', 'output_spaces'), split_list),
     'skull_strip': _one_of(*get_args(SkullStrip)),
     'anat_backend': _one_of(*get_args(AnatBackend)),
     'device': _one_of(*get_args(Device)),

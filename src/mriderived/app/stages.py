@@ -27,7 +27,7 @@ from mriderived.group.enigma import check_cohort
 from mriderived.group.records import read_cohort
 from mriderived.group.stage import run_group
 from mriderived.reports.group import write_group_report
-from mriderived.workflows.plan import plan_participants
+from mriderived.workflows.plan import plan_participants, unasked_measures
 
 LOGGER = logging.getLogger(__name__)
 #: More failures than these are counted, not listed.
@@ -42,7 +42,11 @@ def preview(config: Config) -> ExitCode:
         print_group_preview(config.out_dir)
         return ExitCode.OK
     labels = select_participants(config.bids_dir, config.participant_labels)
-    print_preview(plan_participants(config, labels), count_workers(config, len(labels)))
+    print_preview(
+        plan_participants(config, labels),
+        count_workers(config, len(labels)),
+        unasked_measures(config) if config.asks_for_default else (),
+    )
     return ExitCode.OK
 
 

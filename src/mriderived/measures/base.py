@@ -90,7 +90,7 @@ class Measure:
     methods: str
     over: Over = 'image'
     is_preprocessing: bool = False
-    #: Runs only where ``--measures`` names it.
+    #: Runs only where ``--measures`` names it; ``default`` does not stand for it.
     is_opt_in: bool = False
     figures: tuple[Figure, ...] = ()
     #: Rough cost at 1 mm on two cores, for ``--dry-run``.

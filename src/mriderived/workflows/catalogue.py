@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mriderived.bids.names import build_path
+from mriderived.config import DEFAULT_MEASURES
 from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.region_tables import region_measures
@@ -39,13 +40,20 @@ def example_name(measure: Measure, output: Output) -> str:
     return path.name.replace('SPACE', '<space>').replace('ATLAS', '<atlas>')
 
 
+def _kind(measure: Measure) -> str:
+    if measure.is_preprocessing:
+        return 'Preprocessing step'
+    if measure.is_opt_in:
+        return f'Measure, only where named: `--measures {DEFAULT_MEASURES} {measure.name}`'
+    return 'Measure'
+
+
 def lines() -> Iterator[str]:
     """Yield the page line by line."""
     yield from HEADER.splitlines()
     for measure in (*STEPS, *MEASURES, *region_measures(MEASURES)):
-        kind = 'Preprocessing step' if measure.is_preprocessing else 'Measure'
         yield f'\n## {measure.title} (`{measure.name}`)\n'
-        yield f'{kind}. Needs {", ".join(f"`{need}`" for need in measure.needs)}. '
+        yield f'{_kind(measure)}. Needs {", ".join(f"`{need}`" for need in measure.needs)}. '
         yield f'Reference: <{measure.reference}>.\n'
         yield '| File | Unit | Standard | Description |'
         yield '|---|---|---|---|'

@@ -86,11 +86,23 @@ def selected_measures(config: Config) -> tuple[Measure, ...]:
     chosen = tuple(
         measure
         for measure in (*MEASURES, *region_measures(MEASURES))
-        if (measure.name in config.measures if config.measures else not measure.is_opt_in)
-        and measure.name not in config.skip_measures
+        if _is_asked_for(measure, config) and measure.name not in config.skip_measures
     )
     steps = BACKENDS[config.anat_backend]
-    return (*(needed_steps(chosen, steps) if config.measures else steps), *chosen)
+    return (*(steps if config.asks_for_default else needed_steps(chosen, steps)), *chosen)
+
+
+def _is_asked_for(measure: Measure, config: Config) -> bool:
+    return measure.name in config.measures or (config.asks_for_default and not measure.is_opt_in)
+
+
+def unasked_measures(config: Config) -> tuple[str, ...]:
+    """Return the names of the measures that run only where named, and are not named."""
+    return tuple(
+        measure.name
+        for measure in (*MEASURES, *region_measures(MEASURES))
+        if measure.is_opt_in and not {measure.name} & {*config.measures, *config.skip_measures}
+    )
 
 
 def needed_steps(measures: Sequence[Measure], steps: Sequence[Measure]) -> tuple[Measure, ...]:
