@@ -36,9 +36,12 @@ def measure_field_lines(tissue_map: Path, structures_dseg: Path) -> LaplaceFile:
     territories = find_territories(load(structures_dseg, np.int32), tissue)
     spacing = [float(size) for size in voxel_size(affine)]
     total, count = np.zeros(tissue.shape), np.zeros(tissue.shape, np.int64)
-    for number in (1, 2):
+    for number, name in ((1, 'left'), (2, 'right')):
         side = territories.sides == number
-        hemisphere = prepare_hemisphere(tissue, side, territories.filled, spacing)
+        try:
+            hemisphere = prepare_hemisphere(tissue, side, territories.filled, spacing)
+        except ValueError as error:
+            raise ValueError(f'{name} hemisphere: {error}') from error
         thickness = laplace_thickness(find_cortex(hemisphere.tissue)) * hemisphere.voxel_mm
         added, found = gather(thickness, hemisphere.matrix, tissue.shape)
         total += added

@@ -44,8 +44,9 @@ FILES = {
 #: Where the template's own cortex is thinner, in mm, is its medial wall.
 LEAST_THICKNESS = 1.0
 NAMES = {'L': 'left', 'R': 'right'}
-#: The inverse of the shipped warp converges to a thousandth of a millimetre in so many rounds.
-ROUNDS = 20
+#: The inverse of the shipped warp converges to a thousandth of a millimetre in so many rounds of
+#: half steps. Whole steps go to and fro for ever where the warp stretches to the double and more.
+ROUNDS, STEP = 100, 0.5
 
 
 class Mesh(NamedTuple):
@@ -66,11 +67,8 @@ class Mesh(NamedTuple):
 @lru_cache
 def load_fsaverage(side: Side) -> Mesh:
     """Read a hemisphere of fsaverage5 from the package that carries it."""
-    white, triangles = _read_mesh(f'white_{NAMES[side]}')
-    pial, _ = _read_mesh(f'pial_{NAMES[side]}')
-    inflated, _ = _read_mesh(f'infl_{NAMES[side]}')
-    middle = (white + pial).T / 2
-    fsl = MNI305_TO_MNI152[:3, :3] @ middle + MNI305_TO_MNI152[:3, 3:]
+    inflated, triangles = _read_mesh(f'infl_{NAMES[side]}')
+    fsl = MNI305_TO_MNI152[:3, :3] @ read_midthickness(side).T + MNI305_TO_MNI152[:3, 3:]
     return Mesh(
         _invert_warp(fsl).T,
         inflated,
@@ -80,12 +78,19 @@ def load_fsaverage(side: Side) -> Mesh:
     )
 
 
+def read_midthickness(side: Side) -> NDArray[np.float64]:
+    """Read points halfway between white and pial surface, shape (10242, 3), in MNI305."""
+    white, _ = _read_mesh(f'white_{NAMES[side]}')
+    pial, _ = _read_mesh(f'pial_{NAMES[side]}')
+    return np.asarray((white + pial) / 2)
+
+
 def _invert_warp(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Map points (3, n) of MNI152NLin6Asym to MNI152NLin2009cAsym."""
     warp = load_warp()
     found = points.copy()
     for _ in range(ROUNDS):
-        found = found + points - map_points(found, warp)
+        found = found + STEP * (points - map_points(found, warp))
     return found
 
 
