@@ -12,6 +12,7 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 Matrix = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ HALVES = {
 VENTRICLE = 6.0
 SHAPE = (120, 60, 60)
 WHITE, GREY = 110.0, 80.0
-#: From voxels of 1 mm to scanner coordinates: as stored by RAS and by LAS scanners, and turned.
+#: From voxels of 1 mm to scanner coordinates: axes to the right, and to the left.
 AFFINES = {
     'RAS': np.array([[1.0, 0, 0, -59.5], [0, 1, 0, -29.5], [0, 0, 1, -29.5], [0, 0, 0, 1]]),
     'LAS': np.array([[-1.0, 0, 0, 59.5], [0, 1, 0, -29.5], [0, 0, 1, -29.5], [0, 0, 0, 1]]),
@@ -89,6 +90,11 @@ def render_image(affine: Matrix) -> NDArray[np.float32]:
     for half in HALVES.values():
         image[radii(half, affine, SHAPE) < half.white] = WHITE
     return image
+
+
+def turn(degrees: float) -> NDArray[np.float64]:
+    """Return a rotation about an axis that is parallel to none of the image's."""
+    return Rotation.from_rotvec(np.radians(degrees) * np.array([1, 2, 3]) / 14**0.5).as_matrix()
 
 
 def write(path: Path, data: NDArray[np.generic], affine: Matrix) -> Path:

@@ -8,7 +8,6 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 import pytest
-from two_hemispheres import AFFINES, HALVES, render_labels, render_tissue, write, write_table
 
 from mriderived.interfaces.sink import remarks_file
 from mriderived.measures.region_tables import tabulate_map
@@ -20,6 +19,7 @@ from mriderived.measures.thickness import (
 )
 from mriderived.measures.thickness_laplace import measure_field_lines
 from mriderived.workflows.anat_cortex import CortexFiles, load_hemispheres, map_cortex
+from two_hemispheres import AFFINES, HALVES, render_labels, render_tissue, write, write_table
 
 
 class Run(NamedTuple):

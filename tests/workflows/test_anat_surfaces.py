@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from nilearn import surface
-from two_hemispheres import AFFINES, GREY, HALVES, WHITE, radii, subdivide, write
 
 from mriderived.interfaces.gifti import load_surface, load_values
 from mriderived.workflows.anat_surfaces import (
@@ -19,6 +18,7 @@ from mriderived.workflows.anat_surfaces import (
     draw_surfaces,
     make_surfaces,
 )
+from two_hemispheres import AFFINES, GREY, HALVES, WHITE, radii, subdivide, write
 
 NAMES = {'L': 'left', 'R': 'right'}
 WORKBENCH = shutil.which('wb_command')
@@ -186,7 +186,7 @@ def test_an_empty_hemisphere_is_named(tmp_path, monkeypatch) -> None:
     affine = AFFINES['RAS']
     left = write_maps(tmp_path, 'L', affine)
     empty = write(tmp_path / 'empty.nii.gz', np.zeros((20, 20, 20), np.float32), affine)
-    with pytest.raises(ValueError, match='^right hemisphere: '):
+    with pytest.raises(ValueError, match=r'^right hemisphere: '):
         make_surfaces(write_image(tmp_path, affine), left[0], empty, left[1], empty, threads=1)
 
 
