@@ -32,6 +32,12 @@ def test_infinite_values_are_left_out() -> None:
     assert found.loc[0, ['mean', 'n_voxels']].tolist() == [2.0, 2]
 
 
+def test_no_region_at_all() -> None:
+    found = region_table(np.ones(3), np.array([1, 1, 2]), [])
+    assert len(found) == 0
+    assert list(found) == ['index', 'mean', 'std', 'median', 'n_voxels']
+
+
 def test_no_value_at_all() -> None:
     found = region_table(np.full(3, np.nan), np.array([1, 1, 2]), [1, 2])
     assert found['n_voxels'].tolist() == [0, 0]

@@ -55,7 +55,7 @@ def test_a_plane_beside_the_mesh_cuts_nothing(sphere) -> None:
 
 def test_two_parts_are_two_loops(sphere) -> None:
     points, faces = sphere
-    both = np.concatenate([points, points + [50, 0, 0]])
+    both = np.concatenate([points, points + np.array([50, 0, 0])])
     lines = cut_mesh(both, np.concatenate([faces, faces + len(points)]), 1, CENTRE[1])
     assert sorted(round(line[:, 0].mean() / 10) for line in lines) == [3, 8]
 
@@ -84,7 +84,8 @@ def test_the_mosaic_outlines_what_the_image_shows(sphere, name: str) -> None:
     image = np.where(away < 14, 100, 10).astype(np.float32)
     wide = (points - [6.0, 4, 3]) * 1.2 + [6.0, 4, 3]
     figure = mesh_mosaic(image, affine, [
-        Outlined([(wide, faces)], '#ffaa00', 'outer'), Outlined([(points, faces)], '#00ffff', 'in'),
+        Outlined([(wide, faces)], '#ffaa00', 'outer'),
+        Outlined([(points, faces)], '#00ffff', 'in'),
     ])  # fmt: skip
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ['outer', 'in']

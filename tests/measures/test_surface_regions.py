@@ -161,6 +161,17 @@ def test_the_figure_has_a_point_per_pair(files: dict[str, Any]) -> None:
     assert figure.axes[0].get_xlabel() == 'Area, left (mm²)'
 
 
+def test_an_atlas_without_cortex_gives_an_empty_table(files: dict[str, Any]) -> None:
+    write_table(files['atlas_labels'], [(17, 'Left-Hippocampus', 'L', 'subcortex')])
+    path = tabulate_surface(**files).surface_regions
+    declared = [column.name for column in SURFACE_REGIONS.output('surface_regions').columns]
+    assert path.read_text() == '\t'.join(declared) + '\n'
+    notes = json.loads(remarks_file(path).read_text())['Notes']
+    assert notes == ['The atlas has no region of the cortex.']
+    (figure,) = draw_areas(path)
+    assert figure.axes[0].get_ylabel() == 'Area, right (mm²)'
+
+
 def test_a_table_without_any_area_can_be_drawn(files: dict[str, Any]) -> None:
     path = tabulate_surface(**files).surface_regions
     table = pd.read_csv(path, sep='\t', keep_default_na=False)

@@ -58,6 +58,8 @@ def select_regions(
 
     Voxels whose value is not finite are left out.
     """
+    if not len(index):
+        return np.zeros(0, np.intp), np.zeros(0)
     order = np.argsort(index)
     place = np.minimum(np.searchsorted(index[order], labels), len(index) - 1)
     rows = order[place]

@@ -127,7 +127,7 @@ class _Filler:
 
     def _pick(self, sheet: Sheet) -> list[str]:
         """Return the cells in the order of the columns; empty where the sheet lacks one."""
-        cells = sheet.cells.split('\t')
+        cells = sheet.cells.split('\t') if sheet.keys else []
         if sheet.keys == self._keys:
             return cells
         if id(sheet.keys) not in self._places:

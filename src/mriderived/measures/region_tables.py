@@ -48,6 +48,8 @@ def tabulate_map(
     table.insert(1, 'name', labels['name'].to_numpy())
     out_file = Path('regions.tsv')
     table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
+    if table.empty:
+        write_remarks(out_file, notes=[f'The atlas has no region of {" or ".join(tissues)}.'])
     empty = {str(row): NO_VALUE for row in table.loc[table['n_voxels'] == 0, 'index']}
     if empty:
         note = f'{len(empty)} of {len(table)} regions have no value: see the sidecar.'

@@ -75,6 +75,8 @@ def tabulate_surface(
     rows.insert(2, 'hemisphere', table['hemisphere'].to_numpy())
     out_file = Path.cwd() / 'surface_regions.tsv'
     rows.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
+    if rows.empty:
+        write_remarks(out_file, notes=['The atlas has no region of the cortex.'])
     empty = rows.loc[rows['area'].isna(), 'index']
     if len(empty):
         missing = {str(row): 'the region is not on the surface' for row in empty}
