@@ -23,9 +23,7 @@ from mriderived.spaces.fsaverage import Side, load_fsaverage
 
 SIDES: tuple[tuple[Side, str], ...] = (('L', 'left'), ('R', 'right'))
 #: From the space to the image: turned about z, larger, and moved.
-MATRIX = np.array(
-    [[1.08, -0.1, 0, 6], [0.1, 1.05, 0.05, -9], [0, -0.05, 1.1, 12], [0, 0, 0, 1.0]]
-)
+MATRIX = np.array([[1.08, -0.1, 0, 6], [0.1, 1.05, 0.05, -9], [0, -0.05, 1.1, 12], [0, 0, 0, 1.0]])
 
 
 def move(points: np.ndarray) -> np.ndarray:

@@ -113,7 +113,7 @@ def _label_tables(cohort: Cohort, out_dir: Path, variant: str | None) -> Iterato
 
 def _tissues(source: Source) -> tuple[str, ...]:
     """Return the tissues of the regions that a source has a value for; empty: all."""
-    return next((output.tissues for output in source.measure.outputs if output.cohort_columns), ())
+    return source.output.tissues
 
 
 def _read_labels(path: Path, tissues: tuple[str, ...]) -> dict[tuple[str, str], int]:
