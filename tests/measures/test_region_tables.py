@@ -9,7 +9,6 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 import pytest
-from two_hemispheres import write_table
 
 from mriderived.config import Config
 from mriderived.interfaces.sink import remarks_file
@@ -21,6 +20,7 @@ from mriderived.measures.region_tables import (
     tabulate_map,
 )
 from mriderived.measures.thickness import THICKNESS
+from two_hemispheres import write_table
 
 ROWS = [(1, 'ctx-a', 'L', 'cortex'), (2, 'nucleus', 'L', 'subcortex'), (3, 'ctx-b', 'R', 'cortex'),
         (4, 'ctx-c', 'R', 'cortex')]  # fmt: skip
