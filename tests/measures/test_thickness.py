@@ -160,6 +160,28 @@ def test_unusual_means_are_told(runs, tmp_path, monkeypatch) -> None:
     assert note.endswith('mm, which is unusual: look at the borders of the tissue.')
 
 
+def test_cortex_that_is_too_thick_is_told(runs, tmp_path, monkeypatch) -> None:
+    found = runs['RAS']
+    monkeypatch.chdir(tmp_path)
+    image = nb.load(found.cortex.thickness_right)
+    thick = write(tmp_path / 'thick.nii.gz', np.asarray(image.dataobj) * 2, image.affine)
+    told = collect_thickness(found.tissue, found.cortex.thickness_left, thick).thickness_means
+    unusual, share = json.loads(remarks_file(told).read_text())['Notes']
+    assert unusual.startswith('The mean thickness of the right hemisphere is 5.9')
+    assert share.endswith('% of the cortex is thicker than 5.5 mm: a lesion, or grey matter that '
+                          'is none.')  # fmt: skip
+
+
+def test_a_coarse_run_takes_the_voxels_of_the_image(runs, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = runs['RAS']
+    coarse = map_cortex(found.tissue, found.structures, threads=1, sloppy=True)
+    assert nb.load(coarse.thickness_left).header.get_zooms() == (1, 1, 1)
+    lines = measure_field_lines(found.tissue, found.structures, sloppy=True).thickness_laplace
+    values = np.asarray(nb.load(lines).dataobj)
+    assert values[values > 0].mean() == pytest.approx(2.75, abs=0.3)
+
+
 def test_the_figure_names_its_unit(runs: dict[str, Run]) -> None:
     found = runs['RAS']
     (figure,) = draw_thickness(found.tissue, found.measured.thickness)

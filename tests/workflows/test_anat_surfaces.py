@@ -18,9 +18,12 @@ from mriderived.workflows.anat_surfaces import (
     draw_surfaces,
     make_surfaces,
 )
-from two_hemispheres import AFFINES, GREY, HALVES, WHITE, radii, subdivide, write
+from two_hemispheres import AFFINES, GREY, HALVES, WHITE, Half, radii, subdivide, write
 
 NAMES = {'L': 'left', 'R': 'right'}
+#: Cosine of the angle that the medial wall spans, and what it borders on.
+CAP = 0.8
+THALAMUS = {'L': 10, 'R': 49}
 WORKBENCH = shutil.which('wb_command')
 
 
@@ -41,14 +44,34 @@ def write_maps(folder: Path, side: str, affine: np.ndarray) -> tuple[Path, Path]
     )
 
 
-def write_image(folder: Path, affine: np.ndarray) -> Path:
-    """Write an image of two values, at 0.5 mm so that steps are steep."""
+def write_image(folder: Path, affine: np.ndarray) -> tuple[Path, Path]:
+    """Write an image of two values, at 0.5 mm so that steps are steep, and its structures.
+
+    White matter within a cap that looks towards the midline is thalamus: a medial wall.
+    """
     grid = subdivide(affine, 2)
     shape = (240, 120, 120)
     image = np.full(shape, GREY, np.float32)
-    for half in HALVES.values():
-        image[radii(half, grid, shape) < half.white] = WHITE
-    return write(folder / 't1w.nii.gz', image, grid)
+    labels = np.zeros(shape, np.int32)
+    x = (grid[0, 0] * np.arange(shape[0]) + grid[0, 3])[:, None, None]
+    for side, half in HALVES.items():
+        away = radii(half, grid, shape)
+        image[away < half.white] = WHITE
+        inward = (x - half.centre[0]) * (1 if side == 'L' else -1)
+        labels[away < half.pial] = half.cortex_label
+        labels[away < half.white] = half.white_label
+        labels[(away < half.white) & (inward > CAP * half.white)] = THALAMUS[side]
+    return (
+        write(folder / 't1w.nii.gz', image, grid),
+        write(folder / 'structures.nii.gz', labels, grid),
+    )
+
+
+def wall_share(half: Half) -> float:
+    """Return the share of the midthickness that lies within 2 mm of the cap."""
+    middle = (half.white + half.pial) / 2
+    beyond = np.arccos((middle**2 + half.white**2 - 2.0**2) / (2 * middle * half.white))
+    return float((1 - np.cos(np.arccos(CAP) + beyond)) / 2)
 
 
 @pytest.fixture(scope='module')
@@ -62,7 +85,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SurfaceFiles]:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             found[name] = make_surfaces(
-                write_image(folder, affine),
+                *write_image(folder, affine),
                 thick_left, thick_right, depth_left, depth_right, threads=2,
             )  # fmt: skip
     return found
@@ -97,8 +120,9 @@ def test_areas(runs, name: str) -> None:
     for side, half in HALVES.items():
         area = load_values(get(runs[name], 'area_vertices', side))
         assert area.sum() == pytest.approx(4 * np.pi * half.white**2, rel=0.02)
-        assert row[f'area_white_{side}'] == pytest.approx(4 * np.pi * half.white**2, rel=0.02)
-        assert row[f'area_pial_{side}'] == pytest.approx(4 * np.pi * half.pial**2, rel=0.02)
+        kept = 4 * np.pi * (1 - wall_share(half))
+        assert row[f'area_white_{side}'] == pytest.approx(kept * half.white**2, rel=0.02)
+        assert row[f'area_pial_{side}'] == pytest.approx(kept * half.pial**2, rel=0.02)
         assert row[f'euler_number_{side}'] == 2
         assert row[f'components_{side}'] == 1
         assert row[f'intersecting_white_pial_{side}'] == 0
@@ -123,7 +147,11 @@ def test_triangles_face_outward_whichever_way_the_axes_run(runs, name: str, side
 def test_values_at_the_vertices(runs, name: str, side: str) -> None:
     half, files = HALVES[side], runs[name]
     thickness = load_values(get(files, 'thickness_vertices', side))
-    assert thickness == pytest.approx(np.full(len(thickness), half.thickness), abs=1e-4)
+    assert thickness[thickness > 0] == pytest.approx(half.thickness, abs=1e-4)
+    assert (thickness == 0).mean() == pytest.approx(wall_share(half), abs=0.02)
+    inward = load_surface(get(files, 'midthickness', side)).points[:, 0] - half.centre[0]
+    inward *= 1 if side == 'L' else -1
+    assert inward[thickness == 0].min() > inward[thickness > 0].max() - 1
     curvature = load_values(get(files, 'curv_vertices', side))
     middle = half.white + half.thickness / 2
     assert np.median(curvature) == pytest.approx(-1 / middle, rel=0.05)
@@ -187,7 +215,7 @@ def test_an_empty_hemisphere_is_named(tmp_path, monkeypatch) -> None:
     left = write_maps(tmp_path, 'L', affine)
     empty = write(tmp_path / 'empty.nii.gz', np.zeros((20, 20, 20), np.float32), affine)
     with pytest.raises(ValueError, match=r'^right hemisphere: '):
-        make_surfaces(write_image(tmp_path, affine), left[0], empty, left[1], empty, threads=1)
+        make_surfaces(*write_image(tmp_path, affine), left[0], empty, left[1], empty, threads=1)
 
 
 def test_the_figure_draws_both_surfaces(runs) -> None:

@@ -11,6 +11,8 @@ from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
 from mriderived.core.hemisphere import (
+    COARSE_MM,
+    FINE_MM,
     find_territories,
     gather,
     prepare_hemisphere,
@@ -30,16 +32,21 @@ class LaplaceFile(NamedTuple):
     thickness_laplace: Path
 
 
-def measure_field_lines(tissue_map: Path, structures_dseg: Path) -> LaplaceFile:
+def measure_field_lines(
+    tissue_map: Path, structures_dseg: Path, sloppy: bool = False
+) -> LaplaceFile:
     """Measure field lines in both hemispheres and average them over the voxels of the image."""
     tissue, affine = load(tissue_map), load_affine(tissue_map)
     territories = find_territories(load(structures_dseg, np.int32), tissue)
     spacing = [float(size) for size in voxel_size(affine)]
+    fine_mm = COARSE_MM if sloppy else FINE_MM
     total, count = np.zeros(tissue.shape), np.zeros(tissue.shape, np.int64)
     for number, name in ((1, 'left'), (2, 'right')):
         side = territories.sides == number
         try:
-            hemisphere = prepare_hemisphere(tissue, side, territories.filled, spacing)
+            hemisphere = prepare_hemisphere(
+                tissue, side, territories.filled, spacing, fine_mm=fine_mm
+            )
         except ValueError as error:
             raise ValueError(f'{name} hemisphere: {error}') from error
         thickness = laplace_thickness(find_cortex(hemisphere.tissue)) * hemisphere.voxel_mm
@@ -52,11 +59,10 @@ def measure_field_lines(tissue_map: Path, structures_dseg: Path) -> LaplaceFile:
 
 def init_thickness_laplace_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
-    del config  # nothing in the settings changes it
     workflow = pe.Workflow(name='thickness_laplace_wf')
     inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
     outputnode = pe.Node(niu.IdentityInterface(list(LaplaceFile._fields)), name='outputnode')
-    measure = pe.Node(Call(measure_field_lines), name='measure', mem_gb=2.5)
+    measure = pe.Node(Call(measure_field_lines, sloppy=config.sloppy), name='measure', mem_gb=2.5)
     workflow.connect([
         (inputnode, measure, [(name, name) for name in NEEDS]),
         (measure, outputnode, [(name, name) for name in LaplaceFile._fields]),
