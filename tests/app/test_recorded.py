@@ -23,11 +23,19 @@ def test_units_of_all_participant_runs(tmp_path):
     )
 
 
-def test_steps_and_maps_have_no_columns(tmp_path):
+def test_only_tables_of_what_was_asked_for_have_columns(tmp_path):
     leave(tmp_path, 'a')
     assert {name for name, _ in planned_units(tmp_path)} == {
-        'tissue_volume', 'regional_volume', 't1w_quality'
+        'surfaces', 'tissue_volume', 'structure_volume', 'regional_volume', 'thickness',
+        'thickness_regions', 'surface_regions', 't1w_quality',
     }  # fmt: skip
+
+
+def test_measures_that_ran_only_where_named_have_columns_then(tmp_path):
+    leave(tmp_path, 'a', measures=('default', 'thickness_laplace_regions'), atlases=('AAL3',))
+    found = planned_units(tmp_path)
+    assert ('thickness_laplace_regions', 'AAL3') in found
+    assert ('tissue_volume', None) in found
 
 
 def test_unreadable_settings_are_told(tmp_path, caplog):
