@@ -66,9 +66,10 @@ def test_only_regions_of_the_tissues_have_rows(files: dict[str, Any]) -> None:
     table = read(path)
     assert table.index.tolist() == [1, 3, 4]
     assert table['name'].tolist() == ['ctx-a', 'ctx-b', 'ctx-c']
+    lost = {'3': NO_VALUE, '4': NO_VALUE}
     assert reasons(path) == {
         'Notes': ['2 of 3 regions have no value: see the sidecar.'],
-        'MissingReasons': {'mean': {'3': NO_VALUE, '4': NO_VALUE}},
+        'MissingReasons': dict.fromkeys(('mean', 'std', 'median'), lost),
     }
     assert NO_VALUE == 'the map has no value in this region'
 
@@ -102,3 +103,15 @@ def test_what_is_declared_of_the_map_holds_for_its_table() -> None:
         assert output.cohort_columns == ('mean',)
         mean = next(column for column in output.columns if column.name == 'mean')
         assert mean.unit == 'mm'
+
+
+def test_a_region_that_the_image_cuts_has_no_value(files: dict[str, Any]) -> None:
+    labels = pd.read_csv(files['atlas_labels'], sep='\t')
+    labels['coverage'] = [0.3, *[1.0] * (len(labels) - 1)]
+    labels.to_csv(files['atlas_labels'], sep='\t', index=False, na_rep='n/a')
+    path = tabulate_map(**files).table
+    assert read(path).iloc[0][['mean', 'std', 'median']].isna().all()
+    assert read(path)['mean'].tolist()[1:3] == [8, 0]
+    first = str(labels['index'][0])
+    cut = 'partly outside field of view (30 % inside)'
+    assert reasons(path)['MissingReasons']['mean'][first] == cut

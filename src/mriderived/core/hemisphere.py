@@ -26,6 +26,9 @@ BELOW = (7, 8, 15, 16, 46, 47)
 #: amygdala, ventricles, choroid plexus, and the corpus callosum.
 FILLED = (4, 5, 10, 11, 12, 13, 14, 17, 18, 26, 28, 31, 43, 44, 49, 50, 51, 52, 53, 54, 58, 60, 63,
           251, 252, 253, 254, 255)  # fmt: skip
+#: What the medial wall borders on, and how near to it, in mm, cortex is not to be told.
+WALL = (*FILLED, 16)
+WALL_MM = 2.0
 #: Edge of the fine voxels in mm, and that of coarse runs.
 FINE_MM, COARSE_MM = 0.5, 2.0
 #: Space around the hemisphere in mm.
@@ -140,17 +143,38 @@ def prepare_hemisphere(
     matrix, shape = _fine_grid(box, spacing, step)
     fine = np.maximum(resample(tissue, matrix, shape, threads), 1)
     inside = _soften(territory, matrix, shape, threads)
-    filled = filled & territory
-    fine = np.where(_soften(filled, matrix, shape, threads) & inside, np.float32(3), fine)
+    full = _soften(filled & territory, matrix, shape, threads) & inside
+    fine = np.where(full, np.float32(3), fine)
     fine = np.where(inside, fine, np.float32(1))
     white = keep_largest(fine >= WHITE)
-    volume = np.count_nonzero(white) * step**3 / 1000
+    volume = np.count_nonzero(white & ~full) * step**3 / 1000
     if volume < LEAST_WHITE_ML:
         raise ValueError(f'the hemisphere has only {volume:.1f} mL of white matter')
     fine[(fine >= WHITE) & ~white] = GREY
     fine[~white & ~keep_largest(~white)] = 3
     fine[_strands(fine, step)] = 1
     return Hemisphere(fine, matrix, step)
+
+
+def near_wall(structures: NDArray[np.int32], spacing: Sequence[float]) -> Mask:
+    """Tell which voxels lie within 2 mm of what the medial wall borders on.
+
+    There the boundaries are those of the cut through the brain, not of cortex.
+
+    Examples
+    --------
+    >>> near_wall(np.int32([[[10, 2, 3, 3]]]), (1, 1, 1)).tolist()
+    [[[True, True, True, False]]]
+    """
+    wall = np.isin(structures, WALL)
+    if not wall.any():
+        return wall
+    return np.asarray(ndimage.distance_transform_edt(~wall, sampling=spacing) <= WALL_MM)
+
+
+def to_fine(mask: Mask, hemisphere: Hemisphere, threads: int = 1) -> Mask:
+    """Bring a mask of the image to the grid of a hemisphere."""
+    return _soften(mask, hemisphere.matrix, hemisphere.tissue.shape, threads)
 
 
 def gather(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mriderived.core.hemisphere import FILLED
+from mriderived.core.hemisphere import WALL, WALL_MM
 from mriderived.core.surface_geometry import nearest_labels
 from mriderived.core.surface_projection import sample
 
@@ -15,11 +15,10 @@ Volume = NDArray[np.float32]
 Points = NDArray[np.floating[Any]]
 Values = NDArray[np.float32]
 
-#: FreeSurfer's numbers of cortex, and of what the medial wall borders on.
+#: FreeSurfer's numbers of cortex.
 CORTEX = (3, 42)
-WALL = (*FILLED, 16)
-#: A vertex this near to the wall, in mm, belongs to it; one farther from cortex is none.
-WALL_MM, CORTEX_MM = 2.0, 3.0
+#: A vertex farther from cortex, in mm, is none.
+CORTEX_MM = 3.0
 #: Where white and grey matter are sampled: 1 mm below the white surface, and 30 % of the way from
 #: the white to the pial surface.
 WHITE_MM = 1.0

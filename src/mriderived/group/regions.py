@@ -16,6 +16,8 @@ from mriderived.group.records import Cohort
 from mriderived.group.sheets import Sheet, SheetError, read_grid
 from mriderived.spaces import UnavailableError, get_label_table
 from mriderived.spaces.labels import read_table
+from mriderived.spaces.structures import ATLAS as STRUCTURES_ATLAS
+from mriderived.spaces.structures import read_structures
 
 #: Index and name of every region → its place.
 Regions = Mapping[tuple[str, str], int]
@@ -86,10 +88,13 @@ def _find_regions(
 
 
 def _read_atlas(source: Source, cohort: Cohort) -> Regions:
-    if source.measure.over != 'atlas' or source.variant is None:
-        return {}
     try:
-        table = read_table(get_label_table(source.variant))
+        if source.output.has_structures:
+            table = read_structures(get_label_table(STRUCTURES_ATLAS))
+        elif source.measure.over == 'atlas' and source.variant is not None:
+            table = read_table(get_label_table(source.variant))
+        else:
+            return {}
     except UnavailableError as error:
         cohort.warnings.append(
             f'{source.measure.name} has no columns for {source.variant}: nobody has a value, and '

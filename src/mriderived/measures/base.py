@@ -49,6 +49,8 @@ class Output:
     cohort_columns: tuple[str, ...] = ()
     draft: str | None = None
     regions: bool = False
+    #: Rows are the structures of the brain (``spaces.structures``), whatever the atlases are.
+    has_structures: bool = False
     #: The tissues of an atlas in which the map has a meaning; empty: all.
     tissues: tuple[str, ...] = ()
     #: Voxels of the map that are 0 have no value.

@@ -1,4 +1,4 @@
-"""Why a region has no volume; 0 would be a lie for what was not seen."""
+"""Why a region has no number; 0 would be a lie for what was not seen."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ def read_labels(path: Path) -> pd.DataFrame:
     return table
 
 
+def explain_coverage(labels: pd.DataFrame) -> list[str]:
+    """Return why each region has no number for want of a field of view, or ``''``."""
+    if 'coverage' not in labels:
+        return [''] * len(labels)
+    return [_explain(1, float(coverage), np.nan) for coverage in labels['coverage']]
+
+
 def explain_missing(n_voxels: NDArray[np.int64], labels: pd.DataFrame) -> list[str]:
     """Return why each region has no volume, or ``''``."""
     coverage = labels['coverage'].to_numpy(dtype=np.float64)
@@ -49,10 +56,14 @@ def _explain(count: int, coverage: float, agreement: float) -> str:
 
 
 def remark_missing(
-    out_file: Path, table: pd.DataFrame, reasons: Sequence[str], columns: Sequence[str]
+    out_file: Path,
+    table: pd.DataFrame,
+    reasons: Sequence[str],
+    columns: Sequence[str],
+    what: str = 'volume',
 ) -> None:
     """Leave the reasons beside a table."""
     missing = {str(i): why for i, why in zip(table['index'], reasons, strict=True) if why}
     if missing:
-        note = f'{len(missing)} of {len(table)} regions have no volume: see the sidecar.'
+        note = f'{len(missing)} of {len(table)} regions have no {what}: see the sidecar.'
         write_remarks(out_file, notes=[note], MissingReasons=dict.fromkeys(columns, missing))

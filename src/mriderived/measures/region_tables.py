@@ -17,8 +17,10 @@ from mriderived.core.regions import region_table
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Column, Measure, Output
-from mriderived.spaces.labels import read_table
+from mriderived.measures.missing_regions import explain_coverage, read_labels, remark_missing
 
+#: What a region of a map is given.
+STATISTICS = ('mean', 'std', 'median')
 #: Why a region of a map has no number.
 NO_VALUE = 'the map has no value in this region'
 
@@ -37,7 +39,7 @@ def tabulate_map(
     is_zero_missing: bool = False,
 ) -> RegionTable:
     """Summarise a map within the regions of an atlas on the same grid."""
-    labels = read_table(atlas_labels)
+    labels = read_labels(atlas_labels)
     if tissues:
         labels = labels[labels['tissue'].isin(tissues)]
     values = np.asarray(nb.loadsave.load(map_file).dataobj, dtype=np.float64)
@@ -46,14 +48,16 @@ def tabulate_map(
     regions = np.asarray(nb.loadsave.load(atlas_dseg).dataobj).astype(np.int32)
     table = region_table(values, regions, labels['index'].to_numpy())
     table.insert(1, 'name', labels['name'].to_numpy())
+    reasons = [
+        why or (NO_VALUE if count == 0 else '')
+        for why, count in zip(explain_coverage(labels), table['n_voxels'], strict=True)
+    ]
+    table.loc[np.array([bool(why) for why in reasons], dtype=bool), list(STATISTICS)] = np.nan
     out_file = Path('regions.tsv')
     table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
     if table.empty:
         write_remarks(out_file, notes=[f'The atlas has no region of {" or ".join(tissues)}.'])
-    empty = {str(row): NO_VALUE for row in table.loc[table['n_voxels'] == 0, 'index']}
-    if empty:
-        note = f'{len(empty)} of {len(table)} regions have no value: see the sidecar.'
-        write_remarks(out_file, notes=[note], MissingReasons={'mean': empty})
+    remark_missing(out_file, table, reasons, STATISTICS, 'value')
     return RegionTable(table=out_file)
 
 

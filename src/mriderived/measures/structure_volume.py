@@ -99,6 +99,7 @@ STRUCTURE_VOLUME = Measure(
             suffix='morph',
             extension='.tsv',
             entities={'seg': 'aseg'},
+            has_structures=True,
             description='Volume of every structure of the brain in the grid of the image.',
             columns=(
                 Column('index', 'Number of the structure in the label image.'),

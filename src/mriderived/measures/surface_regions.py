@@ -19,12 +19,16 @@ from mriderived.interfaces.gifti import load_surface, load_values
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
-from mriderived.spaces.labels import read_table, strip_side
+from mriderived.measures.missing_regions import explain_coverage, read_labels, remark_missing
+from mriderived.spaces.labels import strip_side
 
 #: A vertex takes the nearest label of its hemisphere's cortex within this distance, in mm.
 FURTHEST_MM = 3.0
 #: Regions with less area, in mm2, have no numbers: a few triangles say nothing.
 LEAST_AREA = 10.0
+#: Why a region has no numbers, and which those are.
+NOT_THERE = 'the region is not on the surface'
+NUMBERS = ('area', 'area_pial', 'thickness', 'thickness_std', 'curvature', 'contrast')
 SIDES = {'L': 'left', 'R': 'right'}
 FILES = ('midthickness', 'pial', 'thickness_vertices', 'area_vertices', 'curv_vertices',
          'contrast_vertices')  # fmt: skip
@@ -58,7 +62,7 @@ def tabulate_surface(
     contrast_vertices_right: Path,
 ) -> SurfaceRegions:
     """Give every vertex a region and summarise what is known at the vertices."""
-    table = read_table(atlas_labels)
+    table = read_labels(atlas_labels)
     table = table[table['tissue'] == 'cortex']
     labels, affine = load(atlas_dseg, np.int32), load_affine(atlas_dseg)
     left = _read(midthickness_left, pial_left, thickness_vertices_left, area_vertices_left,
@@ -73,16 +77,16 @@ def tabulate_surface(
     rows = _summarise(pd.concat(parts), table['index'].to_numpy(dtype=np.int64))
     rows.insert(1, 'name', table['name'].to_numpy())
     rows.insert(2, 'hemisphere', table['hemisphere'].to_numpy())
+    reasons = [
+        why or (NOT_THERE if missing else '')
+        for why, missing in zip(explain_coverage(table), rows['area'].isna(), strict=True)
+    ]
+    rows.loc[np.array([bool(why) for why in reasons], dtype=bool), list(NUMBERS)] = np.nan
     out_file = Path.cwd() / 'surface_regions.tsv'
     rows.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
     if rows.empty:
         write_remarks(out_file, notes=['The atlas has no region of the cortex.'])
-    empty = rows.loc[rows['area'].isna(), 'index']
-    if len(empty):
-        missing = {str(row): 'the region is not on the surface' for row in empty}
-        note = f'{len(empty)} of {len(rows)} regions have no area: see the sidecar.'
-        reasons = dict.fromkeys(('area', 'thickness', 'contrast'), missing)
-        write_remarks(out_file, notes=[note], MissingReasons=reasons)
+    remark_missing(out_file, rows, reasons, NUMBERS, 'number')
     return SurfaceRegions(out_file)
 
 

@@ -17,7 +17,9 @@ from mriderived.core.hemisphere import (
     FINE_MM,
     Hemisphere,
     find_territories,
+    near_wall,
     prepare_hemisphere,
+    to_fine,
 )
 from mriderived.core.thickness import find_cortex, project_thickness
 from mriderived.interfaces.call import Call
@@ -30,6 +32,10 @@ NAMES = {'L': 'left', 'R': 'right'}
 #: What values are rounded to, so that files are small: thickness in mm, and depth.
 THICKNESS_STEP = 1 / 512
 DEPTH_STEP = 1 / 512
+
+
+#: No living brain has a mean thickness, in mm, outside of these bounds: the segmentation failed.
+POSSIBLE_MM = (1.0, 6.0)
 
 
 class CortexFiles(NamedTuple):
@@ -76,9 +82,14 @@ def map_cortex(
     """Estimate thickness and depth in the cortex of both hemispheres."""
     fine_mm = COARSE_MM if sloppy else FINE_MM
     hemispheres = load_hemispheres(tissue_map, structures_dseg, threads, fine_mm)
-    with ThreadPoolExecutor(min(threads, 2)) as pool:
-        maps = dict(zip(SIDES, pool.map(_map_hemisphere, hemispheres.values()), strict=True))
     affine = load_affine(tissue_map)
+    wall = near_wall(load(structures_dseg, np.int32), [float(v) for v in voxel_size(affine)])
+    with ThreadPoolExecutor(min(threads, 2)) as pool:
+        jobs = [
+            pool.submit(_map_hemisphere, NAMES[side], hemisphere, wall)
+            for side, hemisphere in hemispheres.items()
+        ]
+        maps = dict(zip(SIDES, (job.result() for job in jobs), strict=True))
     saved = {
         (kind, side): save(
             getattr(maps[side], kind), affine @ maps[side].matrix, f'{kind}_{side}.nii.gz'
@@ -89,9 +100,19 @@ def map_cortex(
     return CortexFiles(*saved.values())
 
 
-def _map_hemisphere(hemisphere: Hemisphere) -> Maps:
-    cortex = find_cortex(hemisphere.tissue)
+def _map_hemisphere(name: str, hemisphere: Hemisphere, wall: NDArray[np.bool_]) -> Maps:
+    try:
+        cortex = find_cortex(hemisphere.tissue)
+    except ValueError as error:
+        raise ValueError(f'{name} hemisphere: {error}') from error
     thickness = project_thickness(cortex) * hemisphere.voxel_mm
+    thickness[to_fine(wall, hemisphere)] = 0
+    mean = float(thickness[thickness > 0].mean()) if thickness.any() else 0.0
+    if not POSSIBLE_MM[0] <= mean <= POSSIBLE_MM[1]:
+        raise ValueError(
+            f'{name} hemisphere: a mean thickness of {mean:.1f} mm cannot be: look at the tissue '
+            'segmentation'
+        )
     return Maps(
         _round(thickness, THICKNESS_STEP), _round(cortex.position, DEPTH_STEP), hemisphere.matrix
     )

@@ -48,8 +48,13 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
         'percent',
     ),
 }
-#: More than these shares of a surface should not need a look: triangles that meet others.
+#: Beyond these a mesh needs a look: the share of triangles that meet others, the share of
+#: vertices off their boundary (the pial surface stops before it meets itself in buried sulci),
+#: voxels of 1 mm that were cut or filled, and the ratio of the areas of both hemispheres.
 LARGEST_INTERSECTION = 0.01
+LARGEST_OFF = {'off_white': 0.05, 'off_pial': 0.35}
+MOST_CORRECTED = 3000
+LARGEST_ASYMMETRY = 1.1
 
 
 class SurfaceFiles(NamedTuple):
@@ -144,6 +149,8 @@ def _reconstruct(scan: Scan, thickness: Path, depth: Path) -> Half:
         'intersecting_white': layers.quality.intersecting_white,
         'intersecting_pial': layers.quality.intersecting_pial,
         'intersecting_white_pial': layers.quality.intersecting_white_pial,
+        'off_white': layers.quality.off_white,
+        'off_pial': layers.quality.off_pial,
     }
     return Half(surfaces, values, quality)
 
@@ -178,20 +185,41 @@ def _write_quality(halves: Mapping[str, Half]) -> Path:
     }
     table = Path.cwd() / 'surfaces.tsv'
     pd.DataFrame([row]).to_csv(table, sep='\t', index=False, float_format='%.7g')
-    notes = []
-    for side, half in halves.items():
-        if half.quality['euler_number'] != 2:
-            notes.append(
-                f'The {SIDES[side]} surfaces are no spheres: Euler number '
-                f'{half.quality["euler_number"]:.0f}.'
-            )
-        worst = max(half.quality['intersecting_white'], half.quality['intersecting_pial'])
-        if worst > LARGEST_INTERSECTION:
-            notes.append(
-                f'{100 * worst:.1f} % of the triangles of a {SIDES[side]} surface meet others.'
-            )
+    notes = [note for side, half in halves.items() for note in _doubt(SIDES[side], half.quality)]
+    left, right = (half.quality['area_white'] for half in halves.values())
+    if max(left, right) > LARGEST_ASYMMETRY * min(left, right):
+        notes.append(
+            f'The hemispheres differ in area (left {left / 100:.0f} cm2, right '
+            f'{right / 100:.0f} cm2): a lesion, surgery, or a failed segmentation. Numbers of the '
+            'smaller are in doubt.'
+        )
     write_remarks(table, notes=notes)
     return table
+
+
+def _doubt(side: str, quality: Mapping[str, float]) -> list[str]:
+    """Say what speaks against the meshes of a hemisphere."""
+    notes = []
+    if quality['euler_number'] != 2:
+        notes.append(
+            f'The {side} surfaces are no spheres: Euler number {quality["euler_number"]:.0f}.'
+        )
+    worst = max(value for name, value in quality.items() if name.startswith('intersecting'))
+    if worst > LARGEST_INTERSECTION:
+        notes.append(f'{100 * worst:.1f} % of the triangles of a {side} surface meet others.')
+    if quality['voxels_corrected'] > MOST_CORRECTED:
+        notes.append(
+            f'{quality["voxels_corrected"]:.0f} voxels of the {side} hemisphere were changed to '
+            'make its surface a sphere.'
+        )
+    for name, largest in LARGEST_OFF.items():
+        if quality[name] > largest:
+            surface = name.removeprefix('off_')
+            notes.append(
+                f'{100 * quality[name]:.0f} % of the vertices of the {side} {surface} surface are '
+                'off their boundary.'
+            )
+    return notes
 
 
 def draw_surfaces(
@@ -293,6 +321,19 @@ def _quality_columns() -> tuple[Column, ...]:
             'Share of the triangles of the white surface that meet the pial surface',
             '1',
             'White meets pial',
+        ),
+        (
+            'off_white',
+            'Share of the vertices of the white surface that are off the boundary',
+            '1',
+            'Off the boundary, white',
+        ),
+        (
+            'off_pial',
+            'Share of the vertices of the pial surface that are off the boundary, as they are in '
+            'buried sulci',
+            '1',
+            'Off the boundary, pial',
         ),
     )
     return tuple(
