@@ -126,7 +126,7 @@ def test_a_new_atlas_repeats_no_registration(bids_dir: Path, out_dir: Path) -> N
     assert process.returncode == 0, process.output  # type: ignore[attr-defined]
     assert transform.stat().st_mtime_ns == before
     new = {r.measure for r in read_record(folder, '01') if r.variant == 'AAL3'}
-    assert new == {'atlas', 'regional_volume'}
+    assert new == {'atlas', 'regional_volume', 'thickness_regions', 'surface_regions'}
     old = {(r.measure, r.variant): r.status for r in read_record(folder, '01')}
     assert old['regional_volume', 'DesikanKilliany'] == 'done'
     assert 'DesikanKilliany' in (folder / 'status.tsv').read_text()
