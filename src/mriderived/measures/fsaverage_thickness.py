@@ -126,6 +126,7 @@ def _output(side: str, name: str) -> Output:
         description=f'Cortical thickness at the vertices of fsaverage5, {name} hemisphere; 0 '
         'where there is none.',
         unit='mm',
+        sidecar={'Density': {'10k': '10,242 vertices in each hemisphere (fsaverage5)'}},
         draft='BEP011',
     )
 
