@@ -11,9 +11,10 @@ from mriderived.measures.base import Measure
 from mriderived.measures.region_tables import region_measures
 from mriderived.workflows import catalogue
 from mriderived.workflows.anat import BACKENDS, STEPS
+from mriderived.workflows.steps import preprocessing_steps
 
 ROOT = Path(__file__).parents[1]
-EVERY = (*STEPS, *MEASURES, *region_measures(MEASURES))
+EVERY = (*preprocessing_steps(), *MEASURES, *region_measures(MEASURES))
 PROVIDED = {
     *('raw_t1w', 'space_brain', 'space_mask', 'space_tissues'),
     *('atlas_image', 'atlas_table', 'structures_image', 'structures_table'),
@@ -40,7 +41,7 @@ def test_the_workflow_matches_the_declaration(measure: Measure, tmp_path: Path) 
     workflow = measure.init_wf(config(tmp_path))
     inputs = set(workflow.get_node('inputnode').inputs.copyable_trait_names())
     outputs = set(workflow.get_node('outputnode').inputs.copyable_trait_names())
-    assert inputs == set(measure.needs)
+    assert inputs == {*measure.needs, *measure.optional}
     assert outputs == {output.field for output in measure.outputs}
 
 
@@ -48,7 +49,7 @@ def test_the_workflow_matches_the_declaration(measure: Measure, tmp_path: Path) 
 def test_every_need_is_offered_by_an_earlier_unit(measure: Measure) -> None:
     position = EVERY.index(measure)
     earlier = {output.field for other in EVERY[:position] for output in other.outputs}
-    assert set(measure.needs) <= PROVIDED | earlier
+    assert {*measure.needs, *measure.optional} <= PROVIDED | earlier
     own = {output.field for output in measure.outputs}
     for figure in measure.figures:
         assert set(figure.needs) <= PROVIDED | earlier | own
@@ -69,7 +70,7 @@ def test_everything_is_described(measure: Measure) -> None:
     for output in measure.outputs:
         assert output.description.endswith('.')
         if output.extension == '.tsv':
-            assert output.columns
+            assert output.columns or not output.in_cohort
             for column in output.columns:
                 assert column.description.endswith('.'), column
         for name in output.cohort_columns:

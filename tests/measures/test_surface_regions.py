@@ -145,9 +145,9 @@ def test_labels_never_cross_the_midline(files: dict[str, Any], tmp_path: Path) -
 
 
 def test_names_of_inputs_are_those_that_steps_offer() -> None:
-    from mriderived.workflows.anat import STEPS
+    from mriderived.workflows.steps import preprocessing_steps
 
-    offered = {output.field for step in STEPS for output in step.outputs}
+    offered = {output.field for step in preprocessing_steps() for output in step.outputs}
     assert set(SURFACE_REGIONS.needs) <= offered
     assert len(FILES) * 2 + 2 == len(SURFACE_REGIONS.needs)
 

@@ -11,7 +11,7 @@ import pytest
 from mriderived.bids.image_checks import BadImageError, ImageCheck
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
-from mriderived.workflows import plan as planning
+from mriderived.workflows import sources
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import (
     ParticipantPlan,
@@ -33,7 +33,7 @@ def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
             raise BadImageError(path, 'its content is not here', 'Get it: datalad get')
         return ImageCheck(path, (), {}, ())
 
-    monkeypatch.setattr(planning, 'check_image', check)
+    monkeypatch.setattr(sources, 'check_image', check)
 
 
 def config(bids_dir: Path, **settings: object) -> Config:
@@ -112,11 +112,25 @@ def test_some_measures_run_only_where_named(skeleton: Skeleton) -> None:
 
 
 def test_a_participant_without_images_has_reasons(skeleton: Skeleton) -> None:
-    plan = plan_participant(config(skeleton('sessions')), '03')
+    settings = config(skeleton('sessions'), session_labels=('nothing',))
+    plan = plan_participant(settings, '03')
     assert {unit.state for unit in plan.units} == {'not available'}
     assert all('sub-03' in unit.reason for unit in plan.units)
-    assembly = init_participant_wf(config(skeleton('sessions')), plan)
+    assembly = init_participant_wf(settings, plan)
     assert assembly.units == {}
+
+
+def test_an_image_without_a_t1w_is_processed_as_far_as_possible(skeleton: Skeleton) -> None:
+    settings = config(skeleton('sessions'))
+    plan = plan_participant(settings, '03')
+    assert {unit.image for unit in plan.units} == {
+        'sub-03/ses-a/func/sub-03_ses-a_task-rest_bold.nii.gz'
+    }
+    assembly = init_participant_wf(settings, plan)
+    status, reason = next(
+        fate for key, fate in assembly.refused.items() if key[1] == 'bold_registration'
+    )
+    assert (status, reason) == ('not_available', 'there is no T1w image of sub-03')
 
 
 def test_a_link_without_content_fails_its_own_units_only(skeleton: Skeleton) -> None:

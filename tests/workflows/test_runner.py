@@ -37,7 +37,9 @@ def graph(base_dir: Path) -> Any:
     return workflow
 
 
-def run(base_dir: Path, *, stop: bool = False) -> tuple[dict[str, UnitResult], list[str]]:
+def run(
+    base_dir: Path, *, stop: bool = False, workflow: Any = None
+) -> tuple[dict[str, UnitResult], list[str]]:
     events: list[str] = []
 
     def unit_of(fullname: str) -> tuple[str, bool]:
@@ -51,7 +53,7 @@ def run(base_dir: Path, *, stop: bool = False) -> tuple[dict[str, UnitResult], l
         lambda name, result: events.append(f'-{name}'),
         stop_on_first_failure=stop,
     )
-    graph(base_dir).run(plugin=plugin)
+    (workflow or graph(base_dir)).run(plugin=plugin)
     return plugin.results, events
 
 
@@ -66,6 +68,19 @@ def test_one_failure_stops_only_what_depends_on_it(tmp_path: Path) -> None:
     assert not results['d'].error
     assert not results['d'].blocked_by
     assert root_causes(results) == {'b': 'b', 'c': 'b'}
+
+
+def test_what_has_a_default_is_done_without_when_it_fails(tmp_path: Path) -> None:
+    workflow = graph(tmp_path)
+    units = {name: workflow.get_node(name) for name in 'bcd'}
+    workflow.connect(units['b'], 'node.value', units['d'], 'node.amount')
+    results, _ = run(tmp_path, workflow=workflow)
+    assert results['b'].error
+    assert results['c'].blocked_by == 'b'
+    assert not results['d'].error
+    assert not results['d'].blocked_by
+    (node,) = [path for path in tmp_path.rglob('result_node.pklz') if path.parts[-3] == 'd']
+    assert node.stat().st_size > 0
 
 
 def test_a_figure_that_fails_is_a_note_and_a_warning(

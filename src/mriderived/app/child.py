@@ -27,10 +27,10 @@ from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure
 from mriderived.measures.region_tables import region_measures
 from mriderived.reports.individual import write_participant_report
-from mriderived.workflows.anat import BACKENDS, STEPS
 from mriderived.workflows.participant import Assembly, init_participant_wf
 from mriderived.workflows.plan import WHOLE, ParticipantPlan, Unit, plan_participant
 from mriderived.workflows.runner import UnitPlugin, UnitResult, root_causes
+from mriderived.workflows.steps import preprocessing_steps
 
 LOGGER = logging.getLogger(__name__)
 Key = tuple[str, str, str | None]
@@ -200,7 +200,7 @@ def report_measures(out_dir: Path) -> tuple[Measure, ...]:
 
     The steps are those that made the results: a run that only reads need not name them again.
     """
-    steps = BACKENDS.get(read_settings(out_dir).get('anat_backend', ''), STEPS)
+    steps = preprocessing_steps(read_settings(out_dir).get('anat_backend', 'builtin'))
     return (*steps, *MEASURES, *region_measures(MEASURES))
 
 

@@ -12,7 +12,7 @@ from mriderived.config import Config
 from mriderived.measures import MEASURES
 from mriderived.measures.region_tables import region_measures
 from mriderived.spaces import UnavailableError, bundled_atlases, get_atlas, get_space
-from mriderived.workflows.anat import STEPS
+from mriderived.workflows.steps import preprocessing_steps
 
 
 def check_names(config: Config) -> list[Problem]:
@@ -21,7 +21,7 @@ def check_names(config: Config) -> list[Problem]:
     problems = check_measures(
         config,
         selectable=[measure.name for measure in measures],
-        steps=[step.name for step in STEPS],
+        steps=[step.name for step in preprocessing_steps()],
         opt_in=[measure.name for measure in measures if measure.is_opt_in],
     )
     problems += _check_spaces(config)

@@ -82,7 +82,7 @@ def is_cohort_output(output: Output) -> bool:
     if output.extension != '.tsv' or output.suffix in NOT_COHORT:
         return False
     has_regions = any(column.name == 'index' for column in output.columns)
-    return bool(output.cohort_columns) or not has_regions
+    return output.in_cohort and (bool(output.cohort_columns) or not has_regions)
 
 
 def find_file(source: Source, files: Iterable[str]) -> str | None:

@@ -53,7 +53,8 @@ class Call(BaseInterface):  # type: ignore[misc]
                 self.inputs.trait_setq(**{name: defaults[name]})
         self.inputs.trait_setq(**{name: str(v) if isinstance(v, Path) else v
                                   for name, v in inputs.items()})  # fmt: skip
-        self._required = tuple(name for name in hints if name not in defaults)
+        #: Names of the inputs that have no default.
+        self.required = tuple(name for name in hints if name not in defaults)
 
     def _outputs(self) -> Any:
         outputs = DynamicTraitedSpec()
@@ -64,7 +65,7 @@ class Call(BaseInterface):  # type: ignore[misc]
     def _run_interface(self, runtime: Any) -> Any:
         hints, _, _ = _signature(self.function)
         arguments = {name: getattr(self.inputs, name) for name in hints}
-        missing = [name for name in self._required if not isdefined(arguments[name])]
+        missing = [name for name in self.required if not isdefined(arguments[name])]
         if missing:
             raise ValueError(f'{self.function.__name__} got no value for {", ".join(missing)}')
         arguments = {

@@ -47,6 +47,8 @@ class Output:
     #: Where rows are regions, the columns that become one number per region in the cohort table.
     #: Tables without an ``index`` column have one row, and every column goes to the cohort table.
     cohort_columns: tuple[str, ...] = ()
+    #: Whether its numbers go to the cohort table; series and matrices do not.
+    in_cohort: bool = True
     draft: str | None = None
     regions: bool = False
     #: Rows are the structures of the brain (``spaces.structures``), whatever the atlases are.
@@ -78,8 +80,9 @@ class Measure:
     """A unit of work: it runs for every image for which all of ``needs`` are offered.
 
     ``needs`` and the fields of ``outputs`` are names of resources. ``init_wf`` builds a nipype
-    workflow whose ``inputnode`` has the fields of ``needs`` and whose ``outputnode`` has the
-    fields of ``outputs``. A measure with ``is_preprocessing`` always runs and is not selectable.
+    workflow whose ``inputnode`` has the fields of ``needs`` and ``optional``, and whose
+    ``outputnode`` has the fields of ``outputs``. A measure with ``is_preprocessing`` always runs
+    and is not selectable.
     """
 
     name: str
@@ -91,6 +94,11 @@ class Measure:
     #: A sentence or two for the methods text, in the past tense, with its references.
     methods: str
     over: Over = 'image'
+    #: The suffix of the raw images that it runs on. Those of other suffixes than T1w may need
+    #: what is offered for the T1w image of their session, too.
+    source: str = 'T1w'
+    #: What it uses where it is offered, and does without elsewhere.
+    optional: tuple[str, ...] = ()
     is_preprocessing: bool = False
     #: Runs only where ``--measures`` names it; ``default`` does not stand for it.
     is_opt_in: bool = False

@@ -61,11 +61,18 @@ def tabulate_map(
     return RegionTable(table=out_file)
 
 
-def init_region_table_wf(output: Output, config: Config) -> Any:
+def label_needs(source: str) -> tuple[str, str]:
+    """Return the resources with the regions of an atlas on the grid of images of one kind."""
+    prefix = '' if source == 'T1w' else f'{source}_'
+    return f'{prefix}atlas_dseg', f'{prefix}atlas_labels'
+
+
+def init_region_table_wf(output: Output, source: str, config: Config) -> Any:
     """Build the workflow that tabulates a map."""
     del config  # nothing in the settings changes a region table
     field = output.field
-    needs = [field, 'atlas_dseg', 'atlas_labels']
+    dseg, labels = label_needs(source)
+    needs = [field, dseg, labels]
     workflow = pe.Workflow(name=f'{field}_regions_wf')
     inputnode = pe.Node(niu.IdentityInterface(needs), name='inputnode')
     outputnode = pe.Node(niu.IdentityInterface([f'{field}_regions']), name='outputnode')
@@ -75,8 +82,8 @@ def init_region_table_wf(output: Output, config: Config) -> Any:
     )
     workflow.connect([
         (inputnode, tabulate, [(field, 'map_file'),
-                               ('atlas_dseg', 'atlas_dseg'),
-                               ('atlas_labels', 'atlas_labels')]),
+                               (dseg, 'atlas_dseg'),
+                               (labels, 'atlas_labels')]),
         (tabulate, outputnode, [('table', f'{field}_regions')]),
     ])  # fmt: skip
     return workflow
@@ -98,7 +105,7 @@ def region_measure(measure: Measure, output: Output) -> Measure:
     return Measure(
         name=f'{output.field}_regions',
         title=f'{measure.title}, by region',
-        needs=(output.field, 'atlas_dseg', 'atlas_labels'),
+        needs=(output.field, *label_needs(measure.source)),
         outputs=(
             Output(
                 field=f'{output.field}_regions',
@@ -113,10 +120,11 @@ def region_measure(measure: Measure, output: Output) -> Measure:
                 draft=output.draft,
             ),
         ),
-        init_wf=partial(init_region_table_wf, output),
+        init_wf=partial(init_region_table_wf, output, measure.source),
         reference=measure.reference,
         methods='',
         over='atlas',
+        source=measure.source,
         is_opt_in=measure.is_opt_in,
     )
 

@@ -9,7 +9,7 @@ from mriderived.config import DEFAULT_MEASURES
 from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.region_tables import region_measures
-from mriderived.workflows.anat import STEPS
+from mriderived.workflows.steps import preprocessing_steps
 
 HEADER = """# Outputs
 
@@ -26,7 +26,8 @@ and `registration` ([networks](networks.md)).
 
 def example_name(measure: Measure, output: Output) -> str:
     """Return the name of an output for a participant ``01``."""
-    entities = {'sub': '01', **output.entities}
+    task = {'task': 'rest'} if measure.source == 'bold' else {}
+    entities = {'sub': '01', **task, **output.entities}
     if measure.over == 'space':
         if '*' in entities.values():
             entities = {k: 'SPACE' if v == '*' else v for k, v in entities.items()}
@@ -40,6 +41,10 @@ def example_name(measure: Measure, output: Output) -> str:
     return path.name.replace('SPACE', '<space>').replace('ATLAS', '<atlas>')
 
 
+def _names(resources: tuple[str, ...]) -> str:
+    return ', '.join(f'`{name}`' for name in resources)
+
+
 def _kind(measure: Measure) -> str:
     if measure.is_preprocessing:
         return 'Preprocessing step'
@@ -51,9 +56,11 @@ def _kind(measure: Measure) -> str:
 def lines() -> Iterator[str]:
     """Yield the page line by line."""
     yield from HEADER.splitlines()
-    for measure in (*STEPS, *MEASURES, *region_measures(MEASURES)):
+    for measure in (*preprocessing_steps(), *MEASURES, *region_measures(MEASURES)):
         yield f'\n## {measure.title} (`{measure.name}`)\n'
-        yield f'{_kind(measure)}. Needs {", ".join(f"`{need}`" for need in measure.needs)}. '
+        yield f'{_kind(measure)}. Needs {_names(measure.needs)}. '
+        if measure.optional:
+            yield f'Uses {_names(measure.optional)} where there. '
         yield f'Reference: <{measure.reference}>.\n'
         yield '| File | Unit | Standard | Description |'
         yield '|---|---|---|---|'

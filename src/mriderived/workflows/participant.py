@@ -12,7 +12,13 @@ from nipype.pipeline import engine as pe
 
 from mriderived import __version__
 from mriderived.bids.names import figure_path
-from mriderived.bids.sidecar import bids_uri, build_sidecar, sidecar_path, table_dictionary
+from mriderived.bids.sidecar import (
+    bids_uri,
+    build_sidecar,
+    sidecar_path,
+    table_dictionary,
+    write_json,
+)
 from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE, Config
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.draw import Draw
@@ -20,7 +26,8 @@ from mriderived.interfaces.sink import save_output
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.spaces import DEFAULT_SPACE, get_atlas, get_space, prepare_atlas
 from mriderived.spaces.structures import ATLAS as STRUCTURES_ATLAS
-from mriderived.workflows.plan import RAW_RESOURCES, ParticipantPlan, Unit
+from mriderived.workflows.plan import ParticipantPlan, Unit
+from mriderived.workflows.sources import RAW_RESOURCES
 
 #: Where a resource is found: a file that is there, or the field of a node.
 Resource = Path | tuple[Any, str]
@@ -40,10 +47,20 @@ class Assembly:
 
 
 class Resources:
-    """The resources of one image, each with the atlas or space it belongs to."""
+    """The resources of one image, each with the atlas or space it belongs to.
 
-    def __init__(self, unit: Unit, shared: Mapping[ResourceKey, Path | None]) -> None:
+    What an image does not offer itself is looked for at its ``lender``, the T1w image. Fields of
+    outputs have different names for different kinds of images, so one never hides another.
+    """
+
+    def __init__(
+        self,
+        unit: Unit,
+        shared: Mapping[ResourceKey, Path | None],
+        lender: Resources | None = None,
+    ) -> None:
         self._found: dict[ResourceKey, Resource | None] = dict(shared)
+        self._lender = lender
         if unit.source is not None:
             self._found[RAW_RESOURCES[unit.source.suffix], None] = unit.source.path
 
@@ -67,10 +84,14 @@ class Resources:
         for candidate in (variant, space, None):
             if (name, candidate) in self._found:
                 return name, candidate
-        raise KeyError(name)
+        if self._lender is None:
+            raise KeyError(name)
+        return self._lender.find(name, measure, variant)
 
     def get(self, key: ResourceKey) -> Resource | None:
         """Return the resource under a key of :meth:`find`."""
+        if key not in self._found and self._lender is not None:
+            return self._lender.get(key)
         return self._found[key]
 
 
@@ -93,7 +114,8 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
     shared = _shared_resources(config) if any(u.state == 'to run' for u in plan.units) else {}
     for unit in plan.units:
         if unit.image not in per_image:
-            per_image[unit.image] = Resources(unit, shared)
+            per_image[unit.image] = Resources(unit, shared, per_image.get(unit.lender))
+            _offer_acquisition(per_image[unit.image], unit, plan, base_dir)
         resources = per_image[unit.image]
         if unit.state == 'done':
             for field, path in unit.outputs.items():
@@ -111,6 +133,17 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
         elif unit.state == 'killed':
             refused[unit.key] = ('failed', unit.reason)
     return Assembly(workflow, units, refused)
+
+
+def _offer_acquisition(
+    resources: Resources, unit: Unit, plan: ParticipantPlan, base_dir: Path
+) -> None:
+    """Write what goes with an image where its nodes can read it."""
+    acquisition = plan.acquisitions.get(unit.image)
+    if acquisition and unit.source is not None:
+        path = base_dir / 'acquisitions' / f'{_word(unit.image)}.json'
+        write_json(path, acquisition)
+        resources.offer(f'{unit.source.suffix}_acquisition', None, path)
 
 
 def _word(text: str) -> str:
@@ -155,11 +188,18 @@ def _missing(
             resources.find(need, unit.measure, unit.variant)
         except KeyError:
             for other in plan.units:
-                if other.key in refused and need in other.outputs and other.image == unit.image:
+                is_asked = other.image in (unit.image, unit.lender)
+                if other.key in refused and need in _fields(other) and is_asked:
                     cause = refused[other.key][1]
                     return 'skipped', f'needs {other.measure.name!r}, which failed: {cause}'
+            if unit.source is not None and unit.source.suffix != 'T1w' and not unit.lender:
+                return 'not_available', f'there is no T1w image of sub-{unit.participant}'
             return 'skipped', f'nothing offers {need!r}'
     return None
+
+
+def _fields(unit: Unit) -> set[str]:
+    return {output.field for output in unit.measure.outputs}
 
 
 def _bad_input(unit: Unit, refused: Mapping[Key, tuple[str, str]]) -> tuple[str, str]:
@@ -171,7 +211,8 @@ def _bad_input(unit: Unit, refused: Mapping[Key, tuple[str, str]]) -> tuple[str,
 def _add_unit(config: Config, workflow: Any, unit: Unit, name: str, resources: Resources) -> None:
     part = unit.measure.init_wf(config).clone(name)
     workflow.add_nodes([part])
-    for need in unit.measure.needs:
+    optional = [name for name in unit.measure.optional if _is_offered(name, unit, resources)]
+    for need in (*unit.measure.needs, *optional):
         resource = resources.get(resources.find(need, unit.measure, unit.variant))
         if isinstance(resource, Path):
             setattr(part.get_node('inputnode').inputs, need, str(resource))
@@ -191,7 +232,16 @@ def _add_unit(config: Config, workflow: Any, unit: Unit, name: str, resources: R
         part.connect(part.get_node('outputnode'), output.field, node, 'in_file')
         resources.offer(output.field, unit.variant, (part, output.field))
     for figure in unit.measure.figures:
-        _add_figure(config, workflow, unit, part, figure, resources)
+        if all(_is_offered(need, unit, resources) for need in figure.needs):
+            _add_figure(config, workflow, unit, part, figure, resources)
+
+
+def _is_offered(name: str, unit: Unit, resources: Resources) -> bool:
+    try:
+        resources.find(name, unit.measure, unit.variant)
+    except KeyError:
+        return False
+    return True
 
 
 def _add_figure(

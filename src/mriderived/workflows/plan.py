@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
-from mriderived.bids.image_checks import BadImageError, ImageCheck, check_image
+from mriderived.bids.dataset import Image
+from mriderived.bids.image_checks import ImageCheck
 from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, find_record
 from mriderived.config import Config
@@ -17,13 +16,12 @@ from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.region_tables import region_measures
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
-from mriderived.workflows.anat import BACKENDS
+from mriderived.workflows.sources import RAW_RESOURCES, Source, digest, find_sources
+from mriderived.workflows.steps import preprocessing_steps
 
 State = Literal['to run', 'done', 'not available', 'bad input', 'killed']
 #: Stands for all measures where a participant as a whole could not be processed.
 WHOLE = 'all'
-#: The resource that a raw image offers, by BIDS suffix.
-RAW_RESOURCES: Mapping[str, str] = {'T1w': 'raw_t1w'}
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,8 @@ class Unit:
     reason: str = ''
     fingerprint: str = ''
     is_reference: bool = True
+    #: The T1w image whose resources it may use, as ``image``; empty for none.
+    lender: str = ''
     #: Output field → path below the output folder.
     outputs: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,6 +64,8 @@ class ParticipantPlan:
     units: tuple[Unit, ...]
     checks: Mapping[str, ImageCheck]
     previous: Mapping[tuple[str, str, str | None], UnitRecord]
+    #: What goes with an image that is more than one file, by its path below the dataset.
+    acquisitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def selected_measures(config: Config) -> tuple[Measure, ...]:
         for measure in (*MEASURES, *region_measures(MEASURES))
         if _is_asked_for(measure, config) and measure.name not in config.skip_measures
     )
-    steps = BACKENDS[config.anat_backend]
+    steps = preprocessing_steps(config.anat_backend)
     return (*(steps if config.asks_for_default else needed_steps(chosen, steps)), *chosen)
 
 
@@ -117,7 +119,9 @@ def needed_steps(measures: Sequence[Measure], steps: Sequence[Measure]) -> tuple
 
 
 def _all_needs(measure: Measure) -> set[str]:
-    return set(measure.needs) | {need for figure in measure.figures for need in figure.needs}
+    return {*measure.needs, *measure.optional} | {
+        need for figure in measure.figures for need in figure.needs
+    }
 
 
 def belongs_to_run(record: UnitRecord, config: Config) -> bool:
@@ -149,74 +153,51 @@ def plan_participant(config: Config, participant: str) -> ParticipantPlan:
         (record.image, record.measure, record.variant): record
         for record in find_record(config.out_dir, participant)
     }
-    filters = read_filters(config.bids_filter_file) if config.bids_filter_file else None
-    images = find_images(
-        config.bids_dir,
-        participant,
-        suffixes=tuple(RAW_RESOURCES),
-        sessions=config.session_labels,
-        filters=filters,
-    )
-    if not images:
-        units = tuple(_without_images(config, participant))
-        return ParticipantPlan(participant, units, {}, previous)
-    checks: dict[str, ImageCheck] = {}
-    found: list[Unit] = []
-    faults = {image: _fault(image, image.relative(config.bids_dir), checks) for image in images}
-    references = _references(images, faults)
-    for image in images:
-        found += _units_of_image(config, image, faults[image], image in references, previous)
-    return ParticipantPlan(participant, tuple(found), checks, previous)
+    measures = selected_measures(config)
+    suffixes = [suffix for suffix in RAW_RESOURCES if suffix in {m.source for m in measures}]
+    sources = find_sources(config, participant, suffixes)
+    if not sources:
+        return ParticipantPlan(
+            participant, tuple(_without_images(config, participant, suffixes)), {}, previous
+        )
+    units = [
+        unit
+        for source in sources
+        for measure in measures
+        if measure.source == source.image.suffix
+        for unit in _units(config, source, measure, previous)
+    ]
+    checks = {source.relative: source.check for source in sources if source.check}
+    acquisitions = {source.relative: source.acquisition for source in sources}
+    return ParticipantPlan(participant, tuple(units), checks, previous, acquisitions)
 
 
-def _fault(image: Image, relative: str, checks: dict[str, ImageCheck]) -> str:
-    """Return why an image cannot be processed, or keep what its check found."""
-    if image.fault:
-        return image.fault
-    try:
-        checks[relative] = check_image(image.path)
-    except BadImageError as error:
-        return str(error)
-    return ''
-
-
-def _references(images: Sequence[Image], faults: Mapping[Image, str]) -> set[Image]:
-    """Choose one image per session; an unreadable one only when there is no other."""
-    chosen = set()
-    for session in {image.session for image in images}:
-        mine = [image for image in images if image.session == session]
-        chosen.add(reference_image([image for image in mine if not faults[image]] or mine))
-    return chosen
-
-
-def _without_images(config: Config, participant: str) -> Iterator[Unit]:
-    reason = f'no T1w image of sub-{participant} matches'
+def _without_images(config: Config, participant: str, suffixes: Sequence[str]) -> Iterator[Unit]:
+    """Say of every measure of the most basic image that there is none."""
+    reason = f'no {" or ".join(suffixes)} image of sub-{participant} matches'
     for measure in selected_measures(config):
-        for variant in variants(measure, config):
+        for variant in variants(measure, config) if measure.source == suffixes[0] else ():
             yield Unit(participant, None, 'n/a', measure, variant, 'not available', reason)
 
 
-def _units_of_image(
+def _units(
     config: Config,
-    image: Image,
-    fault: str,
-    is_reference: bool,
+    source: Source,
+    measure: Measure,
     previous: Mapping[tuple[str, str, str | None], UnitRecord],
 ) -> Iterator[Unit]:
-    content = '' if fault else _content_hash(image.path)
-    relative = image.relative(config.bids_dir)
-    for measure in selected_measures(config):
-        for variant in variants(measure, config):
-            fingerprint = _digest(content, config.hash, measure.name, variant or '')
-            outputs = {} if fault else output_paths(image, measure, variant)
-            record = previous.get((relative, measure.name, variant))
-            state: State = 'to run'
-            if fault:
-                state = 'bad input'
-            elif record and _is_done(record, fingerprint, config.out_dir, outputs):
-                state = 'done'
-            yield Unit(image.participant, image, relative, measure, variant, state, fault,
-                       fingerprint, is_reference, outputs)  # fmt: skip
+    for variant in variants(measure, config):
+        fingerprint = digest(source.content, config.hash, measure.name, variant or '')
+        outputs = {} if source.fault else output_paths(source.image, measure, variant)
+        record = previous.get((source.relative, measure.name, variant))
+        state: State = 'to run'
+        if source.fault:
+            state = 'bad input'
+        elif record and _is_done(record, fingerprint, config.out_dir, outputs):
+            state = 'done'
+        yield Unit(source.image.participant, source.image, source.relative, measure, variant,
+                   state, source.fault, fingerprint, source.is_reference, source.lender,
+                   outputs)  # fmt: skip
 
 
 def output_paths(image: Image, measure: Measure, variant: str | None) -> dict[str, str]:
@@ -256,15 +237,6 @@ def _is_done(
         and record.fingerprint == fingerprint
         and all((out_dir / path).exists() for path in outputs.values())
     )
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256('\n'.join(parts).encode()).hexdigest()[:16]
-
-
-def _content_hash(path: Path) -> str:
-    with path.open('rb') as stream:
-        return hashlib.file_digest(stream, 'sha256').hexdigest()
 
 
 def plan_participants(config: Config, labels: Sequence[str]) -> tuple[PlannedUnit, ...]:

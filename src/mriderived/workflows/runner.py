@@ -14,6 +14,8 @@ from typing import Any
 import networkx as nx
 from nipype.pipeline.plugins.base import PluginBase
 
+from mriderived.interfaces.call import Call
+
 LOGGER = logging.getLogger(__name__)
 
 
@@ -95,9 +97,40 @@ class UnitPlugin(PluginBase):  # type: ignore[misc]
                     result.notes.append(f'A figure could not be drawn: {reason}')
                     continue
                 result.error, result.traceback = result.error or reason, details
-                blocked.update(dict.fromkeys(nx.descendants(graph, node), name))
+                blocked.update(dict.fromkeys(_dependants(graph, node), name))
         result.seconds = time.perf_counter() - start
         return result
+
+
+def _dependants(graph: Any, failed: Any) -> set[Any]:
+    """Return the nodes that cannot run without a node; cut it off from those that can.
+
+    A node can where all that it wanted of the failed one has a default: it does without.
+    """
+    lost = {failed}
+    for node in nx.topological_sort(graph.subgraph(nx.descendants(graph, failed))):
+        sources = [source for source in graph.predecessors(node) if source in lost]
+        wanted = {source: _wanted(graph, source, node) for source in sources}
+        required = _required(node)
+        if any(required & fields for fields in wanted.values()):
+            lost.add(node)
+            continue
+        for source, fields in wanted.items():
+            graph.remove_edge(source, node)
+            for field_name in fields:
+                node.input_source.pop(field_name, None)
+    return lost - {failed}
+
+
+def _wanted(graph: Any, source: Any, node: Any) -> set[str]:
+    return {into for _, into in graph.get_edge_data(source, node)['connect']}
+
+
+def _required(node: Any) -> set[str]:
+    """Return the inputs without which a node cannot run; of foreign interfaces all."""
+    if isinstance(node.interface, Call):
+        return set(node.interface.required)
+    return set(node.inputs.copyable_trait_names())
 
 
 def _notes(node: Any) -> list[str]:

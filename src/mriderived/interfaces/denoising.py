@@ -1,0 +1,80 @@
+"""Take confounds off a preprocessed run, as every functional measure does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mriderived.core.denoising import Denoised, denoise, make_design
+from mriderived.core.strategies import Selection, select_confounds
+from mriderived.interfaces.series import load_masked, repetition_time
+from mriderived.interfaces.sink import remarks_file
+from mriderived.interfaces.volumes import load
+
+Band = tuple[float, float]
+
+
+class Run(NamedTuple):
+    """A denoised run: the voxels of its mask, and what the denoising took."""
+
+    denoised: Denoised
+    mask: NDArray[np.bool_]
+    repetition_time: float
+    selection: Selection
+
+
+def denoise_run(
+    bold_preproc: Path,
+    bold_mask: Path,
+    bold_confounds: Path,
+    strategy: str,
+    band: Band | None,
+    threads: int = 1,
+) -> Run:
+    """Take off the confounds of a strategy, and all frequencies outside of a band, at once.
+
+    Raises
+    ------
+    ValueError
+        If the run lacks confounds of the strategy, or too few degrees of freedom are left.
+    """
+    mask = load(bold_mask) > 0
+    period = repetition_time(bold_preproc)
+    table, metadata = read_confounds(bold_confounds)
+    try:
+        selection = select_confounds(strategy, table, metadata, high_pass=band is None)
+    except ValueError as error:
+        raise ValueError(f'{error}; choose another --denoising, such as 24P') from error
+    design = make_design(selection.confounds, selection.keep, period, band)
+    series = load_masked(bold_preproc, mask)
+    return Run(denoise(series, design, threads), mask, period, selection)
+
+
+def read_confounds(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the table of confounds and what is known of its components."""
+    sidecar = path.with_suffix('.json')
+    if not sidecar.exists():
+        sidecar = remarks_file(path)
+    content = json.loads(sidecar.read_text())
+    table = pd.read_csv(path, sep='\t', na_values='n/a')
+    return table, {name: content[name] for name in table if isinstance(content.get(name), dict)}
+
+
+def describe(run: Run, strategy: str, band: Band | None) -> dict[str, Any]:
+    """Return what a sidecar should say of a denoised run."""
+    degrees = run.denoised.degrees
+    return {
+        'DenoisingStrategy': strategy,
+        'Confounds': list(run.selection.columns),
+        'FrequencyBandHz': list(band) if band else None,
+        'RepetitionTime': run.repetition_time,
+        'VolumesCensored': degrees.censored,
+        'DegreesOfFreedomLeft': degrees.left,
+        'DegreesOfFreedomOfConfounds': degrees.confounds,
+        'DegreesOfFreedomOfBand': degrees.band,
+    }

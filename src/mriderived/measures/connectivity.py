@@ -1,0 +1,284 @@
+"""Functional connectivity: series of regions, their correlations, and means of networks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mriderived.config import Config
+from mriderived.core.autocorrelation import effective_frames, lag_one
+from mriderived.core.connectivity import (
+    average_networks,
+    correlate,
+    fisher_z,
+    shrunk_partial_correlate,
+)
+from mriderived.core.region_series import MIN_COVERAGE, amplitude, average_regions
+from mriderived.interfaces.series import load_masked
+from mriderived.interfaces.sink import write_remarks
+from mriderived.interfaces.volumes import load
+from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.connectivity_figure import draw_connectivity
+from mriderived.measures.missing_regions import read_labels, remark_missing
+from mriderived.measures.one_node import one_node_wf
+
+NEEDS = ('bold_denoised', 'bold_mask', 'bold_atlas_dseg', 'bold_atlas_labels')
+#: The networks of Yeo et al. 2011, as the names of Schaefer's regions have them.
+NETWORKS = {
+    'Vis': 'visual',
+    'SomMot': 'somatomotor',
+    'DorsAttn': 'dorsal attention',
+    'SalVentAttn': 'salience and ventral attention',
+    'Limbic': 'limbic',
+    'Cont': 'control',
+    'Default': 'default mode',
+}
+NO_NETWORKS = 'the regions of this atlas do not belong to networks'
+#: White matter and fluid have no functional connectivity worth a number.
+LEFT_OUT = ('white', 'csf')
+
+
+class ConnectivityFiles(NamedTuple):
+    """The files that :func:`connect_regions` writes."""
+
+    region_series: Path
+    pearson: Path
+    partial: Path
+    region_activity: Path
+    network_means: Path
+
+
+def connect_regions(
+    bold_denoised: Path, bold_mask: Path, bold_atlas_dseg: Path, bold_atlas_labels: Path
+) -> ConnectivityFiles:
+    """Average the regions of an atlas and correlate them."""
+    mask = load(bold_mask) > 0
+    labels = read_labels(bold_atlas_labels)
+    labels = labels[~labels['tissue'].isin(LEFT_OUT)].reset_index(drop=True)
+    found = average_regions(
+        load_masked(bold_denoised, mask), mask, load(bold_atlas_dseg, np.int32), labels['index']
+    )
+    courses = found.courses.copy()
+    coverage = found.coverage * labels['coverage'].to_numpy(np.float64)
+    courses[:, ~(coverage >= MIN_COVERAGE)] = np.nan
+    names = [str(name) for name in labels['name']]
+    pearson = correlate(courses)
+    partial, shrinkage = shrunk_partial_correlate(courses)
+    z = fisher_z(np.where(np.eye(len(pearson), dtype=bool), np.nan, pearson))
+    files = ConnectivityFiles(
+        _write(pd.DataFrame(courses, columns=names), 'series.tsv'),
+        _write(pd.DataFrame(pearson, columns=names), 'pearson.tsv'),
+        _write(pd.DataFrame(partial, columns=names), 'partial.tsv'),
+        _write_activity(labels, courses, coverage, z),
+        _write_networks(names, z, effective_frames(courses)),
+    )
+    write_remarks(files.partial, Shrinkage=round(shrinkage, 5))
+    return files
+
+
+def _write(table: pd.DataFrame, name: str) -> Path:
+    path = Path.cwd() / name
+    table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
+    return path
+
+
+def _write_activity(
+    labels: pd.DataFrame,
+    courses: NDArray[np.float64],
+    coverage: NDArray[np.float64],
+    z: NDArray[np.float64],
+) -> Path:
+    number = np.maximum(np.isfinite(z).sum(axis=0), 1)
+    table = pd.DataFrame({
+        'index': labels['index'],
+        'name': labels['name'],
+        'amplitude': amplitude(courses),
+        'lag1': lag_one(courses),
+        'strength': np.where(
+            np.isfinite(courses[0]), np.nansum(z, axis=0) / number, np.nan
+        ),
+        'coverage': np.round(coverage, 3),
+    })  # fmt: skip
+    path = _write(table, 'activity.tsv')
+    reasons = [
+        '' if np.isfinite(value)
+        else f'{100 * np.nan_to_num(share):.0f} % of the region have a signal in this run'
+        for value, share in zip(table['amplitude'], coverage, strict=True)
+    ]  # fmt: skip
+    remark_missing(path, table, reasons, ('amplitude', 'lag1', 'strength'), 'series')
+    return path
+
+
+def _write_networks(
+    names: Sequence[str], z: NDArray[np.float64], effective: NDArray[np.float64]
+) -> Path:
+    row: dict[str, float] = {
+        'mean_z': float(np.nanmean(z)) if np.isfinite(z).any() else np.nan,
+        'effective_frames': _median(effective),
+    }
+    belongs = [_network(name) for name in names]
+    inside = np.flatnonzero([bool(network) for network in belongs])
+    reasons: dict[str, str] = {}
+    means = {}
+    if inside.size:
+        table = average_networks(z[np.ix_(inside, inside)], [belongs[i] for i in inside])
+        means = {frozenset(pair): mean for *pair, mean, _ in table.itertuples(index=False)}
+    for name, pair in _pairs():
+        row[name] = means.get(frozenset(pair), np.nan)
+        if np.isnan(row[name]):
+            reasons[name] = 'no edge of it has a value' if inside.size else NO_NETWORKS
+    path = _write(pd.DataFrame([row]), 'networks.tsv')
+    write_remarks(path, MissingReasons=reasons)
+    return path
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float('nan')
+
+
+def _network(region: str) -> str:
+    """Return the network that the name of a region has as one of its parts, or ``''``."""
+    parts = re.split(r'[_\W]+', region)
+    return next((network for network in NETWORKS if network in parts), '')
+
+
+def _pairs() -> list[tuple[str, tuple[str, str]]]:
+    names = list(NETWORKS)
+    return [
+        (f'z_{first}' if first == second else f'z_{first}_{second}', (first, second))
+        for place, first in enumerate(names)
+        for second in names[place:]
+    ]
+
+
+def init_connectivity_wf(config: Config) -> Any:
+    """Build the workflow of the measure."""
+    del config  # the denoising is that of the series
+    return one_node_wf(connect_regions, NEEDS)
+
+
+def _network_columns() -> tuple[Column, ...]:
+    def title(first: str, second: str) -> str:
+        if first == second:
+            return f'Connectivity within the {NETWORKS[first]} network'
+        return f'Connectivity between the {NETWORKS[first]} and {NETWORKS[second]} networks'
+
+    return (
+        Column('mean_z', "Mean Fisher's z of all pairs of regions.", title='Mean connectivity'),
+        Column('effective_frames', 'Median number of independent volumes that the correlation of '
+               'two such series has (Bartlett).', title='Effective volumes'),
+        *(Column(name, f"Mean Fisher's z: {title(*pair)}.", title=title(*pair))
+          for name, pair in _pairs()),
+    )  # fmt: skip
+
+
+def _matrix(field: str, stat: str, description: str) -> Output:
+    return Output(
+        field=field,
+        datatype='func',
+        suffix='relmat',
+        extension='.tsv',
+        entities={'stat': stat},
+        description=f'{description} One row and one column per region, in the same order.',
+        unit='1',
+        in_cohort=False,
+        draft='BEP017',
+    )
+
+
+CONNECTIVITY = Measure(
+    name='connectivity',
+    title='Functional connectivity',
+    needs=NEEDS,
+    source='bold',
+    over='atlas',
+    outputs=(
+        Output(
+            field='region_series',
+            datatype='func',
+            suffix='timeseries',
+            extension='.tsv',
+            entities={'stat': 'mean'},
+            description='Mean denoised series of every region; volumes that were censored are '
+            'left out.',
+            unit='arbitrary',
+            in_cohort=False,
+            draft='BEP012',
+        ),
+        _matrix('pearson', 'pearsoncorrelation', "Pearson's correlation of the series."),
+        _matrix(
+            'partial',
+            'partialcorrelation',
+            'Partial correlation of the series, from the covariance shrunk after Ledoit and Wolf.',
+        ),
+        Output(
+            field='region_activity',
+            datatype='func',
+            suffix='boldmap',
+            extension='.tsv',
+            entities={'stat': 'activity'},
+            description='What the series of each region is like.',
+            columns=(
+                Column('index', 'Number of the region in the label image.'),
+                Column('name', 'Name of the region.', unit=''),
+                Column(
+                    'amplitude',
+                    'Standard deviation of the denoised series.',
+                    'arbitrary',
+                    'Amplitude',
+                ),
+                Column(
+                    'lag1',
+                    'Autocorrelation of the series at a lag of one volume.',
+                    '1',
+                    'Lag-1 autocorrelation',
+                ),
+                Column(
+                    'strength',
+                    "Mean Fisher's z of its correlation with the other regions.",
+                    '1',
+                    'Connection strength',
+                ),
+                Column('coverage', 'Share of the region that has a signal.', '1', 'Coverage'),
+            ),
+            cohort_columns=('amplitude', 'strength'),
+            draft='BEP012',
+        ),
+        Output(
+            field='network_means',
+            datatype='func',
+            suffix='relmat',
+            extension='.tsv',
+            entities={'stat': 'networks'},
+            description="Mean connectivity within and between networks, as Fisher's z.",
+            columns=_network_columns(),
+            draft='BEP017',
+        ),
+    ),
+    init_wf=init_connectivity_wf,
+    reference='https://doi.org/10.1016/j.neuroimage.2010.08.063',
+    methods=(
+        'Functional connectivity was the Pearson correlation of mean denoised series of regions, '
+        'and their partial correlation from a covariance shrunk after Ledoit and Wolf (2004, '
+        "doi:10.1016/S0047-259X(03)00096-4). Means of networks are of Fisher's z."
+    ),
+    figures=(
+        Figure(
+            name='connectivity',
+            draw=draw_connectivity,
+            needs=('pearson', 'partial'),
+            title='Functional connectivity',
+            caption="Pearson's correlation (left) and partial correlation (right) of regions, in "
+            'the order of the table of the atlas.',
+        ),
+    ),
+    minutes=0.1,
+    memory_gb=1.5,
+)

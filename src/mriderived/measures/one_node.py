@@ -1,0 +1,30 @@
+"""The workflow of measures and steps whose work is one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_type_hints
+
+from nipype.interfaces import utility as niu
+from nipype.pipeline import engine as pe
+
+from mriderived.interfaces.call import Call
+
+
+def one_node_wf(function: Callable[..., Any], needs: Sequence[str], **settings: Any) -> Any:
+    """Return a workflow that passes its needs to ``function`` and offers what it returns.
+
+    ``needs`` are the parameters that come from other units; ``settings`` the others. A need
+    under another name than the parameter is written ``need=parameter``.
+    """
+    pairs = [(need.split('=')[0], need.split('=')[-1]) for need in needs]
+    fields = get_type_hints(function)['return']._fields
+    workflow = pe.Workflow(name=f'{function.__name__}_wf')
+    inputnode = pe.Node(niu.IdentityInterface([need for need, _ in pairs]), name='inputnode')
+    outputnode = pe.Node(niu.IdentityInterface(list(fields)), name='outputnode')
+    node = pe.Node(Call(function, **settings), name=function.__name__)
+    workflow.connect([
+        (inputnode, node, pairs),
+        (node, outputnode, [(field, field) for field in fields]),
+    ])  # fmt: skip
+    return workflow

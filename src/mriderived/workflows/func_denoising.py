@@ -1,0 +1,97 @@
+"""Step ``bold_denoising``: the run without confounds and outside frequencies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mriderived.config import Config
+from mriderived.interfaces.denoising import Band, denoise_run, describe
+from mriderived.interfaces.series import save_masked
+from mriderived.interfaces.sink import write_remarks
+from mriderived.interfaces.volumes import load_affine
+from mriderived.measures.base import Measure, Output
+from mriderived.measures.one_node import one_node_wf
+
+NEEDS = ('bold_preproc', 'bold_mask', 'bold_confounds')
+
+
+class DenoisedFiles(NamedTuple):
+    """The file that :func:`save_denoised` writes."""
+
+    bold_denoised: Path
+
+
+def save_denoised(
+    bold_preproc: Path,
+    bold_mask: Path,
+    bold_confounds: Path,
+    strategy: str,
+    band: Band,
+    threads: int = 1,
+) -> DenoisedFiles:
+    """Write the volumes that are kept, without confounds, within the brain."""
+    run = denoise_run(bold_preproc, bold_mask, bold_confounds, strategy, band, threads)
+    path = save_masked(
+        np.nan_to_num(run.denoised.series),
+        run.mask,
+        load_affine(bold_mask),
+        run.repetition_time,
+        'denoised.nii.gz',
+    )
+    degrees = run.denoised.degrees
+    note = (
+        f'{degrees.left} of {degrees.frames} degrees of freedom are left after {strategy} '
+        f'({degrees.censored} volumes censored, {degrees.confounds} for confounds, '
+        f'{degrees.band} for the band of {band[0]:g} to {band[1]:g} Hz).'
+    )
+    censored = np.flatnonzero(~run.denoised.keep)
+    write_remarks(
+        path, notes=[note], **describe(run, strategy, band), CensoredVolumes=censored.tolist()
+    )
+    return DenoisedFiles(path)
+
+
+def init_bold_denoising_wf(config: Config) -> Any:
+    """Build the workflow of the step."""
+    return one_node_wf(
+        save_denoised,
+        NEEDS,
+        strategy=config.denoising,
+        band=config.band,
+        threads=config.omp_nthreads,
+    )
+
+
+BOLD_DENOISING = Measure(
+    name='bold_denoising',
+    title='Denoised BOLD',
+    needs=NEEDS,
+    source='bold',
+    outputs=(
+        Output(
+            field='bold_denoised',
+            datatype='func',
+            suffix='bold',
+            entities={'desc': 'denoised'},
+            description=(
+                'The run without confounds and without frequencies outside the band, within the '
+                'brain; volumes that were censored are left out.'
+            ),
+            unit='arbitrary',
+            sidecar={'SkullStripped': True},
+        ),
+    ),
+    init_wf=init_bold_denoising_wf,
+    reference='https://doi.org/10.1002/hbm.24528',
+    methods=(
+        'Confounds and frequencies outside the band were removed in one least-squares fit to the '
+        'volumes that were kept (Lindquist et al. 2019, doi:10.1002/hbm.24528), so that neither '
+        'brings back the other and no censored volume reaches its neighbours.'
+    ),
+    is_preprocessing=True,
+    minutes=0.1,
+    memory_gb=2.0,
+)

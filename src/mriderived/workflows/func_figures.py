@@ -1,0 +1,112 @@
+"""The pictures of the functional preprocessing: paths in, matplotlib figures out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from nibabel.affines import voxel_sizes
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mriderived.core.sampling import resample
+from mriderived.figures.mosaic import Contour, mosaic
+from mriderived.figures.style import CYAN, ROSE
+from mriderived.figures.time_courses import draw_carpet_plot, draw_traces
+from mriderived.interfaces.denoising import read_confounds
+from mriderived.interfaces.rigid_files import load_rigid
+from mriderived.interfaces.series import load_masked
+from mriderived.interfaces.volumes import load, load_affine
+
+Array = NDArray[Any]
+
+#: Voxels of the BOLD reference are drawn at this size, in mm.
+DISPLAY_MM = 1.5
+#: Framewise displacement, in mm, and standardised DVARS above which a volume is an outlier.
+FD_LINE, DVARS_LINE = 0.5, 1.5
+#: As many lines of a carpet can be seen.
+CARPET_LINES = 600
+
+
+def draw_coregistration(
+    bold_reference: Path, xfm_bold_to_t1w: Path, wm_probseg: Path, brain_mask: Path
+) -> list[Figure]:
+    """Draw the border of white matter and of the brain on the BOLD reference."""
+    fine, affine = _magnify(bold_reference)
+    to_t1w = np.linalg.inv(load_rigid(xfm_bold_to_t1w)) @ affine
+
+    def bring(path: Path) -> Any:
+        return resample(load(path), np.linalg.inv(load_affine(path)) @ to_t1w, fine.shape)
+
+    brain = bring(brain_mask)
+    contours = [
+        Contour(brain, ROSE, 'brain mask of the T1w'),
+        Contour(bring(wm_probseg), CYAN, 'border of white matter'),
+    ]
+    return [mosaic(fine, affine, contours=contours, crop_to=brain > 0.5, margin=6)]
+
+
+def draw_bold_mask(bold_reference: Path, bold_mask: Path) -> list[Figure]:
+    """Draw the outline of the brain mask on the BOLD reference."""
+    fine, affine = _magnify(bold_reference)
+    outline = Contour(_magnify(bold_mask)[0], ROSE, 'brain mask')
+    return [mosaic(fine, affine, contours=[outline], margin=10)]
+
+
+def draw_motion(bold_motion: Path) -> list[Figure]:
+    """Draw the position of the head, and how far it moved, over time."""
+    table = pd.read_csv(bold_motion, sep='\t', na_values='n/a')
+    panels = {
+        'shift (mm)': {axis: table[f'trans_{axis}'].to_numpy() for axis in 'xyz'},
+        'turn (degrees)': {axis: np.degrees(table[f'rot_{axis}'].to_numpy()) for axis in 'xyz'},
+        'FD (mm)': {'FD': table['framewise_displacement'].to_numpy()},
+    }
+    return [draw_traces(panels, {'FD (mm)': FD_LINE})]
+
+
+def draw_carpet(bold_preproc: Path, bold_mask: Path, bold_confounds: Path) -> list[Figure]:
+    """Draw every voxel over time, those near the surface of the brain below the others."""
+    mask = load(bold_mask) > 0
+    table, _ = read_confounds(bold_confounds)
+    series = load_masked(bold_preproc, mask)
+    rows = _order(mask)
+    rows = {name: place[:: max(1, len(place) // CARPET_LINES)] for name, place in rows.items()}
+    chosen = np.concatenate(list(rows.values()))
+    traces = {
+        'FD (mm)': table['framewise_displacement'].to_numpy(),
+        'DVARS': table['std_dvars'].to_numpy(),
+        'global': table['global_signal'].to_numpy(),
+    }
+    carpet = _percent(series[chosen])
+    groups = {name: len(place) for name, place in rows.items()}
+    lines = {'FD (mm)': FD_LINE, 'DVARS': DVARS_LINE}
+    return [draw_carpet_plot(carpet, groups, traces, lines)]
+
+
+def _order(mask: NDArray[np.bool_]) -> dict[str, NDArray[np.intp]]:
+    """Return the voxels of the brain by their depth: the deepest first."""
+    depth = ndimage.distance_transform_edt(mask)[mask]
+    order = np.argsort(-depth, kind='stable')
+    edge = int((depth > 1.5).sum())
+    return {'inside': order[:edge], 'edge': order[edge:]}
+
+
+def _percent(series: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return series in percent of their means, without a straight trend."""
+    time = np.linspace(-1, 1, series.shape[1], dtype=np.float32)
+    mean = series.mean(axis=1, keepdims=True)
+    slope = (series @ time / (time @ time))[:, None]
+    scaled = 100 * (series - mean - slope * time) / np.where(mean == 0, 1, mean)
+    return np.asarray(scaled, dtype=np.float32)
+
+
+def _magnify(path: Path) -> tuple[Array, NDArray[np.float64]]:
+    """Return an image on finer voxels, and its affine."""
+    values, affine = load(path), load_affine(path)
+    factor = DISPLAY_MM / voxel_sizes(affine)
+    scale = np.diag([*factor, 1.0])
+    shape = tuple(int(n) for n in np.ceil((np.array(values.shape) - 1) / factor) + 1)
+    return resample(values, scale, shape), affine @ scale
