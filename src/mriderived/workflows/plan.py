@@ -11,7 +11,7 @@ from typing import Literal
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
 from mriderived.bids.image_checks import BadImageError, ImageCheck, check_image
 from mriderived.bids.names import build_path
-from mriderived.bids.status import UnitRecord, find_record
+from mriderived.bids.status import UnitRecord, find_record, shorten_paths
 from mriderived.config import Config
 from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure, Output
@@ -78,7 +78,6 @@ class PlannedUnit:
     state: State
     reason: str
     minutes: float
-    memory_gb: float
 
 
 def selected_measures(config: Config) -> tuple[Measure, ...]:
@@ -162,7 +161,12 @@ def plan_participant(config: Config, participant: str) -> ParticipantPlan:
         return ParticipantPlan(participant, units, {}, previous)
     checks: dict[str, ImageCheck] = {}
     found: list[Unit] = []
-    faults = {image: _fault(image, image.relative(config.bids_dir), checks) for image in images}
+    faults = {
+        image: shorten_paths(
+            _fault(image, image.relative(config.bids_dir), checks), config.bids_dir
+        )
+        for image in images
+    }
     references = _references(images, faults)
     for image in images:
         found += _units_of_image(config, image, faults[image], image in references, previous)
@@ -279,7 +283,6 @@ def plan_participants(config: Config, labels: Sequence[str]) -> tuple[PlannedUni
             state=unit.state,
             reason=unit.reason,
             minutes=unit.measure.minutes if unit.state == 'to run' else 0.0,
-            memory_gb=unit.measure.memory_gb,
         )
         for label in labels
         for unit in plan_participant(config, label).units
