@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mriderived.config import Config
+from mriderived.config import NETWORKS_GB, PARTICIPANT_GB, Config, participant_gb
 from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure
 from mriderived.measures.region_tables import region_measures
@@ -104,3 +104,16 @@ def test_the_page_of_outputs_is_current() -> None:
     assert (ROOT / 'docs' / 'outputs.md').read_text() == catalogue.render(), (
         'run: python -m mriderived.workflows.catalogue > docs/outputs.md'
     )
+
+
+def test_no_measure_takes_more_memory_than_is_set_aside() -> None:
+    for backend, steps in BACKENDS.items():
+        for measure in (*steps, *MEASURES, *region_measures(MEASURES)):
+            assert measure.memory_gb <= participant_gb(backend), (backend, measure.name)
+
+
+def test_the_pages_tell_the_memory_that_is_set_aside() -> None:
+    for page in ('README.md', 'docs/usage.md'):
+        text = ' '.join((ROOT / page).read_text().split())
+        assert f'{PARTICIPANT_GB:g} GiB' in text, page
+    assert f'{NETWORKS_GB:g} GiB with `--anat-backend deepmriprep`' in text

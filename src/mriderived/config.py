@@ -33,7 +33,8 @@ SLOPPY_TEXT = (
     'Made with --sloppy, which trades accuracy for speed in tests. Do not use the numbers.'
 )
 
-#: Peak memory in GiB of one participant at 1 mm; see docs/validation.md.
+#: Memory in GiB that is set aside for one participant: twice what was measured at 1 mm (see
+#: docs/validation.md), for images that are finer or larger. No measure may declare more.
 PARTICIPANT_GB = 5.0
 #: The same with networks of the whole brain at 0.75 mm: an estimate, not measured.
 NETWORKS_GB = 12.0
@@ -89,7 +90,7 @@ class Config:
 
     @property
     def participant_gb(self) -> float:
-        """Peak memory in GiB of one participant."""
+        """Memory in GiB that is set aside for one participant."""
         return participant_gb(self.anat_backend)
 
     @property
@@ -99,6 +100,15 @@ class Config:
         if self.bids_filter_file is not None:
             settings['bids_filter_file'] = json.loads(self.bids_filter_file.read_text('utf-8'))
         return settings
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as values of JSON; unset ones are left out."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in values.items()
+            if value is not None
+        }
 
     def to_toml(self) -> str:
         """Return the settings as TOML; unset ones are left out."""
@@ -111,7 +121,7 @@ class Config:
 
 
 def participant_gb(backend: AnatBackend) -> float:
-    """Return the peak memory in GiB of one participant with a backend."""
+    """Return the memory in GiB that is set aside for one participant with a backend."""
     return NETWORKS_GB if backend == 'deepmriprep' else PARTICIPANT_GB
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,6 +168,34 @@ def test_unknown_options_are_all_named() -> None:
     assert 'Unknown option --ski.' in text  # no abbreviations: they change meaning with time
     assert 'Unknown option -z.' in text
     assert 'Unexpected' not in text
+
+
+@pytest.mark.parametrize(('word', 'meant'), [
+    ('--partic', '--participant-label'),
+    ('--particpant', '--participant-label'),
+    ('--participnat_label', '--participant-label'),
+    ('--atlas', '--atlases'),
+    ('--sesion', '--session-label'),
+    ('--nthreads', '--omp-nthreads'),
+    ('--dryrun', '--dry-run'),
+    ('--skip', '--skip-bids-validation or --skip-measures'),
+])  # fmt: skip
+def test_an_abbreviated_or_misspelled_option_is_answered(word: str, meant: str) -> None:
+    assert f'. Did you mean {meant}?' in complaints(*PLACES, word)
+
+
+@pytest.mark.parametrize('word', ['--foo', '-z', '--xyz=1'])
+def test_an_option_like_none_gets_no_suggestion(word: str) -> None:
+    assert complaints(*PLACES, word).endswith('. See --help.')
+
+
+def test_every_exit_code_is_in_the_help_and_documented() -> None:
+    _, codes = build_parser().format_help().split('Exit codes:')
+    page = (Path(__file__).parents[2] / 'docs' / 'usage.md').read_text()
+    section = page.partition('## Exit codes')[2].partition('\n## ')[0]
+    for code in ExitCode:
+        assert re.search(rf'(^|[ ;\n]){int(code)} ', codes), code
+        assert re.search(rf'^\| (\d+, )?{int(code)}(, \d+)? \|', section, re.MULTILINE), code
 
 
 def test_surplus_argument() -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import mriderived
+from mriderived.app import child
 from mriderived.app.child import report_measures, write_provenance
 from mriderived.bids.description import build_description
 from mriderived.config import AnatBackend, Config, Device
 from mriderived.reports.methods import write_methods
 from mriderived.workflows.plan import ParticipantPlan
+
+SOURCE = str(Path(mriderived.__file__).parents[1])
 
 
 @pytest.mark.parametrize(('asked', 'has_gpu', 'used'), [
@@ -26,6 +33,43 @@ def test_the_device_is_recorded(
     content = json.loads((tmp_path / 'logs' / 'sub-01' / 'provenance.json').read_text())
     assert (content['device_asked'], content['device_used']) == (asked, used)
     assert content['configuration_hash'] == config.hash
+
+
+def test_settings_are_recorded_as_values(tmp_path: Path) -> None:
+    config = Config(
+        tmp_path / 'bids', tmp_path, tmp_path / 'work', device='cpu', participant_labels=('01',),
+        sloppy=True, mem_gb=2.5, nprocs=3,
+    )  # fmt: skip
+    write_provenance(config, ParticipantPlan('01', (), {}, {}))
+    settings = json.loads((tmp_path / 'logs' / 'sub-01' / 'provenance.json').read_text())[
+        'settings'
+    ]
+    assert settings['bids_dir'] == str(tmp_path / 'bids')
+    assert settings['participant_labels'] == ['01']
+    assert settings['measures'] == []
+    assert (settings['sloppy'], settings['dry_run']) == (True, False)
+    assert (settings['mem_gb'], settings['nprocs'], settings['device']) == (2.5, 3, 'cpu')
+    assert 'bids_filter_file' not in settings
+
+
+def test_who_runs_nothing_does_not_ask_for_a_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, 'find_device', lambda device: pytest.fail('asked'))
+    config = Config(tmp_path / 'bids', tmp_path, tmp_path / 'work')
+    write_provenance(config, ParticipantPlan('01', (), {}, {}), is_idle=True)
+    content = json.loads(child.provenance_file(config, '01').read_text())
+    assert content['device_used'] == 'none'
+
+
+def test_what_computes_is_not_imported_before_it_is_needed() -> None:
+    """A participant whose images are all refused does without seconds of imports."""
+    code = 'import sys, mriderived.app.run; print(*{"torch", "ants"} & set(sys.modules))'
+    done = subprocess.run(
+        [sys.executable, '-c', code], env={**os.environ, 'PYTHONPATH': SOURCE}, text=True,
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == ''
 
 
 @pytest.mark.parametrize(('backend', 'cites_networks'), [

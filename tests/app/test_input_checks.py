@@ -152,6 +152,35 @@ def test_a_run_that_is_refused_leaves_nothing(
     assert calls == []
 
 
+@pytest.mark.parametrize('options', [[], ['--dry-run']])
+def test_a_filter_that_matches_nothing_is_refused(
+    options: list[str], bids_dir: Path, out_dir: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], calls: list[str],
+) -> None:  # fmt: skip
+    path = tmp_path / 'filter.json'
+    path.write_text('{"t1w": {"acquisition": "none"}}')
+    before = sorted(tmp_path.rglob('*'))
+    words = ['--bids-filter-file', str(path), '--skip-bids-validation', *options]
+    assert run(bids_dir, out_dir, *words) == ExitCode.NO_MATCH
+    assert sorted(tmp_path.rglob('*')) == before
+    assert calls == []
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'mriderived: --bids-filter-file {path}: no T1w')
+    assert 'image of 1 participant in ' in line
+    path.write_text('{"t1w": {"acquisition": null}}')
+    assert run(bids_dir, out_dir, *words) == ExitCode.OK
+
+
+def test_sessions_of_others_match_nothing(
+    skeleton: Skeleton, out_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bids_dir = skeleton('sessions')
+    words = ['--skip-bids-validation', '--session-label', 'b', '-p']
+    assert run(bids_dir, out_dir, *words, '03') == ExitCode.NO_MATCH
+    assert '--session-label b: no T1w' in capsys.readouterr().err
+    assert not out_dir.exists()
+
+
 @pytest.mark.parametrize('content', ['{', '{"DatasetType": "derivative"}'])
 def test_a_bad_description_comes_before_the_validator(
     content: str, bids_dir: Path, out_dir: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import multiprocessing as mp
 import os
@@ -18,6 +19,7 @@ from mriderived.app.child import Counted, Event, Finished, Started
 from mriderived.app.progress import LineProgress
 from mriderived.bids.status import UnitRecord, read_record, write_record
 from mriderived.config import Config, replace
+from mriderived.spaces import get_atlas
 
 #: The name of a step, so that the records belong to the run.
 STEP = 'brain'
@@ -60,10 +62,34 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     context = mp.get_context('fork')
     monkeypatch.setattr(run.mp, 'get_context', lambda method: context)
     monkeypatch.setattr(run, 'process_participant', process)
-    monkeypatch.setattr(run, 'describe_atlases', lambda config: None)
+    monkeypatch.setattr(run, 'describe_atlases', lambda config, records: None)
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
+
+
+#: The function itself, in whose place :func:`stubs` puts another.
+describe = run.describe_atlases
+
+
+def test_only_atlases_that_have_a_file_are_described(config: Config) -> None:
+    describe(config, [unit('01', 'failed', 'broken')])
+    assert not list(config.out_dir.glob('atlas-*'))
+    label = get_atlas('DesikanKilliany').entities['atlas']
+    file = f'sub-01/anat/sub-01_atlas-{label}_dseg.nii.gz'
+    describe(config, [dataclasses.replace(unit('01', 'done'), outputs=(file,))])
+    (path,) = config.out_dir.glob('atlas-*')
+    assert path.name == f'atlas-{label}_description.json'
+
+
+def test_a_crash_is_told_without_the_path_to_the_dataset(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, 'write_report', lambda config, label: None)
+    reason = f'{config.bids_dir}/sub-01/x.json and {config.out_dir}/y cannot be read'
+    run._record_crash(config, run._Job('01'), reason)
+    (record,) = read_record(config.out_dir, '01')
+    assert record.reason == 'sub-01/x.json and y cannot be read'
 
 
 class _Sink:

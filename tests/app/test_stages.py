@@ -175,27 +175,27 @@ def test_reports_only(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
 def planned(participant: str, state: Any = 'to run', minutes: float = 1.0) -> PlannedUnit:
     image = f'sub-{participant}/anat/x_T1w.nii.gz'
     reason = 'no [left]' if state == 'not available' else ''
-    return PlannedUnit(participant, None, image, 'tissue', None, state, reason, minutes, 3.0)
+    return PlannedUnit(participant, None, image, 'tissue', None, state, reason, minutes)
 
 
 def test_preview(capsys: pytest.CaptureFixture[str]) -> None:
     units = [planned('01'), planned('01', 'done', 0), planned('02', 'not available', 0)]
-    print_preview(units, workers=2)
+    print_preview(units, workers=2, each_gb=5.0)
     out = capsys.readouterr().out
     assert re.search(r'sub-01 *\n.*\n *x_T1w.nii.gz +tissue +to run +1\.0', out)
     assert re.search(r'not available +no \[left\]', out)
     assert '2 participants, 3 units: 1 to run, 1 done, 1 not available' in out
-    assert 'about 1 min and 3.0 GiB' in out
+    assert 'about 1 min and 5 GiB with 1 participant at a time' in out
     assert 'Nothing was written.' in out
     assert 'Only where named' not in out
-    print_preview(units, workers=2, unasked=('b', 'b_regions'))
+    print_preview(units, workers=2, each_gb=5.0, unasked=('b', 'b_regions'))
     assert 'Only where named: --measures default b b_regions\n' in capsys.readouterr().out
 
 
 def test_a_bad_image_is_blamed_once(capsys: pytest.CaptureFixture[str]) -> None:
     bad = dataclasses.replace(planned('01', 'bad input', 0), reason='it is cut off')
     other = dataclasses.replace(bad, image='sub-01/anat/y_T1w.nii.gz')
-    print_preview([bad, bad, bad, other, other], workers=1)
+    print_preview([bad, bad, bad, other, other], workers=1, each_gb=5.0)
     out = capsys.readouterr().out
     assert out.count('bad input') == 5 + 1  # the sums
     assert out.count('it is cut off') == 2
@@ -203,10 +203,32 @@ def test_a_bad_image_is_blamed_once(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_estimate() -> None:
     units = [planned('01'), planned('01'), planned('02'), planned('03'), planned('04', 'done', 0)]
-    assert estimate(units, 1) == (4.0, 3.0)
-    assert estimate(units, 2) == (2.0, 6.0)
-    assert estimate(units, 8) == (2.0, 9.0)  # no shorter than the longest participant
-    assert estimate([planned('01', 'done', 0)], 2) == (0.0, 0.0)
+    assert estimate(units, 1) == (4.0, 1)
+    assert estimate(units, 2) == (2.0, 2)
+    assert estimate(units, 8) == (2.0, 3)  # no shorter than the longest participant
+    assert estimate([planned('01', 'done', 0)], 2) == (0.0, 0)
+
+
+def test_one_is_no_plural(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    print_preview([planned('01')], workers=1, each_gb=2.5)
+    out = capsys.readouterr().out
+    assert '1 participant, 1 unit: 1 to run' in out
+    assert 'about 1 min and 2.5 GiB with 1 participant at a time' in out
+    write_record(config.out_dir, '01', [record()])
+    stages.preview(replace(config, level='group', dry_run=True))
+    assert '1 participant with results in ' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(('is_filtered', 'code'), [
+    (True, ExitCode.NO_MATCH), (False, ExitCode.NO_INPUT),
+])  # fmt: skip
+def test_dry_run_of_no_image_has_the_code_of_the_run(
+    is_filtered: bool, code: ExitCode, config: Config
+) -> None:
+    for image in config.bids_dir.rglob('*_T1w.nii.gz'):
+        image.unlink()
+    changes = {'session_labels': ('a',)} if is_filtered else {}
+    assert stages.preview(replace(config, dry_run=True, **changes)) is code
 
 
 def test_dry_run_of_a_dataset_writes_nothing(

@@ -15,6 +15,7 @@ from mriderived.bids.status import (
     find_record,
     read_record,
     record_file,
+    shorten_paths,
     write_record,
     write_status_table,
 )
@@ -58,3 +59,13 @@ def test_the_table_is_written_without_a_broken_record(
         'sub-02\tses-a\tsub-02/anat/x.nii.gz\tbrain\tn/a\tfailed\tno brain',
     ]
     assert 'sub-01/units.json is not a record' in caplog.text
+
+
+def test_paths_are_told_below_the_folders_that_hold_them(tmp_path: Path) -> None:
+    data, out = tmp_path / 'data', tmp_path / 'data' / 'derivatives' / 'out'
+    out.mkdir(parents=True)
+    link = tmp_path / 'link'
+    link.symlink_to(data)
+    text = f"'{out}/a.tsv', {data}/b.nii: {link}/c, /mnt{data}/d, {data}"
+    expected = f"'a.tsv', b.nii: c, /mnt{data}/d, {data}"
+    assert shorten_paths(text, link, out, Path('/')) == expected

@@ -247,6 +247,7 @@ def test_readme_tells_units_and_marks_a_coarse_run(out_dir):
     text = (out_dir / FOLDER / 'README.txt').read_text()
     assert 'not by FreeSurfer' in text
     assert 'volume and ICV in mm3' in text
+    assert "Do not pool these values with FreeSurfer's" in text
     assert SLOPPY_TITLE not in text
     write_description(out_dir, sloppy=True)
     export(out_dir)

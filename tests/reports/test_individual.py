@@ -12,7 +12,7 @@ from participant_outputs import HOSTILE, MEASURES, Outputs, unit, write_outputs
 
 from mriderived.bids.status import UnitRecord, read_record, write_record
 from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
-from mriderived.reports.individual import make_banner, write_participant_report
+from mriderived.reports.individual import group_reasons, make_banner, write_participant_report
 from mriderived.reports.loader import load_participant
 from mriderived.reports.methods import write_methods
 from mriderived.reports.tables import format_number, read_table
@@ -70,6 +70,40 @@ def test_every_status_and_reason_is_told(tmp_path: Path) -> None:
         assert words in page.text
     assert 'Not everything worked 4 of 7 units of work done' in page.text
     assert '1 failed, 1 not available, 1 skipped' in page.text
+
+
+def test_a_reason_that_many_share_stands_once(tmp_path: Path) -> None:
+    image = 'sub-01/anat/sub-01_T1w.nii.gz'
+    shared = "not reached, because 'brain' failed on this image: the file is empty"
+    names = ('registration', 'volumes', 'vbm')
+    write_record(tmp_path, '01', [
+        unit(image, 'brain', 'failed', reason='the file is empty'),
+        *(unit(image, name, 'skipped', reason=shared) for name in names),
+    ])  # fmt: skip
+    page = write(Outputs(tmp_path))
+    assert page.text.count(shared) == 1
+    assert (
+        'The following 3 measures: Registration, Regional grey-matter volume, Modulated maps'
+        in page.text
+    )
+    assert 'following 1' not in page.text
+    text = Outputs(tmp_path).page.read_text()
+    assert text.count('href="#reason-1"') == 1
+    assert text.count('href="#reason-2"') == 3
+    assert {'reason-1', 'reason-2'} <= set(page.ids)
+
+
+def test_images_share_no_reason(tmp_path: Path) -> None:
+    units = [unit(f'sub-01/anat/{n}_T1w.nii.gz', 'vbm', 'failed', reason='cut') for n in 'ab']
+    assert [(g.number, len(g.units)) for g in group_reasons(units)] == [(1, 1), (2, 1)]
+
+
+def test_problems_are_told_without_the_path_to_the_outputs(tmp_path: Path) -> None:
+    outputs = write_outputs(tmp_path)
+    (tmp_path / 'logs' / 'sub-01' / 'inputs.json').write_text('{')
+    page = write(outputs)
+    assert 'logs/sub-01/inputs.json is not valid JSON' in page.text
+    assert str(tmp_path) not in page.text
 
 
 def test_nothing_is_loaded_and_every_picture_has_words(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, get_args
 
 from mriderived.app.exit_codes import Problem, UsageError
@@ -31,8 +31,12 @@ Lists may be repeated, or separated by spaces or commas. Write the folders and t
 a list takes every word that follows it, up to the next option.
 Exit codes: 0 all is done; 1 a unit of work failed (see status.tsv); 16 the dataset is not valid
 BIDS; 17 unknown level; 18 labels or filters match nothing; 64 wrong usage; 65 wrong content of
-a file; 66 missing input; 73 cannot write; 74 I/O error; 75 try again.
+a file; 66 missing input; 70 a bug (see the log); 73 cannot write; 74 I/O error; 75 try again;
+130 interrupted (Ctrl-C); 143 asked to end (SIGTERM): the same command goes on from there.
 """
+
+#: From 0 to 1; below it, two options have little in common but their dashes.
+_LEAST_RESEMBLANCE = 0.65
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -242,8 +246,29 @@ def _with_dashes(word: str) -> str:
 
 def _unknown_option(word: str) -> Problem:
     name = word.partition('=')[0]
-    flags = build_parser()._option_string_actions
-    close = difflib.get_close_matches(name, flags, n=1)
+    close = _resembling(name, build_parser()._option_string_actions)
     return Problem(
-        f'Unknown option {name}.', f'Did you mean {close[0]}?' if close else 'See --help.'
+        f'Unknown option {name}.',
+        f'Did you mean {" or ".join(close)}?' if close else 'See --help.',
     )
+
+
+def _resembling(name: str, flags: Iterable[str]) -> list[str]:
+    """Return the options that a word abbreviates, or else the one that it resembles most."""
+    known = [flag for flag in flags if flag.startswith('--')]
+    if not name.startswith('--') or name == '--':
+        return []
+    short = [flag for flag in known if flag.startswith(name)]
+    if short:
+        return short
+    # An abbreviation may have a slip too: compare with as much of each option as well.
+    scores = {
+        flag: max(_resemblance(name, flag), _resemblance(name, flag[: len(name) + 1]) - 0.1)
+        for flag in known
+    }
+    best = max(known, key=lambda flag: scores[flag])
+    return [best] if scores[best] >= _LEAST_RESEMBLANCE else []
+
+
+def _resemblance(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()

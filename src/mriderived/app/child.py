@@ -19,7 +19,7 @@ from typing import Any
 
 from mriderived import __version__
 from mriderived.bids.description import read_settings
-from mriderived.bids.status import UnitRecord, write_record, write_text
+from mriderived.bids.status import UnitRecord, shorten_paths, write_record, write_text
 from mriderived.config import Config
 from mriderived.interfaces.brain_extraction import find_device
 from mriderived.interfaces.sink import remove_partial_files
@@ -95,7 +95,9 @@ def _process(
     plan = plan_participant(config, participant)
     plan = dataclasses.replace(plan, units=tuple(_without_killed(u, killed) for u in plan.units))
     write_inputs(config, plan)
-    write_provenance(config, plan)
+    is_idle = all(unit.state != 'to run' for unit in plan.units)
+    if not (is_idle and provenance_file(config, participant).exists()):
+        write_provenance(config, plan, is_idle=is_idle)
     assembly = init_participant_wf(config, plan)
     book = _Book(config, plan, assembly, emit)
     book.write()
@@ -142,6 +144,7 @@ class _Book:
         self.emit(Started(unit.title, unit.key))
 
     def finished(self, name: str, result: UnitResult) -> None:
+        result = self._shorten(result)
         self.results[name] = result
         unit = self.assembly.units[name]
         record = self._judge(name, unit, result)
@@ -151,6 +154,15 @@ class _Book:
             folder = self.config.out_dir / 'logs' / f'sub-{unit.participant}'
             write_text(folder / f'crash-{name}.txt', record.traceback + '\n')
         self.emit(Finished(record, unit.title))
+
+    def _shorten(self, result: UnitResult) -> UnitResult:
+        folders = self.config.bids_dir, self.config.out_dir
+        return dataclasses.replace(
+            result,
+            error=shorten_paths(result.error, *folders),
+            traceback=shorten_paths(result.traceback, *folders),
+            notes=[shorten_paths(note, *folders) for note in result.notes],
+        )
 
     def _judge(self, name: str, unit: Unit, result: UnitResult) -> UnitRecord:
         if result.error:
@@ -275,8 +287,16 @@ def write_inputs(config: Config, plan: ParticipantPlan) -> None:
     write_text(path, json.dumps(rows, indent=1, default=str) + '\n')
 
 
-def write_provenance(config: Config, plan: ParticipantPlan) -> None:
-    """Write with what the numbers were made, for the report."""
+def provenance_file(config: Config, participant: str) -> Path:
+    """Return where :func:`write_provenance` writes."""
+    return config.out_dir / 'logs' / f'sub-{participant}' / 'provenance.json'
+
+
+def write_provenance(config: Config, plan: ParticipantPlan, *, is_idle: bool = False) -> None:
+    """Write with what the numbers were made, for the report.
+
+    Where nothing runs (``is_idle``), nothing asks torch for a GPU, which takes seconds.
+    """
     provenance = {
         'version': __version__,
         'configuration_hash': config.hash,
@@ -284,12 +304,9 @@ def write_provenance(config: Config, plan: ParticipantPlan) -> None:
         'python': platform.python_version(),
         'platform': platform.platform(),
         'packages': {name: metadata.version(name) for name in DECISIVE_PACKAGES},
-        'settings': {
-            line.split(' = ')[0]: line.split(' = ', 1)[1] for line in config.to_toml().splitlines()
-        },
+        'settings': config.to_json(),
         'sloppy': config.sloppy,
         'device_asked': config.device,
-        'device_used': find_device(config.device).type,
+        'device_used': 'none' if is_idle else find_device(config.device).type,
     }
-    path = config.out_dir / 'logs' / f'sub-{plan.participant}' / 'provenance.json'
-    write_text(path, json.dumps(provenance, indent=1) + '\n')
+    write_text(provenance_file(config, plan.participant), json.dumps(provenance, indent=1) + '\n')

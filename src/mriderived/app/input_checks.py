@@ -6,8 +6,16 @@ Nothing here imports what computes, so a refusal comes within a second or two.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
-from mriderived.bids.dataset import InvalidDatasetError, select_participants
+from mriderived.app.wording import count
+from mriderived.bids.dataset import (
+    FilterError,
+    InvalidDatasetError,
+    has_images,
+    read_filters,
+    select_participants,
+)
 from mriderived.bids.description import check_output_folder
 from mriderived.bids.validate import ValidatorCrashError, ValidatorMissingError, validate_dataset
 from mriderived.config import Config
@@ -28,10 +36,36 @@ def check_input(config: Config) -> None:
     if config.reads_results:
         check_output_folder(config.out_dir, config)
         return
-    select_participants(config.bids_dir, config.participant_labels)
+    labels = select_participants(config.bids_dir, config.participant_labels)
     check_output_folder(config.out_dir, config)
+    _check_matches(config, labels)
     if not config.skip_bids_validation:
         _validate(config)
+
+
+def _check_matches(config: Config, labels: Sequence[str]) -> None:
+    """Raise if filters or sessions leave no image of anyone; without them a run tells it all."""
+    if not config.bids_filter_file and not config.session_labels:
+        return
+    filters = read_filters(config.bids_filter_file) if config.bids_filter_file else None
+    # Imports what computes, which only such a choice costs here.
+    from mriderived.workflows.sources import RAW_RESOURCES
+
+    if not has_images(
+        config.bids_dir,
+        labels,
+        suffixes=tuple(RAW_RESOURCES),
+        sessions=config.session_labels,
+        filters=filters,
+    ):
+        options = [f'--bids-filter-file {config.bids_filter_file}'] if filters is not None else []
+        if config.session_labels:
+            options.append(f'--session-label {" ".join(config.session_labels)}')
+        raise FilterError(
+            f'{" with ".join(options)}: no {" or ".join(RAW_RESOURCES)} image of '
+            f'{count(len(labels), "participant")} in {config.bids_dir} matches; '
+            'correct the choice, or leave it out'
+        )
 
 
 def _validate(config: Config) -> None:
@@ -53,8 +87,7 @@ def _validate(config: Config) -> None:
         )
         return
     if errors:
-        number = f'{len(errors)} error{"" if len(errors) == 1 else "s"}'
-        lines = [f'{config.bids_dir} is not valid BIDS ({number}):']
+        lines = [f'{config.bids_dir} is not valid BIDS ({count(len(errors), "error")}):']
         lines += [f'  {issue}' for issue in errors[:_MOST_LISTED]]
         if len(errors) > _MOST_LISTED:
             lines.append(f'  and {len(errors) - _MOST_LISTED} more')

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mriderived.app.wording import count
 from mriderived.bids.status import find_record, recorded_participants
 from mriderived.config import DEFAULT_MEASURES
 from mriderived.workflows.plan import PlannedUnit
@@ -20,20 +21,26 @@ _COLOURS = {'to run': 'bold', 'done': 'green', 'not available': 'yellow', 'bad i
 _WIDE = 160
 
 
-def print_preview(units: Sequence[PlannedUnit], workers: int, unasked: Sequence[str] = ()) -> None:
-    """Print one table per participant, then the sums, and what would run only if it were named."""
+def print_preview(
+    units: Sequence[PlannedUnit], workers: int, each_gb: float, unasked: Sequence[str] = ()
+) -> None:
+    """Print one table per participant, then the sums, and what would run only if it were named.
+
+    ``each_gb`` is the memory that a run sets aside for a participant.
+    """
     console = _console()
     for participant, own in groupby(units, key=lambda unit: unit.participant):
         _print_participant(console, participant, list(own))
     counts = Counter(unit.state for unit in units)
     participants = {unit.participant for unit in units}
     told = ', '.join(f'{number} {state}' for state, number in counts.items())
-    console.print(f'[bold]{len(participants)} participants, {len(units)} units[/]: {told}')
-    minutes, memory = estimate(units, workers)
+    total = f'{count(len(participants), "participant")}, {count(len(units), "unit")}'
+    console.print(f'[bold]{total}[/]: {told}')
+    minutes, side_by_side = estimate(units, workers)
     if minutes:
         console.print(
-            f'Estimate: {format_minutes(minutes)} and {memory:.1f} GiB with '
-            f'{workers} participants at a time'
+            f'Estimate: {format_minutes(minutes)} and {side_by_side * each_gb:g} GiB with '
+            f'{count(side_by_side, "participant")} at a time'
         )
     if unasked:
         console.print(f'Only where named: --measures {DEFAULT_MEASURES} {" ".join(unasked)}')
@@ -46,23 +53,22 @@ def print_group_preview(out_dir: Path) -> None:
     labels = recorded_participants(out_dir)
     counts = Counter(unit.status for label in labels for unit in find_record(out_dir, label))
     told = ', '.join(f'{number} {status}' for status, number in counts.items())
-    console.print(f'{len(labels)} participants with results in {out_dir}: {told or "none"}')
+    total = count(len(labels), 'participant')
+    console.print(f'{total} with results in {out_dir}: {told or "none"}')
     console.print('Nothing was written.')
 
 
-def estimate(units: Sequence[PlannedUnit], workers: int) -> tuple[float, float]:
-    """Return the minutes that a run takes, and its peak memory in GiB."""
+def estimate(units: Sequence[PlannedUnit], workers: int) -> tuple[float, int]:
+    """Return the minutes that a run takes, and how many participants it has side by side."""
     minutes: Counter[str] = Counter()
-    memory: dict[str, float] = {}
     for unit in units:
         if unit.state == 'to run':
             minutes[unit.participant] += unit.minutes  # type: ignore[assignment]
-            memory[unit.participant] = max(unit.memory_gb, memory.get(unit.participant, 0.0))
     if not minutes:
-        return 0.0, 0.0
+        return 0.0, 0
     # The longest participant cannot be shared.
     total = max(sum(minutes.values()) / workers, *minutes.values(), 0.0)
-    return total, sum(sorted(memory.values(), reverse=True)[:workers])
+    return total, min(workers, len(minutes))
 
 
 def format_minutes(minutes: float) -> str:

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mriderived.app.wording import count
 from mriderived.bids.status import Status
 
 Clock = Callable[[], float]
@@ -212,11 +213,12 @@ class LiveProgress:
 
     def _bar(self) -> RenderableType:
         tally = self.tally
+        participants = count(tally.participants, 'participant')
         bar = Table.grid(padding=(0, 2))
         bar.add_column(width=32)
         bar.add_row(
             ProgressBar(total=1.0, completed=tally.fraction),
-            Text(f'{tally.participants_done}/{tally.participants} participants', style='bold'),
+            Text(f'{tally.participants_done}/{participants}', style='bold'),
             Text(self._times(), style='cyan'),
         )
         return bar
@@ -228,7 +230,7 @@ class LiveProgress:
             for status, colour in _COLOURS.items()
             if counts.get(status)
         ]
-        total = Text(f'{sum(counts.values())}/{self.tally.units} units')
+        total = Text(f'{sum(counts.values())}/{count(self.tally.units, "unit")}')
         return Text.assemble(total, ': ', Text(', ').join(parts)) if parts else total
 
     def _times(self) -> str:

@@ -8,9 +8,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, cast
 
 from mriderived.app.child import (
@@ -26,7 +27,13 @@ from mriderived.app.child import (
 from mriderived.app.progress import Progress
 from mriderived.app.run_log import follow_log
 from mriderived.bids.description import write_atlas_description
-from mriderived.bids.status import UnitRecord, find_record, write_record, write_status_table
+from mriderived.bids.status import (
+    UnitRecord,
+    find_record,
+    shorten_paths,
+    write_record,
+    write_status_table,
+)
 from mriderived.config import Config
 from mriderived.spaces import get_atlas
 from mriderived.workflows.plan import WHOLE, belongs_to_run
@@ -57,7 +64,6 @@ def run_participants(
     waiting = [_Job(label) for label in labels]
     active: list[_Job] = []
     progress.start(len(labels), 0)
-    describe_atlases(config)
     try:
         while waiting or active:
             while waiting and len(active) < count_workers(config, len(labels)):
@@ -68,6 +74,7 @@ def run_participants(
                 if _must_retry(config, job, progress):
                     waiting.insert(0, job)
                     continue
+                describe_atlases(config, find_record(config.out_dir, job.participant))
                 write_status_table(config.out_dir)
                 progress.participant_finished(job.participant)
                 if config.stop_on_first_failure and _has_failed(config, job.participant):
@@ -87,12 +94,19 @@ def run_participants(
     )
 
 
-def describe_atlases(config: Config) -> None:
-    """Say at the root of the outputs what each atlas is and under which licence."""
+def describe_atlases(config: Config, records: Iterable[UnitRecord]) -> None:
+    """Say at the root of the outputs what each atlas is and under which licence.
+
+    Only of atlases that have a file: a description of nothing is not valid BIDS.
+    """
+    files = [Path(path).name for record in records for path in record.outputs]
     for atlas in map(get_atlas, config.atlases):
+        label = atlas.entities['atlas']
+        if not any(f'_atlas-{label}_' in name for name in files):
+            continue
         write_atlas_description(
             config.out_dir,
-            atlas.entities['atlas'],
+            label,
             name=atlas.title,
             licence=atlas.licence,
             description=atlas.source,
@@ -221,6 +235,7 @@ def _cause(code: int) -> str:
 
 def _record_crash(config: Config, job: _Job, reason: str) -> None:
     """Record that a participant as a whole failed; what had ended before stays recorded."""
+    reason = shorten_paths(reason, config.bids_dir, config.out_dir)
     records = [r for r in find_record(config.out_dir, job.participant) if r.measure != WHOLE]
     records.append(UnitRecord(job.participant, None, 'n/a', WHOLE, None, 'failed', reason))
     write_record(config.out_dir, job.participant, records)

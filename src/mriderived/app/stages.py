@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mriderived import __version__
@@ -19,6 +19,7 @@ from mriderived.app.progress import choose_progress
 from mriderived.app.recorded import planned_units
 from mriderived.app.run import count_workers, run_participants
 from mriderived.app.run_log import name_run, start_log
+from mriderived.app.wording import count
 from mriderived.bids.dataset import select_participants
 from mriderived.bids.description import write_description
 from mriderived.bids.status import UnitRecord, recorded_participants
@@ -42,12 +43,14 @@ def preview(config: Config) -> ExitCode:
         print_group_preview(config.out_dir)
         return ExitCode.OK
     labels = select_participants(config.bids_dir, config.participant_labels)
+    units = plan_participants(config, labels)
     print_preview(
-        plan_participants(config, labels),
+        units,
         count_workers(config, len(labels)),
+        config.participant_gb,
         unasked_measures(config) if config.asks_for_default else (),
     )
-    return ExitCode.OK
+    return _judge_images(config, (unit.image for unit in units))
 
 
 def process_participants(config: Config) -> ExitCode:
@@ -58,8 +61,8 @@ def process_participants(config: Config) -> ExitCode:
     LOGGER.info('mriderived %s, participants %s', __version__, ' '.join(labels))
     workers = count_workers(config, len(labels))
     sys.stderr.write(
-        f'MRIderived {__version__}: {_count(len(labels), "participant")} of {config.bids_dir}, '
-        f'{workers} at a time, {_count(config.nprocs, "processor")}, {config.mem_gb:g} GiB\n'
+        f'MRIderived {__version__}: {count(len(labels), "participant")} of {config.bids_dir}, '
+        f'{workers} at a time, {count(config.nprocs, "processor")}, {config.mem_gb:g} GiB\n'
     )
     progress = choose_progress(sys.stderr, verbose=config.verbose)
     try:
@@ -77,8 +80,8 @@ def process_group(config: Config) -> ExitCode:
     write_group_report(config.out_dir)
     wide = [path for path in result.tables if path.name.startswith('mriderived')]
     _tell(
-        f'{_count(result.participants, "participant")}, {_count(result.columns, "column")}, '
-        f'{_count(len(result.tables), "table")} in {config.out_dir / "phenotype"}',
+        f'{count(result.participants, "participant")}, {count(result.columns, "column")}, '
+        f'{count(len(result.tables), "table")} in {config.out_dir / "phenotype"}',
         *(f'Table   {config.out_dir / path}' for path in wide),
         *(f'Export  {config.out_dir / path}' for path in result.exports),
         f'Report  {config.out_dir / "group.html"}',
@@ -104,10 +107,15 @@ def judge(config: Config, records: Sequence[UnitRecord]) -> ExitCode:
     """Return the code that follows from the records, and from nothing else."""
     if any(record.status == 'failed' for record in records):
         return ExitCode.UNIT_FAILED
-    if all(record.image == 'n/a' for record in records):
-        is_filtered = bool(config.session_labels or config.bids_filter_file)
-        return ExitCode.NO_MATCH if is_filtered else ExitCode.NO_INPUT
-    return ExitCode.OK
+    return _judge_images(config, (record.image for record in records))
+
+
+def _judge_images(config: Config, images: Iterable[str]) -> ExitCode:
+    """Return the code of units that have not failed, by whether there is an image at all."""
+    if any(image != 'n/a' for image in images):
+        return ExitCode.OK
+    is_filtered = bool(config.session_labels or config.bids_filter_file)
+    return ExitCode.NO_MATCH if is_filtered else ExitCode.NO_INPUT
 
 
 def _tell_results(config: Config, records: Sequence[UnitRecord], log_file: Path) -> None:
@@ -115,10 +123,10 @@ def _tell_results(config: Config, records: Sequence[UnitRecord], log_file: Path)
     for record in records:
         counts[record.status] = counts.get(record.status, 0) + 1
     told = ', '.join(f'{number} {status.replace("_", " ")}' for status, number in counts.items())
-    participants = _count(len({record.participant for record in records}), 'participant')
+    participants = count(len({record.participant for record in records}), 'participant')
     failed = [record for record in records if record.status == 'failed']
     _tell(
-        f'{participants}, {_count(len(records), "unit")} of work: {told or "none"}',
+        f'{participants}, {count(len(records), "unit")} of work: {told or "none"}',
         *(f'  failed: {_describe(record)}' for record in failed[:_MOST_LISTED]),
         *([f'  and {len(failed) - _MOST_LISTED} more'] if len(failed) > _MOST_LISTED else []),
         f'Status  {config.out_dir / "status.tsv"}',
@@ -132,10 +140,6 @@ def _describe(record: UnitRecord) -> str:
     variant = f' [{record.variant}]' if record.variant else ''
     image = f'sub-{record.participant}' if record.image == 'n/a' else record.image
     return f'{image} {record.measure}{variant}: {record.reason}'
-
-
-def _count(number: int, what: str) -> str:
-    return f'{number} {what}{"" if number == 1 else "s"}'
 
 
 def _tell(*lines: str) -> None:

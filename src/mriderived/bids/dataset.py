@@ -24,6 +24,7 @@ __all__ = [
     'NoParticipantsError',
     'check_dataset',
     'find_images',
+    'has_images',
     'list_participants',
     'read_filters',
     'reference_image',
@@ -150,6 +151,22 @@ def find_images(
     ]
     chosen = [i for i in images if not wanted or i.session is None or i.session in wanted]
     return _without_twins(sorted(chosen, key=lambda image: image.path))
+
+
+def has_images(
+    bids_dir: Path,
+    participants: Iterable[str],
+    *,
+    suffixes: Sequence[str] = ('T1w',),
+    sessions: Iterable[str] = (),
+    filters: Filters | None = None,
+) -> bool:
+    """Tell whether any of the participants has an image; nobody is looked at after the first."""
+    wanted = tuple(sessions)
+    return any(
+        find_images(bids_dir, label, suffixes=suffixes, sessions=wanted, filters=filters)
+        for label in participants
+    )
 
 
 def reference_image(images: Iterable[Image]) -> Image:

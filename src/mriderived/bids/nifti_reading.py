@@ -93,7 +93,9 @@ def _require_content(path: Path) -> None:
 
 def _raise_absent(path: Path) -> NoReturn:
     raise BadImageError(
-        path, 'the content was not downloaded (git-annex)', f'Run: datalad get {path}'
+        path,
+        'the content was not downloaded (git-annex)',
+        f'Run in the dataset: datalad get {path}',
     )
 
 

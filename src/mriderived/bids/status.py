@@ -10,6 +10,7 @@ import dataclasses
 import fcntl
 import json
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,20 @@ def _row(unit: UnitRecord) -> str:
         ' '.join(unit.reason.split()),
     )
     return '\t'.join(cell or 'n/a' for cell in cells)
+
+
+def shorten_paths(text: str, *folders: Path) -> str:
+    """Return ``text`` with paths below the folders relative to them.
+
+    Reasons are read elsewhere than where they arose, and a folder of results is passed on.
+
+    >>> shorten_paths('/data/sub-01/x.nii: see /out/a, /mnt/data/b', Path('/data'), Path('/out'))
+    'sub-01/x.nii: see a, /mnt/data/b'
+    """
+    known = {str(path) for folder in folders for path in (folder.absolute(), folder.resolve())}
+    for name in sorted(known - {'/'}, key=len, reverse=True):
+        text = re.sub(rf'(?<![\w./~-]){re.escape(name)}/', '', text)
+    return text
 
 
 def write_text(path: Path, text: str) -> None:

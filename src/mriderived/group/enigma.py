@@ -51,6 +51,11 @@ Tables in the form of the ENIGMA protocols, made by MRIderived {__version__}, no
 
 Thickness (thickavg) is in mm, area of the white surface (surfavg) in mm2, volume and ICV in mm3.
 Regions are those of the atlas {ATLAS} on the surface; their thickness is a mean over the surface.
+
+Do not pool these values with FreeSurfer's: both thickness and area have a bias against it. In one
+adult at 1 mm, thickness on our surfaces was 0.11 mm less on average and the area of the white
+surface 0.943 times FreeSurfer's in all; single regions differ by more. See docs/validation.md.
+
 LThickness and RThickness are means of the regions of a side, weighted by surfavg; NA if one lacks.
 LSurfArea and RSurfArea are the whole white surface without the medial wall.
 ICV is tiv_volume of the measure tissue_volume: what is inside the brain mask.

@@ -13,6 +13,7 @@ from mriderived.bids.status import (
     UnitRecord,
     read_record,
     recorded_participants,
+    shorten_paths,
 )
 from mriderived.config import Config
 
@@ -89,7 +90,8 @@ def _read_units(out_dir: Path, participant: str, cohort: Cohort) -> Sequence[Uni
     except RecordError as error:
         reason = 'the record of this participant cannot be read: run the participant again'
         cohort.faults[participant] = reason
-        cohort.warnings.append(f'sub-{participant}: {reason} ({error})')
+        told = shorten_paths(str(error), out_dir)
+        cohort.warnings.append(f'sub-{participant}: {reason} ({told})')
         return ()
     # Units of no image tell what befell the participant as a whole.
     without = [unit for unit in units if unit.image in NO_IMAGE]

@@ -42,7 +42,9 @@ def read_grid(path: Path) -> Grid:
         text = path.read_bytes().decode()
     except FileNotFoundError:
         raise SheetError('the file is missing: run the participant again') from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SheetError(f'the file cannot be read: {error.strerror}') from error
+    except UnicodeDecodeError as error:
         raise SheetError(f'the file cannot be read: {error}') from error
     text = text.replace('\r\n', '\n')
     if not text.endswith('\n'):

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from mriderived import __version__
 from mriderived.bids.description import read_settings
 from mriderived.bids.sidecar import JSONFileError
+from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 from mriderived.group import enigma
 from mriderived.group.blocks import Block, build_block
@@ -96,7 +97,8 @@ def _is_sloppy(config: Config, cohort: Cohort) -> bool:
     try:
         return read_settings(config.out_dir).get('sloppy') is True
     except JSONFileError as error:
-        cohort.warnings.append(f'whether this was a coarse run cannot be told: {error}')
+        reason = shorten_paths(str(error), config.out_dir)
+        cohort.warnings.append(f'whether this was a coarse run cannot be told: {reason}')
         return False
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import ants
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -40,6 +39,8 @@ def _bias_field(data: Image, brain: NDArray[np.bool_], size: NDArray[np.float64]
 
 
 def _run_n4(mean: Image, mask: NDArray[np.bool_], spacing: NDArray[np.float64]) -> Image:
+    import ants
+
     # N4 takes logarithms: shift images that hold values of zero and below
     positive = mean[mask & (mean > 0)]
     floor = 1e-3 * float(np.median(positive))

@@ -10,14 +10,16 @@ import importlib.metadata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from mriderived.config import Device
 from mriderived.core.masks import clean_mask, find_box, keep_largest
+
+if TYPE_CHECKING:
+    import torch
 
 Image = NDArray[np.float32]
 
@@ -29,6 +31,8 @@ PLANE_FRACTION = 0.02
 
 def extract_brain(data: Image, device: Device, threads: int) -> NDArray[np.bool_]:
     """Return the brain mask of a volume in RAS orientation."""
+    import torch
+
     where = find_device(device)
     threads_before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -41,6 +45,8 @@ def extract_brain(data: Image, device: Device, threads: int) -> NDArray[np.bool_
 
 def find_device(device: Device) -> torch.device:
     """Return the torch device that a run uses."""
+    import torch
+
     if device == 'cuda' and not torch.cuda.is_available():
         raise RuntimeError('--device cuda was asked for, but torch finds no CUDA device here')
     use_cuda = device == 'cuda' or (device == 'auto' and torch.cuda.is_available())
@@ -48,6 +54,8 @@ def find_device(device: Device) -> torch.device:
 
 
 def _brain_probability(data: Image, device: torch.device) -> Image:
+    import torch
+
     volume = torch.from_numpy(data).to(device)
     coarse = _resize(volume, (128, 128, 128))
     limits = np.percentile(coarse.cpu().numpy(), (0.5, 99.5))
@@ -56,7 +64,7 @@ def _brain_probability(data: Image, device: torch.device) -> Image:
     rough = _run(_network('bbox_model.pt', device), coarse, limits)
     box = _scale_box(keep_largest(rough.cpu().numpy() > 0.5), data.shape)
     fine = _run(_network('model.pt', device), _resize(volume[box], (256, 256, 256)), limits)
-    inside = functional.interpolate(
+    inside = torch.nn.functional.interpolate(
         fine[None, None], tuple(volume[box].shape), mode='trilinear', align_corners=False
     )
     probability = np.zeros(data.shape, np.float32)
@@ -65,8 +73,10 @@ def _brain_probability(data: Image, device: torch.device) -> Image:
 
 
 def _resize(volume: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
+    import torch
+
     # nearest, because the networks have learnt from images resized this way
-    return functional.interpolate(volume[None, None], shape, mode='nearest-exact')[0, 0]
+    return torch.nn.functional.interpolate(volume[None, None], shape, mode='nearest-exact')[0, 0]
 
 
 def _run(
@@ -101,6 +111,8 @@ def _widen(part: slice, scale: float, size: int) -> slice:
 
 @lru_cache
 def _network(name: str, device: torch.device) -> torch.jit.ScriptModule:
+    import torch
+
     path = find_weights(name)
     network: torch.jit.ScriptModule = torch.jit.load(  # type: ignore[no-untyped-call]
         str(path), map_location=device

@@ -1,10 +1,13 @@
-"""Hand images to ITK, which counts left and posterior as positive; NIfTI right and anterior."""
+"""Hand images to ITK, which counts left and posterior as positive; NIfTI right and anterior.
+
+ANTs and torch take seconds to import, so each is imported where it is used: what checks inputs,
+plans or writes reports does without.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-import ants
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +24,8 @@ def to_ants(data: NDArray[Any], affine: Matrix, *, is_vectors: bool = False) -> 
 
     A fourth axis holds further volumes, or with ``is_vectors`` the components of each voxel.
     """
+    import ants
+
     spacing = voxel_size(affine)
     flipped = FLIP @ affine
     origin, direction = flipped[:3, 3], flipped[:3, :3] / spacing

@@ -7,9 +7,9 @@ template that it has learnt. Only the weights of that package are used (MIT).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mriderived.config import Device
@@ -24,6 +24,9 @@ from mriderived.interfaces.network_weights import WARP
 from mriderived.interfaces.networks import Network, inference
 from mriderived.interfaces.volumes import voxel_size
 from mriderived.spaces import DEFAULT_SPACE, get_space
+
+if TYPE_CHECKING:
+    import torch
 
 Volume = NDArray[np.float32]
 
@@ -50,6 +53,8 @@ def align_by_network(
     ValueError
         If the brain cannot be aligned, or the template has no tissues.
     """
+    import torch
+
     if template.tissues is None:
         raise ValueError('the network needs a template with tissues')
     lag = np.eye(4)

@@ -6,10 +6,9 @@ Only the weights of that package are used (MIT).
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mriderived.config import Device
@@ -36,6 +35,9 @@ from mriderived.interfaces.network_weights import NO_GREY, PATCHES, WHOLE
 from mriderived.interfaces.networks import Network, inference
 from mriderived.interfaces.volumes import load_ras
 from mriderived.spaces.packages import find_package_file
+
+if TYPE_CHECKING:
+    import torch
 
 Volume = NDArray[np.float32]
 Matrix = NDArray[np.float64]
@@ -108,6 +110,8 @@ def segment_brain(
 
 def _find_label(image: Volume, device: torch.device) -> Volume:
     """Return the label image, 0 background to 3 white matter."""
+    import torch
+
     to_fine = np.diag([*((np.array(SHAPE) - 1) / (np.array(COARSE_SHAPE) - 1)), 1.0])
     coarse = resample_spline(image, to_fine, COARSE_SHAPE)
     (rough,) = Network(WHOLE, device)(torch.from_numpy(coarse)[None], 1)
@@ -128,6 +132,8 @@ def _find_label(image: Volume, device: torch.device) -> Volume:
 
 def _find_no_grey(label: Volume, device: torch.device) -> Volume:
     """Return the probability that what looks like grey matter is none."""
+    import torch
+
     network = Network(NO_GREY, device)
     blend = Blend(SHAPE, HALF_SHAPE)
     volume = torch.from_numpy(label)[None]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import torch
+from typing import TYPE_CHECKING
 
 from mriderived.interfaces.network_weights import SOURCE, WeightsError, weights_folder
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Network:
     """One of deepmriprep's networks on a device."""
 
     def __init__(self, name: str, device: torch.device) -> None:
+        import torch
+
         self.path = weights_folder() / name
         self.device = device
         if not self.path.is_file():
@@ -33,6 +37,8 @@ class Network:
 
         Returns one tensor per number in ``channels``, with that many channels on the same grid.
         """
+        import torch
+
         try:
             result = self._module(volumes[None].to(self.device))
         except RuntimeError as error:
@@ -59,6 +65,8 @@ def _say(shapes: list[tuple[int, ...]]) -> str:
 @contextmanager
 def inference(threads: int) -> Iterator[None]:
     """Run networks without gradients on a number of threads, and give back what was set."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ants
 import nibabel as nb
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +40,8 @@ def warp_template(
     Coordinates travel as three more channels, because to read a transform takes longer than
     to apply it.
     """
+    import ants
+
     image: Any = nb.loadsave.load(template)
     maps = np.asarray(image.dataobj, dtype=np.float32)
     moving = np.concatenate([maps, _coordinates(maps.shape[:3], image.affine)], axis=3)

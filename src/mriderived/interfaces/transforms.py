@@ -6,10 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import ants
 import numpy as np
 import pandas as pd
-from ants.internal import get_lib_fn, process_arguments
 from numpy.typing import NDArray
 
 from mriderived.interfaces.itk import FLIP, to_ants
@@ -26,6 +24,8 @@ FAR_MM = 4000.0
 
 def write_composite(parts: list[Any], name: str) -> Path:
     """Write transforms, in the order in which they move a point, to ``name`` in this folder."""
+    import ants
+
     path = Path.cwd() / name
     with TemporaryDirectory(dir=path.parent) as scratch:
         plain = Path(scratch) / 'plain.h5'
@@ -39,6 +39,8 @@ def _pack(plain: Path, packed: Path) -> None:
 
     ``ants.write_transform`` knows only doubles without compression; antsApplyTransforms can.
     """
+    from ants.internal import get_lib_fn, process_arguments
+
     unused = to_ants(np.zeros((2, 2, 2)), np.eye(4))
     arguments = {
         'dimensionality': '3',
@@ -60,6 +62,8 @@ def measure_scaling(xfm: Path) -> float:
     Fields end, and displace nothing beyond their grid: points far away are moved by the affine
     alone. Four of them determine it.
     """
+    import ants
+
     points = FAR_MM * np.vstack([np.eye(3), np.ones(3)])
     frame = pd.DataFrame(points, columns=['x', 'y', 'z'])
     moved = ants.apply_transforms_to_points(3, frame, [str(xfm)])[['x', 'y', 'z']].to_numpy()
@@ -69,6 +73,8 @@ def measure_scaling(xfm: Path) -> float:
 
 def affine_transform(matrix: Matrix) -> Any:
     """Return the ITK transform of a 4 x 4 matrix between RAS coordinates in mm."""
+    import ants
+
     flipped = FLIP @ matrix @ FLIP
     return ants.create_ants_transform(
         transform_type='AffineTransform',
@@ -81,6 +87,8 @@ def affine_transform(matrix: Matrix) -> Any:
 
 def field_transform(field: Field, affine: Matrix) -> Any:
     """Return the ITK transform of displacements in voxels on the grid of ``affine``."""
+    import ants
+
     in_mm = np.einsum('ab,bxyz->xyza', FLIP[:3, :3] @ affine[:3, :3], field)
     rounded = np.round(in_mm / RESOLUTION_MM) * RESOLUTION_MM
     return ants.transform_from_displacement_field(to_ants(rounded, affine, is_vectors=True))

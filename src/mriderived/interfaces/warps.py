@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import ants
 import nibabel as nb
 import numpy as np
 from numpy.typing import NDArray
@@ -45,12 +44,16 @@ def crop_grid(affine: Matrix, box: tuple[slice, ...]) -> Grid:
 
 def warp_labels(path: Path, grid: Grid, xfm: Path) -> NDArray[np.int32]:
     """Return the label that lies at each voxel of ``grid``, 0 outside the label image."""
+    import ants
+
     labels = _warp(ants.image_read(str(path), pixeltype='float'), grid, xfm, 'nearestNeighbor')
     return np.rint(labels).astype(np.int32)
 
 
 def warp_map(path: Path, grid: Grid, xfm: Path) -> NDArray[np.float32]:
     """Return a map at each voxel of ``grid`` (linear), 0 outside the map."""
+    import ants
+
     image = ants.image_read(str(path), pixeltype='float')
     return np.asarray(_warp(image, grid, xfm, 'linear'), dtype=np.float32)
 
@@ -98,6 +101,8 @@ def _widen(grid: Grid) -> tuple[Grid, NDArray[np.bool_]]:
 
 
 def _warp(image: Any, grid: Grid, xfm: Path, interpolation: Interpolation) -> Array:
+    import ants
+
     fixed = to_ants(np.zeros(grid.shape, np.float32), grid.affine)
     moved = ants.apply_transforms(
         fixed, image, transformlist=[str(xfm)], interpolator=interpolation

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ants
 import numpy as np
 import pandas as pd
 from nipype.interfaces import utility as niu
@@ -82,6 +81,8 @@ def map_to_image(points: NDArray[np.float64], xfm_to_space: Path) -> NDArray[np.
 
     The transform that resamples the image in the space maps points just so.
     """
+    import ants
+
     table = pd.DataFrame(points @ FLIP[:3, :3], columns=['x', 'y', 'z'])
     moved = ants.apply_transforms_to_points(3, table, [str(xfm_to_space)])
     return np.asarray(moved[['x', 'y', 'z']].to_numpy() @ FLIP[:3, :3], dtype=np.float64)

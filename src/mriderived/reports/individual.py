@@ -45,6 +45,15 @@ class Line(NamedTuple):
     units: tuple[UnitRecord | None, ...]
 
 
+class ReasonGroup(NamedTuple):
+    """Units that are not done for the same reason."""
+
+    number: int
+    reason: str
+    status: str
+    units: tuple[UnitRecord, ...]
+
+
 class QualityLine(NamedTuple):
     """One quality metric and its value of every image."""
 
@@ -95,7 +104,7 @@ def describe(
         'steps': steps,
         'lines': lines,
         'titles': {measure.name: measure.title for measure in measures},
-        'open_units': [unit for unit in view.units if unit.status != 'done'],
+        'reason_groups': group_reasons(view.units),
         'noted_units': [unit for unit in view.units if unit.notes],
         'problems': view.problems,
         'facts': _facts(view.provenance),
@@ -150,6 +159,18 @@ def summarise(
         )
         (steps if measure and measure.is_preprocessing else others).append(line)
     return tuple(steps), tuple(others)
+
+
+def group_reasons(units: Sequence[UnitRecord]) -> tuple[ReasonGroup, ...]:
+    """Return every reason why something is not there once, with all units that it befell."""
+    groups: dict[tuple[str, str, str], list[UnitRecord]] = {}
+    for unit in units:
+        if unit.status != 'done':
+            groups.setdefault((unit.image, unit.status, unit.reason), []).append(unit)
+    return tuple(
+        ReasonGroup(number, reason, status, tuple(members))
+        for number, ((_, status, reason), members) in enumerate(groups.items(), 1)
+    )
 
 
 def list_quality(images: Sequence[ImageView]) -> tuple[QualityLine, ...]:

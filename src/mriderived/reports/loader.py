@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from mriderived.bids.names import InvalidNameError, Name, split_name
-from mriderived.bids.status import RecordError, UnitRecord, read_record
+from mriderived.bids.status import RecordError, UnitRecord, read_record, shorten_paths
 from mriderived.measures.base import Figure, Measure
 from mriderived.reports.tables import Table, read_json, read_mapping, read_table
 
@@ -102,7 +102,8 @@ def load_participant(
         for path in [*paths, *extra]
     )
     provenance = read_mapping(logs / 'provenance.json', problems)
-    return ParticipantView(participant, images, units, provenance, tuple(problems))
+    told = tuple(shorten_paths(problem, out_dir) for problem in problems)
+    return ParticipantView(participant, images, units, provenance, told)
 
 
 def _read_units(out_dir: Path, participant: str, problems: list[str]) -> tuple[UnitRecord, ...]:

@@ -204,8 +204,10 @@ def _fields(unit: Unit) -> set[str]:
 
 def _bad_input(unit: Unit, refused: Mapping[Key, tuple[str, str]]) -> tuple[str, str]:
     """The first unit of a bad image fails; the others say that they were not reached."""
-    first = not any(image == unit.image for image, _, _ in refused)
-    return ('failed' if first else 'skipped'), unit.reason
+    first = next((measure for image, measure, _ in refused if image == unit.image), None)
+    if first is None:
+        return 'failed', unit.reason
+    return 'skipped', f'not reached, because {first!r} failed on this image: {unit.reason}'
 
 
 def _add_unit(config: Config, workflow: Any, unit: Unit, name: str, resources: Resources) -> None:

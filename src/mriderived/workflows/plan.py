@@ -80,7 +80,6 @@ class PlannedUnit:
     state: State
     reason: str
     minutes: float
-    memory_gb: float
 
 
 def selected_measures(config: Config) -> tuple[Measure, ...]:
@@ -251,7 +250,6 @@ def plan_participants(config: Config, labels: Sequence[str]) -> tuple[PlannedUni
             state=unit.state,
             reason=unit.reason,
             minutes=unit.measure.minutes if unit.state == 'to run' else 0.0,
-            memory_gb=unit.measure.memory_gb,
         )
         for label in labels
         for unit in plan_participant(config, label).units

@@ -10,6 +10,7 @@ from typing import Any
 
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
 from mriderived.bids.image_checks import BadImageError, ImageCheck, check_image
+from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 
 #: The resource that a raw image offers, by BIDS suffix; T1w first, for others lean on it.
@@ -58,11 +59,11 @@ def find_sources(
 def _check(config: Config, image: Image) -> Source:
     relative = image.relative(config.bids_dir)
     if image.fault:
-        return Source(image, relative, image.fault)
+        return Source(image, relative, shorten_paths(image.fault, config.bids_dir))
     try:
         check = check_image(image.path)
     except BadImageError as error:
-        return Source(image, relative, str(error))
+        return Source(image, relative, shorten_paths(str(error), config.bids_dir))
     return Source(image, relative, check=check, content=hash_file(image.path))
 
 
