@@ -17,6 +17,11 @@ SkullStrip = Literal['auto', 'skip', 'force']
 Device = Literal['auto', 'cpu', 'cuda']
 #: How tissues are found and spaces reached; only the first needs no downloaded weights.
 AnatBackend = Literal['builtin', 'deepmriprep']
+#: What is taken off BOLD; see ``core.strategies``. With ``+scrub``, volumes are censored too.
+Denoising = Literal[
+    '6P', '6P+scrub', '8P', '8P+scrub', '9P', '9P+scrub', '24P', '24P+scrub', '24P+aCompCor',
+    '24P+aCompCor+scrub', '24P+aCompCor50', '24P+aCompCor50+scrub', '36P', '36P+scrub',
+]  # fmt: skip
 #: In which form of others the group level writes its tables as well.
 Export = Literal['none', 'enigma']
 
@@ -25,7 +30,8 @@ DEFAULT_MEASURES = 'default'
 
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
-DECISIVE = ('skull_strip', 'anat_backend', 'random_seed', 'sloppy', 'bids_filter_file')
+DECISIVE = ('skull_strip', 'anat_backend', 'denoising', 'frequency_band', 'random_seed', 'sloppy',
+            'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
 SLOPPY_TITLE = 'Coarse run: not for research'
@@ -57,6 +63,9 @@ class Config:
     output_spaces: tuple[str, ...] = ('MNI152NLin2009cAsym',)
     skull_strip: SkullStrip = 'auto'
     anat_backend: AnatBackend = 'builtin'
+    denoising: Denoising = '36P'
+    #: Of BOLD, in Hz: the lowest and the highest frequency.
+    frequency_band: str = '0.01-0.08'
     device: Device = 'auto'
     export: Export = 'none'
     random_seed: int = 42
@@ -77,6 +86,12 @@ class Config:
         """Fingerprint of the version and of the settings that change a number."""
         text = json.dumps([__version__, self.decisive], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """The lowest and the highest frequency of BOLD, in Hz."""
+        low, high = self.frequency_band.split('-')
+        return float(low), float(high)
 
     @property
     def reads_results(self) -> bool:
@@ -164,6 +179,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     'Level': get_args(Level),
     'SkullStrip': get_args(SkullStrip),
     'AnatBackend': get_args(AnatBackend),
+    'Denoising': get_args(Denoising),
     'Device': get_args(Device),
     'Export': get_args(Export),
 }

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, get_args
 
 from mriderived.app.exit_codes import Problem, UsageError
-from mriderived.config import DEFAULT_MEASURES, AnatBackend, Config, Device, Export, SkullStrip
+from mriderived.config import DEFAULT_MEASURES, AnatBackend, Config, Denoising, Device, Export, SkullStrip
 
 POSITIONALS = ('bids_dir', 'out_dir', 'level')
 #: Stands for an option without its value; no shell can pass it.
 NOTHING = '\0'
+#: Denoising strategies without censoring.
+_PLAIN = [name for name in get_args(Denoising) if not name.endswith('+scrub')]
 
 USAGE = 'mriderived bids_dir out_dir {participant,group} [options]'
 _DESCRIPTION = """\
@@ -144,6 +146,19 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--anat-backend',
         metavar='|'.join(get_args(AnatBackend)),
         help='what finds tissues and spaces; deepmriprep needs its weights (default: builtin)',
+    )
+    _value(
+        group,
+        '--denoising',
+        metavar='NAME',
+        help=f'what is taken off BOLD: {", ".join(_PLAIN)}, each also with +scrub '
+        f'(default: {Config.denoising})',
+    )
+    _value(
+        group,
+        '--frequency-band',
+        metavar='LOW-HIGH',
+        help=f'of BOLD, in Hz (default: {Config.frequency_band})',
     )
     _value(
         group,

@@ -12,6 +12,7 @@ from mriderived.app.arguments import NOTHING, POSITIONALS, USAGE
 from mriderived.app.exit_codes import ExitCode, Problem, UsageError
 from mriderived.app.machine import available_cpus, available_memory
 from mriderived.config import (
+    Denoising,
     PARTICIPANT_GB,
     AnatBackend,
     Config,
@@ -172,6 +173,13 @@ def _one_of(*choices: str) -> Callable[[str, str], str]:
     return convert
 
 
+def _band(name: str, text: str) -> str:
+    match = re.fullmatch(r'(\d*\.?\d+)-(\d*\.?\d+)', text)
+    if match is None or not 0 <= float(match[1]) < float(match[2]) <= 10:
+        _refuse(name, text, 'Give two frequencies in Hz, the lower first, such as 0.01-0.08.')
+    return text
+
+
 def _whole_number(least: int, most: int) -> Callable[[str, str], int]:
     def convert(name: str, text: str) -> int:
         if not re.fullmatch(r'-?\d{1,12}', text) or not least <= int(text) <= most:
@@ -265,6 +273,8 @@ _CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(('atlases', 'output_spaces'), split_list),
     'skull_strip': _one_of(*get_args(SkullStrip)),
     'anat_backend': _one_of(*get_args(AnatBackend)),
+    'denoising': _one_of(*get_args(Denoising)),
+    'frequency_band': _band,
     'device': _one_of(*get_args(Device)),
     'export': _one_of(*get_args(Export)),
     'random_seed': _whole_number(0, 2**32 - 1),

@@ -1,4 +1,4 @@
-"""What goes with a raw image, as one JSON file that nodes read."""
+"""What goes with a raw BOLD run, as one JSON file that nodes read."""
 
 from __future__ import annotations
 
@@ -11,31 +11,37 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Acquisition:
-    """The metadata of a raw image, and the files that belong to it.
+    """How a run was acquired, after its metadata were checked, and the files that belong to it.
 
-    ``echoes`` are the files of a multi-echo run with their echo times in s, the shortest first;
-    otherwise it has one entry. ``field_map`` is what was chosen to correct distortion.
+    Times are in s. ``slice_times`` are along ``slice_axis``, nothing where they are not known.
+    ``echoes`` are the files of a multi-echo run with their echo times, the shortest first;
+    otherwise there is one. ``field_map`` holds kind, files and metadata of the images that
+    correct distortion, if there are any; ``notes`` tell how they were chosen.
     """
 
-    metadata: Mapping[str, Any]
+    repetition_time: float
+    slice_times: tuple[float, ...] | None
+    slice_axis: int
+    phase_direction: str | None
+    task: str
     echoes: tuple[tuple[Path, float | None], ...]
-    events: Path | None = None
-    field_map: Mapping[str, Any] | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def repetition_time(self) -> float:
-        """Seconds between volumes."""
-        return float(self.metadata['RepetitionTime'])
+    events: Path | None
+    field_map: Mapping[str, Any] | None
+    notes: tuple[str, ...]
 
 
 def read_acquisition(path: Path) -> Acquisition:
     """Read what the plan has written; see :mod:`mriderived.workflows.sources`."""
     content = json.loads(path.read_text())
+    times = content['slice_times']
     return Acquisition(
-        metadata=content['metadata'],
+        repetition_time=float(content['repetition_time']),
+        slice_times=tuple(times) if times else None,
+        slice_axis=int(content['slice_axis']),
+        phase_direction=content['phase_direction'],
+        task=str(content['task']),
         echoes=tuple((Path(echo['path']), echo['echo_time']) for echo in content['echoes']),
-        events=Path(content['events']) if content.get('events') else None,
-        field_map=content.get('field_map'),
-        notes=tuple(content.get('notes', ())),
+        events=Path(content['events']) if content['events'] else None,
+        field_map=content['field_map'],
+        notes=tuple(content['notes']),
     )

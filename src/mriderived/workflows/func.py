@@ -2,6 +2,21 @@
 
 from mriderived.measures.base import Measure
 from mriderived.workflows.func_atlas import BOLD_ATLAS
+from mriderived.workflows.func_confounds import BOLD_CONFOUNDS
+from mriderived.workflows.func_denoising import BOLD_DENOISING
+from mriderived.workflows.func_distortion import BOLD_DISTORTION
+from mriderived.workflows.func_mask import BOLD_MASK
+from mriderived.workflows.func_motion import BOLD_MOTION
 from mriderived.workflows.func_registration import BOLD_REGISTRATION
+from mriderived.workflows.func_series import BOLD_SERIES
 
-FUNC_STEPS: tuple[Measure, ...] = (BOLD_REGISTRATION, BOLD_ATLAS)
+FUNC_STEPS: tuple[Measure, ...] = (
+    BOLD_MOTION,
+    BOLD_DISTORTION,
+    BOLD_REGISTRATION,
+    BOLD_MASK,
+    BOLD_SERIES,
+    BOLD_CONFOUNDS,
+    BOLD_DENOISING,
+    BOLD_ATLAS,
+)

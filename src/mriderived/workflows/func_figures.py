@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from mriderived.core.sampling import resample
 from mriderived.figures.mosaic import Contour, mosaic
+from mriderived.figures.overlays import flicker_pair
 from mriderived.figures.style import CYAN, ROSE
 from mriderived.figures.time_courses import draw_carpet_plot, draw_traces
 from mriderived.interfaces.denoising import read_confounds
@@ -110,3 +111,15 @@ def _magnify(path: Path) -> tuple[Array, NDArray[np.float64]]:
     scale = np.diag([*factor, 1.0])
     shape = tuple(int(n) for n in np.ceil((np.array(values.shape) - 1) / factor) + 1)
     return resample(values, scale, shape), affine @ scale
+
+
+def draw_distortion(bold_distorted: Path, bold_reference: Path) -> list[Figure]:
+    """Draw the reference before and after the correction of distortion."""
+    before, affine = _magnify(bold_distorted)
+    after = _magnify(bold_reference)[0]
+    head = after > 0.25 * np.percentile(after, 98)
+    outline = [Contour(ndimage.binary_fill_holes(head).astype(np.float32), CYAN, 'head, corrected')]
+    pair = flicker_pair(
+        before, after, affine, contours=outline, crop_to=head, titles=('As acquired', 'Corrected')
+    )
+    return list(pair)

@@ -10,13 +10,12 @@ import numpy as np
 from mriderived.config import Config
 from mriderived.core.series_sampling import plan_route, resample_series
 from mriderived.interfaces.acquisition import read_acquisition
-from mriderived.interfaces.bold_sampling import MOMENT, find_timing, make_distortion, open_in_time
+from mriderived.interfaces.bold_sampling import make_distortion, moment, open_in_time
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.one_node import one_node_wf
-from mriderived.workflows.func_distortion import phase_axis
 from mriderived.workflows.func_motion import read_motion
 
 NEEDS = ('raw_bold', 'bold_acquisition', 'bold_motion', 'bold_displacement')
@@ -41,7 +40,7 @@ def resample_bold(
     _, matrices, unsteady = read_motion(bold_motion)
     with open_in_time(raw_bold, acquisition, unsteady, threads) as series:
         shape = tuple(series.shape[:3])
-        distortion = make_distortion(load(bold_displacement), phase_axis(acquisition))
+        distortion = make_distortion(load(bold_displacement), acquisition)
         route = plan_route(
             shape, affine, shape, affine,
             distortion=distortion, modulate=distortion is not None, threads=threads,
@@ -51,21 +50,17 @@ def resample_bold(
             resample_series(volumes, matrices, route, threads),
             affine, shape, series.shape[3], acquisition.repetition_time, 'bold.nii.gz',
         )  # fmt: skip
-        timing = find_timing(acquisition, series.shape)
-    notes = [] if timing else ['Slice timing was not corrected: the sidecar has no slice times.']
+    start = moment(acquisition)
+    notes = [] if start is not None else ['Slice timing was not corrected: it is not known.']
     write_remarks(
         path,
         notes=notes,
         RepetitionTime=acquisition.repetition_time,
-        SliceTimingCorrected=timing is not None,
-        **({'StartTime': _moment(timing.times)} if timing else {}),
-        **{key: acquisition.metadata[key] for key in ('TaskName',) if key in acquisition.metadata},
+        SliceTimingCorrected=start is not None,
+        **({'StartTime': round(start, 4)} if start is not None else {}),
+        TaskName=acquisition.task,
     )
     return SeriesFiles(path)
-
-
-def _moment(times: Any) -> float:
-    return round(float(times.min() + MOMENT * np.ptp(times)), 4)
 
 
 def init_bold_series_wf(config: Config) -> Any:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import nibabel as nb
+
+from mriderived.bids.bold_checks import BoldCheck, check_bold
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
+from mriderived.bids.fieldmap_geometry import check_field_map_geometry
+from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
+from mriderived.bids.fieldmaps import FieldMap, find_field_map
 from mriderived.bids.image_checks import BadImageError, ImageCheck, check_image
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 
 #: The resource that a raw image offers, by BIDS suffix; T1w first, for others lean on it.
 RAW_RESOURCES: Mapping[str, str] = {'T1w': 'raw_t1w', 'bold': 'raw_bold'}
+
+
+Check = Callable[
+    [Config, tuple[Image, ...]], tuple[ImageCheck | BoldCheck, Mapping[str, Any]]
+]
 
 
 @dataclass(frozen=True)
@@ -32,8 +45,8 @@ class Source:
     is_reference: bool = True
     lender: str = ''
     content: str = ''
-    check: ImageCheck | None = field(default=None, hash=False)
-    #: What goes with the image, as it is written for the nodes; see :func:`describe`.
+    check: ImageCheck | BoldCheck | None = field(default=None, hash=False)
+    #: What goes with the image, as nodes read it; see ``interfaces.acquisition``.
     acquisition: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -45,26 +58,110 @@ def find_sources(
     images = find_images(
         config.bids_dir,
         participant,
-        suffixes=suffixes,
+        suffixes=(*suffixes, *(FIELD_MAPS if 'bold' in suffixes else ())),
         sessions=config.session_labels,
         filters=filters,
     )
     sources: list[Source] = []
     for suffix in suffixes:
-        found = [_check(config, image) for image in images if image.suffix == suffix]
-        sources += _with_references(found)
+        mine = [image for image in images if image.suffix == suffix]
+        check = partial(_check_bold, images) if suffix == 'bold' else _check_t1w
+        sources += _with_references([_check(config, image, check) for image in _join(mine)])
     return tuple(_with_lender(source, sources) for source in sources)
 
 
-def _check(config: Config, image: Image) -> Source:
+def _join(images: Iterable[Image]) -> Iterator[tuple[Image, ...]]:
+    """Gather the echoes of a run, the first first; phase images have no part in it."""
+    runs: dict[tuple[Path, tuple[tuple[str, str], ...]], list[Image]] = {}
+    for image in images:
+        if image.entities.get('part', 'mag') == 'mag':
+            rest = [(k, v) for k, v in image.entities.items() if k != 'echo']
+            runs.setdefault((image.path.parent, tuple(rest)), []).append(image)
+    for run in runs.values():
+        run.sort(key=lambda image: int(image.entities.get('echo', '0')))
+        first = run[0]
+        if len(run) > 1:
+            rest = [(k, v) for k, v in first.entities.items() if k != 'echo']
+            first = replace(first, entities=dict(rest))
+        yield (first, *run[1:])
+
+
+def _check(config: Config, run: tuple[Image, ...], check: Check) -> Source:
+    image = run[0]
     relative = image.relative(config.bids_dir)
     if image.fault:
         return Source(image, relative, shorten_paths(image.fault, config.bids_dir))
     try:
-        check = check_image(image.path)
+        found, acquisition = check(config, run)
     except BadImageError as error:
         return Source(image, relative, shorten_paths(str(error), config.bids_dir))
-    return Source(image, relative, check=check, content=hash_file(image.path))
+    content = digest(*(hash_file(part.path) for part in run), _fingerprint(acquisition))
+    return Source(image, relative, check=found, content=content, acquisition=acquisition)
+
+
+def _check_t1w(config: Config, run: tuple[Image, ...]) -> tuple[ImageCheck, dict[str, Any]]:
+    del config
+    return check_image(run[0].path), {}
+
+
+def _check_bold(
+    images: Iterable[Image], config: Config, run: tuple[Image, ...]
+) -> tuple[BoldCheck, dict[str, Any]]:
+    """Check a BOLD run, and find the field map and the events that belong to it."""
+    image = run[0]
+    check = check_bold(image.path, image.metadata)
+    field = find_field_map(image, images, config.bids_dir, lambda path: nb.load(path).shape)
+    notes = [shorten_paths(reason, config.bids_dir) for reason in field.reasons]
+    kind = field.kind
+    try:
+        notes += check_field_map_geometry(field.files, image.path) if kind else ()
+    except BadImageError as error:
+        kind = None
+        notes.append(f'No distortion correction: {shorten_paths(str(error), config.bids_dir)}')
+    events = image.path.with_name(image.path.name.split('_bold')[0] + '_events.tsv')
+    return check, {
+        'repetition_time': check.repetition_time,
+        'slice_times': list(check.slice_times) if check.slice_times else None,
+        'slice_axis': 'ijk'.index(str(image.metadata.get('SliceEncodingDirection', 'k'))[0]),
+        'phase_direction': check.phase_direction,
+        'task': str(image.metadata.get('TaskName', image.entities.get('task', 'n/a'))),
+        'echoes': [
+            {'path': str(part.path), 'echo_time': part.metadata.get('EchoTime')} for part in run
+        ],
+        'events': str(events) if events.exists() else None,
+        'field_map': _describe_field(field) if kind else None,
+        'notes': notes,
+    }
+
+
+def _describe_field(field: FieldMap) -> dict[str, Any]:
+    """Return a field map as the nodes read it."""
+    metadata = field.metadata
+
+    def encoding(role: str) -> dict[str, Any]:
+        readout = metadata[role]
+        return {'direction': readout.direction, 'readout_time': readout.total_readout_time}
+
+    return {
+        'kind': field.kind,
+        'files': {role: str(path) for role, path in field.files.items()},
+        'run': encoding('run'),
+        'epi': {role: encoding(role) for role in metadata if role.startswith('epi')},
+        'echo_times': [metadata[f'EchoTime{n}'] for n in (1, 2) if f'EchoTime{n}' in metadata],
+        'units': metadata.get('Units'),
+    }
+
+
+def _fingerprint(acquisition: Mapping[str, Any]) -> str:
+    """Return what of an acquisition decides on results, wherever the dataset lies."""
+    if not acquisition:
+        return ''
+    field = acquisition['field_map'] or {'files': {}}
+    files = {role: hash_file(Path(path)) for role, path in field['files'].items()}
+    decisive = {key: acquisition[key] for key in ('repetition_time', 'slice_times', 'slice_axis',
+                                                  'phase_direction')}  # fmt: skip
+    echoes = [echo['echo_time'] for echo in acquisition['echoes']]
+    return json.dumps([decisive, echoes, {**field, 'files': files}], sort_keys=True)
 
 
 def _with_references(sources: Sequence[Source]) -> list[Source]:

@@ -1,0 +1,229 @@
+"""Step ``bold_distortion``: by how much field inhomogeneity displaces the voxels of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mriderived.config import Config
+from mriderived.core.epi_distortion import Encoded, estimate_distortion
+from mriderived.core.epi_shift import phase_axis, shift_map, unwarp
+from mriderived.core.field_map import (
+    demean,
+    extend,
+    field_from_phase,
+    phase_difference,
+    resample_field,
+    scale_phase,
+    to_hertz,
+)
+from mriderived.core.masks import find_foreground, keep_largest
+from mriderived.core.rigid_series import estimate_series
+from mriderived.interfaces.acquisition import Acquisition, read_acquisition
+from mriderived.interfaces.sink import write_remarks
+from mriderived.interfaces.volumes import load, load_affine, save
+from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
+from mriderived.workflows.func_figures import draw_distortion
+
+Volume = NDArray[np.float32]
+NEEDS = ('bold_distorted', 'bold_acquisition')
+
+
+class DistortionFiles(NamedTuple):
+    """The files that :func:`find_distortion` writes."""
+
+    bold_reference: Path
+    bold_displacement: Path
+
+
+class Field(NamedTuple):
+    """A field in Hz on the grid of the run, what it was made from, and sentences on it."""
+
+    hz: Volume
+    method: str
+    notes: tuple[str, ...] = ()
+
+
+def find_distortion(
+    bold_distorted: Path, bold_acquisition: Path, threads: int = 1
+) -> DistortionFiles:
+    """Turn the field map of a run into displacements, and undo them in its reference.
+
+    Without a field map, nothing is displaced, which a note says.
+    """
+    acquisition = read_acquisition(bold_acquisition)
+    reference, affine = load(bold_distorted), load_affine(bold_distorted)
+    shift = np.zeros(reference.shape, np.float32)
+    chosen = acquisition.field_map
+    notes = list(acquisition.notes)
+    method = 'none'
+    if chosen and chosen['kind']:
+        direction = chosen['run']['direction']
+        field = _make_field(acquisition, chosen, reference, affine, threads)
+        shift = shift_map(field.hz, direction, chosen['run']['readout_time'])
+        reference = unwarp(reference, shift, phase_axis(direction)[0], threads=threads)
+        method = field.method
+        notes += field.notes
+    path = save(reference, affine, 'boldref.nii.gz')
+    write_remarks(path, notes=notes, SusceptibilityDistortionCorrection=method)
+    displacement = save(shift, affine, 'displacement.nii.gz')
+    write_remarks(displacement, SusceptibilityDistortionCorrection=method)
+    return DistortionFiles(path, displacement)
+
+
+def _make_field(
+    acquisition: Acquisition,
+    chosen: Mapping[str, Any],
+    reference: Volume,
+    affine: NDArray[np.float64],
+    threads: int,
+) -> Field:
+    files = {role: Path(path) for role, path in chosen['files'].items()}
+    if chosen['kind'] == 'epi':
+        run = acquisition.echoes[0][0]
+        # The reference stands for the run, which may be one of the images itself.
+        files = {role: path for role, path in files.items() if path != run}
+        return _from_opposite(chosen, files, reference, affine, threads)
+    return _from_measured(chosen, files, affine, reference.shape, threads)
+
+
+def _from_measured(
+    chosen: Mapping[str, Any],
+    files: Mapping[str, Path],
+    affine: NDArray[np.float64],
+    shape: tuple[int, ...],
+    threads: int,
+) -> Field:
+    """Make the field from the phase of gradient echoes, or take it as it was measured."""
+    magnitude = _load_first(files['magnitude'])
+    mask = _head(magnitude)
+    first = next(path for role, path in files.items() if 'magnitude' not in role)
+    if chosen['kind'] == 'fieldmap':
+        hz = to_hertz(_load_first(first), chosen['units'])
+    else:
+        if chosen['kind'] == 'phasediff':
+            difference, _ = scale_phase(_load_first(files['phasediff']))
+        else:
+            phases = [scale_phase(_load_first(files[role]))[0] for role in ('phase1', 'phase2')]
+            difference = phase_difference(*phases)
+        times = (float(chosen['echo_times'][0]), float(chosen['echo_times'][1]))
+        hz = field_from_phase(difference, times, mask, magnitude).hz
+    hz, _ = demean(hz, mask)
+    wide = extend(hz, mask, threads=threads)
+    field_affine = load_affine(first)
+    moved = resample_field(wide, field_affine, affine, shape)
+    inside = np.abs(hz[mask])
+    note = (
+        f'Distortion: corrected with a field map ({chosen["kind"]}); 95 % of the head within '
+        f'{np.percentile(inside, 95):.0f} Hz.'
+    )
+    return Field(moved, f'field map ({chosen["kind"]})', (note,))
+
+
+def _from_opposite(
+    chosen: Mapping[str, Any],
+    files: Mapping[str, Path],
+    reference: Volume,
+    affine: NDArray[np.float64],
+    threads: int,
+) -> Field:
+    """Make the field from images with opposite directions of the phase encoding."""
+    images = [Encoded(reference, chosen['run']['direction'], chosen['run']['readout_time'])]
+    for role, path in sorted(files.items()):
+        readout = chosen['epi'][role]
+        data = _mean_volume(path)
+        if data.shape != reference.shape or not np.allclose(load_affine(path), affine, atol=0.1):
+            raise ValueError(f'{path.name} has another grid than the run that it is to correct')
+        scale = np.median(reference[_head(reference)]) / np.median(data[_head(data)])
+        images.append(Encoded(data * np.float32(scale), readout['direction'],
+                              readout['readout_time']))  # fmt: skip
+    found = estimate_distortion(images, threads=threads)
+    note = (
+        'Distortion: corrected with images of opposite phase encoding, whose correlation rose '
+        f'from {found.similarity_before:.3f} to {found.similarity_after:.3f}.'
+    )
+    return Field(found.hz, 'opposite phase encoding', (note,))
+
+
+def _load_first(path: Path) -> Volume:
+    """Load an image, of several volumes the first."""
+    values = load(path)
+    return np.ascontiguousarray(values[..., 0] if values.ndim > 3 else values)
+
+
+def _mean_volume(path: Path) -> Volume:
+    """Return the mean of the aligned volumes of a short series."""
+    values = load(path)
+    if values.ndim == 3:
+        return values
+    if values.shape[3] == 1:
+        return np.ascontiguousarray(values[..., 0])
+    return estimate_series(values, load_affine(path)).reference
+
+
+def _head(magnitude: Volume) -> NDArray[np.bool_]:
+    mask = ndimage.binary_fill_holes(keep_largest(find_foreground(magnitude)))
+    return np.asarray(mask, dtype=np.bool_)
+
+
+def init_bold_distortion_wf(config: Config) -> Any:
+    """Build the workflow of the step."""
+    return one_node_wf(find_distortion, NEEDS, threads=config.omp_nthreads)
+
+
+BOLD_DISTORTION = Measure(
+    name='bold_distortion',
+    title='Distortion of BOLD',
+    needs=NEEDS,
+    source='bold',
+    outputs=(
+        Output(
+            field='bold_reference',
+            datatype='func',
+            suffix='boldref',
+            description='Reference of the run without distortion, as far as there is a field map.',
+            unit='arbitrary',
+            sidecar={'SkullStripped': False},
+        ),
+        Output(
+            field='bold_displacement',
+            datatype='func',
+            suffix='boldmap',
+            entities={'stat': 'displacement'},
+            description=(
+                'Displacement that was corrected: a voxel of the reference was seen this many '
+                'voxels further along the axis of the phase encoding. 0 without a field map.'
+            ),
+            unit='voxel',
+            sidecar={'SkullStripped': False},
+            draft='BEP012',
+        ),
+    ),
+    init_wf=init_bold_distortion_wf,
+    reference='https://doi.org/10.1002/mrm.1910340111',
+    methods=(
+        'Where a field map belonged to a run, its field was unwrapped, smoothed and turned into '
+        'displacements along the phase-encode axis (Jezzard and Balaban 1995, '
+        'doi:10.1002/mrm.1910340111), or the displacements were estimated from images of '
+        'opposite phase encoding (Andersson et al. 2003, doi:10.1016/S1053-8119(03)00336-7).'
+    ),
+    is_preprocessing=True,
+    figures=(
+        Figure(
+            name='distortion',
+            draw=draw_distortion,
+            needs=('bold_distorted', 'bold_reference'),
+            title='Distortion',
+            caption='The BOLD reference before and after the correction of distortion, by turns.',
+            section='registration',
+        ),
+    ),
+    minutes=0.2,
+    memory_gb=1.5,
+)
