@@ -13,7 +13,6 @@ from mriderived.core.confounds import (
     MOTION,
     Confounds,
     assemble_confounds,
-    count_dummies,
     expand,
     find_outliers,
     mark_frames,
@@ -138,16 +137,6 @@ def test_a_signal_without_voxels_has_no_columns() -> None:
     assert 'global_signal_power2' in found.table
     assert not any(name.startswith(('csf', 'white')) for name in found.table)
     assert found.metadata == {}
-
-
-def test_dummies_are_counted_from_the_start() -> None:
-    rng = np.random.default_rng(3)
-    signal = 1000 + rng.normal(size=100)
-    assert count_dummies(signal) == 0
-    assert count_dummies(np.concatenate([[1300, 1100, 1040], signal])) == 3
-    signal[10] += 500
-    assert count_dummies(signal) == 0
-    assert count_dummies(np.ones(20)) == 0
 
 
 def test_missing_motion_is_named() -> None:

@@ -20,8 +20,6 @@ MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
 SIGNALS = ('global_signal', 'csf', 'white_matter')
 #: A frame is an outlier above either: framewise displacement in mm, standardised DVARS.
 FD_THRESHOLD, DVARS_THRESHOLD = 0.5, 1.5
-#: Modified z-score above which the first frames are not in steady state, among this many.
-DUMMY_Z, DUMMY_FRAMES = 3.5, 50
 
 
 class Confounds(NamedTuple):
@@ -61,34 +59,6 @@ def mean_signals(series: Series, brain: Mask, csf: Mask, wm: Mask) -> Signals:
     """
     masks = (brain, csf, wm, csf | wm)
     return Signals(*(mean_series(series, mask) for mask in masks))
-
-
-def count_dummies(global_signal: ArrayLike) -> int:
-    """Count the frames at the start that are brighter or darker than the rest.
-
-    Frames count until the first whose modified z-score (0.6745 times its distance to the median
-    over the median of distances, of the first 50 frames) is not above 3.5. This is nipype's
-    rule, which fMRIPrep and MRIQC use.
-
-    Parameters
-    ----------
-    global_signal : array, shape (frames,)
-        Mean of the raw image over the whole volume or the brain.
-
-    References
-    ----------
-    Iglewicz and Hoaglin 1993, How to detect and handle outliers, ISBN 978-0-87389-247-6
-
-    Examples
-    --------
-    >>> count_dummies([180, 120, 101, 100, 99, 101, 100, 99, 100, 101])
-    2
-    """
-    signal = np.asarray(global_signal, np.float64)[:DUMMY_FRAMES]
-    distance = np.abs(signal - np.median(signal))
-    spread = np.median(distance)
-    outlying = 0.6745 * distance > DUMMY_Z * spread
-    return int(np.argmin(outlying)) if not outlying.all() else len(outlying)
 
 
 def expand(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
