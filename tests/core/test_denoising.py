@@ -158,6 +158,16 @@ def test_a_missing_first_difference_and_a_missing_voxel_stay_where_they_are() ->
     assert np.isfinite(clean[[0, 2]]).all()
 
 
+@pytest.mark.parametrize('columns', [6, 200])
+def test_a_constant_voxel_is_nothing(columns: int) -> None:
+    confounds = np.random.default_rng(9).normal(size=(FRAMES, columns))
+    series = np.full((2, FRAMES), 1234.567, np.float32)
+    series[1, 3] = 9e6
+    keep = np.arange(FRAMES) != 3
+    found = denoise(series, make_design(confounds, keep, TR, None)).series
+    np.testing.assert_array_equal(found, 0)
+
+
 def test_threads_change_no_bit() -> None:
     rng = np.random.default_rng(8)
     series = rng.normal(size=(5000, FRAMES)).astype(np.float32)

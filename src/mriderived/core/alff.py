@@ -110,8 +110,8 @@ def measure_alff(
 
     Parameters
     ----------
-    series : array of float32, shape (voxels, frames)
-        All frames; values of censored ones have no influence.
+    series : array of float32, shape (voxels, frames) or (voxels, kept frames)
+        Values of censored frames have no influence; they may be there or not.
     repetition_time : float
         In s.
     band : two floats
@@ -145,8 +145,10 @@ def measure_alff(
     (3.0, 1.0)
     """
     check_series(series, 4)
-    frames = series.shape[1]
+    frames = series.shape[1] if keep is None else len(keep)
     bins, seen = find_bins(frames, repetition_time, band)
+    if keep is not None and keep.all() and series.shape[1] != frames:
+        raise ValueError(f'the series has {series.shape[1]} frames and the mask {frames}')
     filler = None if keep is None or keep.all() else Filler(series, keep)
     missing = np.zeros(0) if filler is None else filler.missing_power()
     alff, falff = (np.empty(len(series), np.float32) for _ in range(2))

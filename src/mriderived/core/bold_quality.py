@@ -144,8 +144,9 @@ def measure_bold_quality(run: BoldRun, threads: int = 1) -> BoldQuality:
     BoldQuality
         Columns aor, aqi, dummy_trs, dvars_nstd, dvars_std, dvars_vstd, efc, fber, fd_mean (mm),
         fd_num, fd_perc, fwhm_x, fwhm_y, fwhm_z, fwhm_avg (voxels), gcor, gsr_x, gsr_y, snr, tsnr,
-        and summary_bg_* and summary_fg_* of the mean volume. Everything that changes over time
-        is of the frames in steady state, but for the displacement, which is of all.
+        and summary_bg_* and summary_fg_*. efc, fber, fwhm_*, gsr_*, snr and the summaries are of
+        the mean volume; everything that changes over time is of the frames in steady state, but
+        for the displacement, which is of all.
 
     Raises
     ------

@@ -88,6 +88,8 @@ def anatomical_compcor(
             notes.append(f'aCompCor: the {name} mask has {voxels} voxels, {MIN_VOXELS} are needed')
             continue
         found = decompose(series, mask, repetition_time, dummies)
+        if len(found.singular_values) == 0:
+            notes.append(f'aCompCor: nothing in the {name} mask changes but slow drifts')
         entries = {'Method': 'aCompCor', 'Mask': name}
         _describe(found, f'{PREFIXES[name]}_comp_cor', entries, variance, columns, metadata)
     return Components(columns, metadata, tuple(notes))

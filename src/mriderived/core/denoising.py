@@ -198,7 +198,7 @@ def denoise(series: Series, design: Design, threads: int = 1) -> Denoised:
     -------
     Denoised
         The series has shape (voxels, kept frames) and the unit of the input. Voxels that are not
-        finite in the kept frames are NaN.
+        finite in the kept frames are NaN, constant ones exactly 0.
 
     Raises
     ------
@@ -226,6 +226,8 @@ def denoise(series: Series, design: Design, threads: int = 1) -> Denoised:
 
     def project(rows: slice) -> None:
         values = series[rows][:, design.keep].astype(np.float64)
+        # Of a constant, a projection would leave rounding, which looks like a signal.
+        values[(values == values[:, :1]).all(axis=1)] = 0
         if rest is not None:
             clean[rows] = (values @ rest) @ rest.T
         else:

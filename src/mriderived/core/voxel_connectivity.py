@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.core.connectivity import fisher_z, standardise
-from mriderived.core.series import Frames, Series, check_series, map_blocks
+from mriderived.core.series import Frames, Series, check_series, find_varying, map_blocks
 
 
 def map_seed(series: Series, seed: Frames, threads: int = 1) -> NDArray[np.float32]:
@@ -37,8 +37,8 @@ def map_seed(series: Series, seed: Frames, threads: int = 1) -> NDArray[np.float
     z = np.empty(len(series), np.float32)
 
     def relate(rows: slice) -> None:
-        courses, good = standardise(series[rows].astype(np.float64).T)
-        z[rows] = np.where(good, fisher_z(courses.T @ unit[:, 0]), np.nan)
+        centred, scale = _centre(series[rows])
+        z[rows] = fisher_z(centred @ unit[:, 0] * scale)
 
     map_blocks(relate, len(series), threads)
     return z
@@ -70,11 +70,22 @@ def global_correlation(series: Series, threads: int = 1) -> float:
     check_series(series)
 
     def add(rows: slice) -> tuple[Frames, int]:
-        unit, valid = standardise(series[rows].astype(np.float64).T)
-        return unit.sum(axis=1), int(np.count_nonzero(valid))
+        centred, scale = _centre(series[rows])
+        known = np.isfinite(scale)
+        return scale[known] @ centred[known], int(np.count_nonzero(known))
 
     total, count = np.zeros(series.shape[1]), 0
     for part, voxels in map_blocks(add, len(series), threads):
         total += part
         count += voxels
     return float(total @ total) / count**2 if count else float('nan')
+
+
+def _centre(block: Series) -> tuple[Frames, Frames]:
+    """Return the rows less their means, and one over their lengths: NaN where they do not vary."""
+    values = block.astype(np.float64)
+    varying = find_varying(block)
+    values[~varying] = 0
+    centred = values - values.mean(axis=1, keepdims=True)
+    length = np.sqrt(np.einsum('vt,vt->v', centred, centred))
+    return centred, np.where(varying, 1 / np.where(varying, length, 1), np.nan)
