@@ -11,6 +11,7 @@ from mriderived.core.connectivity import (
     partial_correlate,
     shrunk_partial_correlate,
 )
+from mriderived.core.denoising import denoise, make_design
 from mriderived.core.region_series import amplitude, average_regions
 from mriderived.core.voxel_connectivity import global_correlation, map_seed
 
@@ -180,6 +181,44 @@ def test_effective_frames_predict_the_spread_of_chance_correlations(rho: float) 
     assert effective.mean() == pytest.approx(1 / spread, rel=0.1)
     assert effective.mean() == pytest.approx(400 * (1 - rho**2) / (1 + rho**2), rel=0.15)
     assert effective.max() <= 400
+
+
+@pytest.mark.parametrize('censored', [0, 30])
+def test_the_degrees_of_freedom_left_are_the_effective_frames_of_filtered_noise(
+    censored: int,
+) -> None:
+    rng = np.random.default_rng(13)
+    keep = np.ones(300, bool)
+    keep[rng.choice(300, censored, replace=False)] = False
+    design = make_design(rng.normal(size=(300, 6)), keep, 2.0)
+    noise = rng.normal(size=(200, 300)).astype(np.float32)
+    courses = denoise(noise, design).series.T.astype(np.float64)
+    upper = np.triu_indices(200, 1)
+    spread = np.square(correlate(courses)[upper]).mean()
+    assert 1 / spread == pytest.approx(design.degrees.left, rel=0.05)
+    effective = effective_frames(courses, keep, design.degrees.left)[upper]
+    assert effective.mean() == pytest.approx(1 / spread, rel=0.05)
+
+
+def test_planted_networks_are_found_in_spite_of_motion_drift_and_spikes() -> None:
+    rng = np.random.default_rng(14)
+    frames, repetition_time = 600, 2.0
+    motion = np.cumsum(rng.normal(size=(frames, 6)), axis=0)
+    keep = np.ones(frames, bool)
+    keep[rng.choice(frames, 40, replace=False)] = False
+    design = make_design(motion, keep, repetition_time)
+    mixing = np.linalg.cholesky([[1, 0.6, -0.3], [0.6, 1, 0.1], [-0.3, 0.1, 1]])
+    planted = mixing @ rng.normal(size=(3, frames))
+    truth = correlate(denoise(planted.astype(np.float32), design).series.T.astype(np.float64))
+    labels = np.repeat([1, 2, 3], 1000).reshape(30, 10, 10).astype(np.int32)
+    voxels = 1000 + planted[labels.ravel() - 1] + rng.normal(size=(3000, frames))
+    voxels += rng.normal(size=(3000, 6)) @ motion.T + rng.normal(size=(3000, 1)) * np.arange(
+        frames
+    )
+    voxels[:, ~keep] += 300
+    clean = denoise(voxels.astype(np.float32), design).series
+    found = average_regions(clean, labels > 0, labels, [1, 2, 3])
+    np.testing.assert_allclose(correlate(found.courses), truth, atol=0.02)
 
 
 def test_a_gap_does_not_bring_distant_frames_together() -> None:

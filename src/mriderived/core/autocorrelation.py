@@ -46,23 +46,30 @@ def autocorrelation(courses: Frames, keep: Mask | None = None) -> Frames:
     return np.asarray(np.where(valid, normed, np.nan))
 
 
-def effective_frames(courses: Frames, keep: Mask | None = None) -> Frames:
+def effective_frames(
+    courses: Frames, keep: Mask | None = None, degrees: int | None = None
+) -> Frames:
     r"""Return for each pair of time courses the number of independent frames they are worth.
 
     Bartlett's :math:`N / (1 + 2 \sum_l \rho_i(l) \rho_j(l))`: the variance of the correlation of
     two independent courses is one over it. The autocorrelations are tapered (Tukey) to 0 at lag
-    :math:`2 \sqrt N`, because estimates at far lags are noise.
+    :math:`2 \sqrt N`, because estimates at far lags are noise. After a filter and censoring this
+    is 20 to 50 % too many, because a series with gaps is not stationary; what denoising has left
+    is then the limit, which chance correlations of filtered white noise reach.
 
     Parameters
     ----------
     courses : array, shape (kept frames, regions)
     keep : array of bool, shape (frames,), optional
         As for :func:`autocorrelation`.
+    degrees : int, optional
+        Degrees of freedom that denoising has left.
 
     Returns
     -------
     array of float64, shape (regions, regions)
-        At most the number of kept frames; NaN where a course is constant or missing.
+        At most the number of kept frames and of degrees of freedom; NaN where a course is
+        constant or missing.
 
     References
     ----------
@@ -80,7 +87,8 @@ def effective_frames(courses: Frames, keep: Mask | None = None) -> Frames:
     reach = min(max(int(2 * np.sqrt(count)), 1), len(correlation) - 1)
     taper = (1 + np.cos(np.pi * np.arange(1, reach + 1) / reach)) / 2
     lags = correlation[1 : reach + 1] * taper[:, None]
-    return np.asarray(count / np.maximum(1 + 2 * lags.T @ lags, 1))
+    effective = count / np.maximum(1 + 2 * lags.T @ lags, 1)
+    return np.asarray(np.minimum(effective, count if degrees is None else degrees))
 
 
 def lag_one(courses: Frames, keep: Mask | None = None) -> Frames:
