@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.image_checks import BadImageError, ImageCheck
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
@@ -33,7 +35,12 @@ def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
             raise BadImageError(path, 'its content is not here', 'Get it: datalad get')
         return ImageCheck(path, (), {}, ())
 
+    def check_series(path: Path, metadata: Mapping[str, Any]) -> BoldCheck:
+        time = float(metadata['RepetitionTime'])
+        return BoldCheck(path, (), {}, (), 10, time, None, metadata.get('PhaseEncodingDirection'))
+
     monkeypatch.setattr(sources, 'check_image', check)
+    monkeypatch.setattr(sources, 'check_bold', check_series)
 
 
 def config(bids_dir: Path, **settings: object) -> Config:

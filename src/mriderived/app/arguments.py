@@ -12,7 +12,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, get_args
 
 from mriderived.app.exit_codes import Problem, UsageError
-from mriderived.config import DEFAULT_MEASURES, AnatBackend, Config, Denoising, Device, Export, SkullStrip
+from mriderived.config import (
+    DEFAULT_MEASURES,
+    AnatBackend,
+    Config,
+    Denoising,
+    Device,
+    Export,
+    SkullStrip,
+)
 
 POSITIONALS = ('bids_dir', 'out_dir', 'level')
 #: Stands for an option without its value; no shell can pass it.

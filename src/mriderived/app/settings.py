@@ -12,10 +12,10 @@ from mriderived.app.arguments import NOTHING, POSITIONALS, USAGE
 from mriderived.app.exit_codes import ExitCode, Problem, UsageError
 from mriderived.app.machine import available_cpus, available_memory
 from mriderived.config import (
-    Denoising,
     PARTICIPANT_GB,
     AnatBackend,
     Config,
+    Denoising,
     Device,
     Export,
     Level,

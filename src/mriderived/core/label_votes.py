@@ -75,8 +75,8 @@ def measure_overlap(
     at = np.argwhere(labels > 0)
     numbers = labels[tuple(at.T)]
     there = np.rint(at @ matrix[:3, :3].T + matrix[:3, 3]).astype(int)
-    inside = ((there >= 0) & (there < mask.shape)).all(axis=1)
-    inside[inside] = mask[tuple(there[inside].T)]
+    inside = np.flatnonzero(((there >= 0) & (there < mask.shape)).all(axis=1))
+    inside = inside[mask[tuple(there[inside].T)]]
     size = int(max(numbers.max(initial=0), index.max(initial=0))) + 1
     total = np.bincount(numbers, minlength=size)[index]
     seen = np.bincount(numbers[inside], minlength=size)[index]

@@ -101,7 +101,8 @@ def register_rigid(
     for step in LEVELS:
         samples = _sample_brain(fixed, fixed_affine, mask, step)
         target = _Moving(
-            _classify(_blur(moving, moving_affine, step)), np.linalg.inv(moving_affine)
+            _classify(_blur(moving, moving_affine, step)),
+            np.asarray(np.linalg.inv(moving_affine), np.float64),
         )
 
         def cost(
@@ -110,7 +111,7 @@ def register_rigid(
             target: _Moving = target,
         ) -> float:
             matrix = target.to_voxel @ rigid_matrix(parameters, centre)
-            return -_information(samples.points, samples.classes, target.classes, matrix)
+            return -float(_information(samples.points, samples.classes, target.classes, matrix))
 
         best = min((minimise(cost, start, step) for start in starts), key=lambda found: found[0])
         starts = [best[1]]
@@ -142,7 +143,7 @@ def _classify(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale to 0 to ``BINS`` - 1; a few outliers share the outermost classes."""
     low, high = np.percentile(values, (0.5, 99.5))
     scaled = (values - low) * ((BINS - 1) / max(high - low, 1e-6))
-    return np.clip(scaled, 0, BINS - 1).astype(np.float32)
+    return np.asarray(np.clip(scaled, 0, BINS - 1), np.float32)
 
 
 def _sample_brain(

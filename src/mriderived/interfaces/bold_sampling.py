@@ -39,8 +39,8 @@ def open_in_time(
         if times is None or series.shape[3] - unsteady < MIN_VOLUMES:
             yield series
             return
-        out = np.lib.format.open_memmap(
-            Path(scratch) / 'in_time.npy', mode='w+', dtype=np.float32, shape=series.shape
+        out: NDArray[np.float32] = np.memmap(
+            Path(scratch) / 'in_time', mode='w+', dtype=np.float32, shape=series.shape
         )
         yield correct_slice_timing(
             series,

@@ -62,7 +62,13 @@ def read_confounds(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         sidecar = remarks_file(path)
     content = json.loads(sidecar.read_text())
     table = pd.read_csv(path, sep='\t', na_values='n/a')
-    return table, {name: content[name] for name in table if isinstance(content.get(name), dict)}
+    names = [str(name) for name in table]
+    return table, {name: content[name] for name in names if isinstance(content.get(name), dict)}
+
+
+def count_unsteady(table: pd.DataFrame) -> int:
+    """Return the number of volumes before the steady state in a table of confounds."""
+    return sum(str(name).startswith('non_steady_state_outlier') for name in table)
 
 
 def describe(run: Run, strategy: str, band: Band | None) -> dict[str, Any]:

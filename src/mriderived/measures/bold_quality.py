@@ -13,7 +13,7 @@ from scipy import ndimage
 from mriderived.config import Config
 from mriderived.core.bold_quality import BoldRun, measure_bold_quality
 from mriderived.core.masks import find_foreground
-from mriderived.interfaces.denoising import read_confounds
+from mriderived.interfaces.denoising import count_unsteady, read_confounds
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load
@@ -50,7 +50,7 @@ def measure_run(
             mean=reference,
             brain=brain,
             air=~head,
-            dummies=sum(name.startswith('non_steady_state_outlier') for name in table),
+            dummies=count_unsteady(table),
             displacement=table['framewise_displacement'].to_numpy(np.float64),
         ),
         threads,

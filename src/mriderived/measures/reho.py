@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import nibabel as nb
 import numpy as np
@@ -18,7 +18,7 @@ from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('bold_denoised', 'bold_mask')
 #: A voxel and all that share a face, an edge or a corner with it.
-NEIGHBOURHOOD = 27
+NEIGHBOURHOOD: Literal[7, 19, 27] = 27
 
 
 class RehoFiles(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from mriderived.config import Config
 from mriderived.core.bold_quality import map_tsnr
-from mriderived.interfaces.denoising import read_confounds
+from mriderived.interfaces.denoising import count_unsteady, read_confounds
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.volumes import load, load_affine
 from mriderived.measures.base import Figure, Measure, Output
@@ -29,8 +29,7 @@ def write_tsnr(
     """Divide mean by standard deviation over the volumes in steady state."""
     mask = load(bold_mask) > 0
     table, _ = read_confounds(bold_confounds)
-    unsteady = sum(name.startswith('non_steady_state_outlier') for name in table)
-    series = load_masked(bold_preproc, mask)[:, unsteady:]
+    series = load_masked(bold_preproc, mask)[:, count_unsteady(table) :]
     values = map_tsnr(series, threads)
     return TsnrFiles(save_map(values, mask, load_affine(bold_mask), 'tsnr'))
 

@@ -12,8 +12,8 @@ from mriderived.core.label_votes import measure_overlap, vote_labels
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.base import Column, Measure, Output
-from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.missing_regions import read_labels
+from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.anat_atlas import ATLAS
 
 NEEDS = ('bold_mask', 'xfm_bold_to_t1w', 'atlas_dseg', 'atlas_labels')
@@ -34,7 +34,7 @@ def label_bold(
     labels = load(atlas_dseg, np.int32)
     # the transform takes mm of the T1w to mm of BOLD
     to_bold = np.linalg.inv(affine) @ load_rigid(xfm_bold_to_t1w) @ load_affine(atlas_dseg)
-    regions = vote_labels(labels, np.linalg.inv(to_bold), mask.shape)
+    regions = vote_labels(labels, np.asarray(np.linalg.inv(to_bold)), mask.shape)
     table = read_labels(atlas_labels)
     index = table['index'].to_numpy(dtype=np.int64)
     seen = measure_overlap(labels, to_bold, mask, index)

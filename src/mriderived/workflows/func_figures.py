@@ -118,7 +118,9 @@ def draw_distortion(bold_distorted: Path, bold_reference: Path) -> list[Figure]:
     before, affine = _magnify(bold_distorted)
     after = _magnify(bold_reference)[0]
     head = after > 0.25 * np.percentile(after, 98)
-    outline = [Contour(ndimage.binary_fill_holes(head).astype(np.float32), CYAN, 'head, corrected')]
+    outline = [
+        Contour(ndimage.binary_fill_holes(head).astype(np.float32), CYAN, 'head, corrected')
+    ]
     pair = flicker_pair(
         before, after, affine, contours=outline, crop_to=head, titles=('As acquired', 'Corrected')
     )

@@ -1,4 +1,4 @@
-"""Step ``bold_series``: the run after slice timing, head motion and distortion, on its own grid."""
+"""Step ``bold_series``: a run after slice timing, motion and distortion, on its own grid."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.dataset import Image
 from mriderived.bids.image_checks import ImageCheck
 from mriderived.bids.names import build_path
@@ -62,7 +63,7 @@ class ParticipantPlan:
 
     participant: str
     units: tuple[Unit, ...]
-    checks: Mapping[str, ImageCheck]
+    checks: Mapping[str, ImageCheck | BoldCheck]
     previous: Mapping[tuple[str, str, str | None], UnitRecord]
     #: What goes with an image that is more than one file, by its path below the dataset.
     acquisitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

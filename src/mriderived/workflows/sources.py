@@ -25,9 +25,7 @@ from mriderived.config import Config
 RAW_RESOURCES: Mapping[str, str] = {'T1w': 'raw_t1w', 'bold': 'raw_bold'}
 
 
-Check = Callable[
-    [Config, tuple[Image, ...]], tuple[ImageCheck | BoldCheck, Mapping[str, Any]]
-]
+Check = Callable[[Config, tuple[Image, ...]], tuple[ImageCheck | BoldCheck, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
