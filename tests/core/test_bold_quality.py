@@ -109,6 +109,7 @@ def test_the_quality_index_is_one_minus_spearman_with_the_median_volume() -> Non
     expected = [1 - stats.spearmanr(series[:, frame], middle).statistic for frame in range(9)]
     np.testing.assert_allclose(found, expected, atol=1e-9)
     assert found.argmax() == 4 and found[4] > 0.8
+    np.testing.assert_array_equal(quality_index(series.astype(np.float32), 3), found)
 
 
 def test_displacement_counts_all_frames() -> None:

@@ -1,7 +1,9 @@
 """CompCor against a plain singular value decomposition, and planted components."""
 
+import nibabel as nb
 import numpy as np
 import pytest
+from nipype.algorithms.confounds import compute_noise_components
 
 from mriderived.core.compcor import (
     anatomical_compcor,
@@ -71,6 +73,23 @@ def test_components_agree_with_a_singular_value_decomposition(series: np.ndarray
     np.testing.assert_array_equal(found.courses[:3], 0)
     cosines = np.abs(np.sum(found.courses[3:, :5] * vectors[:, :5], axis=0))
     np.testing.assert_allclose(cosines, 1, atol=1e-6)
+
+
+def test_components_are_those_of_nipype(series: np.ndarray) -> None:
+    mask = masks()[1]
+    images = (series[:, None, None].astype(np.float64), mask[:, None, None].astype(np.uint8))
+    data, region = (nb.Nifti1Image(values, np.eye(4)) for values in images)
+    expected, _, metadata = compute_noise_components(
+        data.get_fdata(), [region], 0.5, 'cosine', period_cut=128, repetition_time=TR
+    )
+    found = anatomical_compcor(series, ~mask & False, mask, TR)
+    columns = [name for name in found.columns if name.startswith('w_')]
+    assert len(columns) == expected.shape[1]
+    for column, course in zip(columns, expected.T, strict=True):
+        assert abs(found.columns[column] @ course) == pytest.approx(1, abs=1e-6)
+    share = [found.metadata[name]['CumulativeVarianceExplained'] for name in columns]
+    known = metadata['cumulative_variance_explained'][: len(columns)]
+    np.testing.assert_allclose(share, known, rtol=1e-9)
 
 
 def test_each_mask_finds_its_planted_component(series: np.ndarray) -> None:

@@ -1,7 +1,11 @@
 """DVARS against the formula written out voxel by voxel."""
 
+from pathlib import Path
+
+import nibabel as nb
 import numpy as np
 import pytest
+from nipype.algorithms import confounds
 
 from mriderived.core.dvars import compute_dvars
 from mriderived.core.series import BLOCK
@@ -42,6 +46,24 @@ def test_all_forms_agree_with_the_formula(series: np.ndarray) -> None:
         np.testing.assert_allclose(form[1:], expected, rtol=1e-6)
 
 
+def test_all_forms_agree_with_nipype(
+    series: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The package that estimates the autocorrelation there is not installed; its formula is short.
+    def estimate(row: np.ndarray, order: int) -> np.ndarray:
+        return np.array([np.sum(row[1:] * row[:-1]) / np.sum(row * row)])
+
+    monkeypatch.setattr(confounds, '_AR_est_YW', estimate)
+    paths = tmp_path / 'bold.nii', tmp_path / 'mask.nii'
+    mask = np.ones((len(series), 1, 1), np.uint8)
+    for path, data in zip(paths, (series[:, None, None], mask), strict=True):
+        nb.Nifti1Image(data, np.eye(4)).to_filename(path)
+    standardised, raw, voxelwise = confounds.compute_dvars(*map(str, paths), True)
+    found = compute_dvars(series)
+    for form, expected in zip(found, (raw, standardised, voxelwise), strict=True):
+        np.testing.assert_allclose(form[1:], expected, rtol=1e-4)
+
+
 def test_the_unit_of_intensity_does_not_matter(series: np.ndarray) -> None:
     for form, scaled in zip(compute_dvars(series), compute_dvars(series * 8), strict=True):
         np.testing.assert_allclose(form, scaled, rtol=1e-9)
@@ -71,5 +93,9 @@ def test_what_has_no_dvars_is_refused() -> None:
         compute_dvars(np.ones((4, 2), np.float32))
     with pytest.raises(ValueError, match='no voxel changes over time'):
         compute_dvars(np.ones((4, 9), np.float32))
+    damaged = np.random.default_rng(1).normal(size=(4, 9)).astype(np.float32)
+    damaged[:, 3] = np.nan
+    with pytest.raises(ValueError, match='no voxel is finite in all frames'):
+        compute_dvars(damaged)
     with pytest.raises(ValueError, match='median intensity is 0'):
         compute_dvars(np.zeros((4, 9), np.float32))

@@ -208,7 +208,7 @@ def denoise(series: Series, design: Design, threads: int = 1) -> Denoised:
     Examples
     --------
     >>> frames = np.arange(100)
-    >>> slow, fast = np.sin(2 * np.pi * frames / 20), np.sin(2 * np.pi * frames / 4)
+    >>> slow, fast = np.cos(2 * np.pi * frames / 20), np.cos(2 * np.pi * frames / 4)
     >>> design = make_design(np.zeros((100, 0)), frames >= 0, 2.0, (0.01, 0.08))
     >>> clean = denoise(np.float32([100 + slow + fast]), design).series
     >>> bool(np.corrcoef(clean[0], slow)[0, 1] > 0.98)

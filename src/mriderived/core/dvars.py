@@ -61,7 +61,8 @@ def compute_dvars(series: Series, threads: int = 1) -> Dvars:
     Raises
     ------
     ValueError
-        If there are fewer than three frames, no voxel varies or the median is not positive.
+        If there are fewer than three frames, no voxel is finite throughout, none varies, or the
+        median is not positive.
 
     References
     ----------
@@ -95,8 +96,11 @@ def compute_dvars(series: Series, threads: int = 1) -> Dvars:
 
 
 def _median(series: Series) -> float:
-    finite = map_blocks(lambda rows: bool(np.isfinite(series[rows]).all()), len(series))
-    return median_of(series if all(finite) else series[np.isfinite(series)])
+    blocks = map_blocks(lambda rows: np.isfinite(series[rows]).all(axis=1), len(series))
+    finite = np.concatenate(blocks) if blocks else np.zeros(0, bool)
+    if not finite.any():
+        raise ValueError('no voxel is finite in all frames; look for volumes that are damaged')
+    return median_of(series if finite.all() else series[finite])
 
 
 def _add(block: NDArray[np.float32], scale: float) -> _Sums:

@@ -8,6 +8,7 @@ from scipy.stats import norm
 
 from mriderived.core.ranks import rank_rows
 from mriderived.core.series import Frames, Mask, Series, check_series, find_varying, map_blocks
+from mriderived.core.slabs import run_slabs
 
 #: Chance of one outlier in a whole series of normal noise.
 ALPHA = 0.001
@@ -90,12 +91,17 @@ def quality_index(series: Series, threads: int = 1) -> Frames:
     )
     reference = _centred_ranks(middle)
 
-    def compare(frame: int) -> float:
-        ranks = _centred_ranks(series[varying, frame])
-        lengths = np.sqrt((ranks @ ranks) * (reference @ reference))
-        return 1 - float(ranks @ reference / lengths) if lengths > 0 else float('nan')
+    index = np.full(series.shape[1], np.nan)
 
-    return np.array([compare(frame) for frame in range(series.shape[1])])
+    def compare(start: int, stop: int) -> None:
+        for frame in range(start, stop):
+            ranks = _centred_ranks(series[varying, frame])
+            lengths = np.sqrt((ranks @ ranks) * (reference @ reference))
+            if lengths > 0:
+                index[frame] = 1 - float(ranks @ reference / lengths)
+
+    run_slabs(compare, len(index), threads)
+    return index
 
 
 def _median(block: Series, varying: Mask) -> NDArray[np.float32]:
