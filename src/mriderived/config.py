@@ -65,7 +65,7 @@ class Config:
     anat_backend: AnatBackend = 'builtin'
     denoising: Denoising = '36P'
     #: Of BOLD, in Hz: the lowest and the highest frequency.
-    frequency_band: str = '0.01-0.08'
+    frequency_band: str = '0.01-0.1'
     device: Device = 'auto'
     export: Export = 'none'
     random_seed: int = 42

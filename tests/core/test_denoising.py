@@ -127,7 +127,7 @@ def test_variance_in_the_band_falls_with_the_degrees_of_freedom() -> None:
 def test_too_few_degrees_of_freedom_are_an_error() -> None:
     keep = KEEP.copy()
     keep[:80] = False
-    with pytest.raises(TooFewDegreesError, match=r'left \(80 censored, .* 20 are needed') as error:
+    with pytest.raises(TooFewDegreesError, match=r'left \(80 censored, .* 15 are needed') as error:
         make_design(np.random.default_rng(6).normal(size=(FRAMES, 36)), keep, TR)
     assert error.value.degrees.left < 20
     with pytest.raises(TooFewDegreesError, match='0 of 300 degrees of freedom'):

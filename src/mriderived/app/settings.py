@@ -176,7 +176,7 @@ def _one_of(*choices: str) -> Callable[[str, str], str]:
 def _band(name: str, text: str) -> str:
     match = re.fullmatch(r'(\d*\.?\d+)-(\d*\.?\d+)', text)
     if match is None or not 0 <= float(match[1]) < float(match[2]) <= 10:
-        _refuse(name, text, 'Give two frequencies in Hz, the lower first, such as 0.01-0.08.')
+        _refuse(name, text, 'Give two frequencies in Hz, the lower first, such as 0.01-0.1.')
     return text
 
 

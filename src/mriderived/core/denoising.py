@@ -24,9 +24,9 @@ from mriderived.core.series import (
 
 #: The usual band of resting-state fluctuations, in Hz.
 BAND = (0.01, 0.08)
-#: Fewer degrees of freedom than this leave no correlation worth a number: at 20, the standard
-#: error of Fisher's z is 0.24.
-MIN_DEGREES = 20
+#: Fewer degrees of freedom than this leave no correlation worth a number: at 15, the standard
+#: error of Fisher's z is 0.29.
+MIN_DEGREES = 15
 #: Singular values of the design (columns of unit length) below this are no dimension of it.
 _RANK = 1e-8
 
