@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 Mask = NDArray[np.bool_]
+#: The head is brighter than this share of the mean of what is brighter than the mean.
+SIGNAL_SHARE = 0.25
 
 #: An image counts as brain-extracted if less than this fraction of what differs from its
 #: background lies further than ``MARGIN_MM`` outside the brain. The scalp and skull of a whole
@@ -108,6 +110,37 @@ def find_foreground(data: NDArray[Any]) -> Mask:
     faces = [np.take(data, index, axis).ravel() for axis in range(3) for index in (0, -1)]
     values, counts = np.unique(np.concatenate(faces), return_counts=True)
     return np.asarray(data != values[counts.argmax()])
+
+
+def find_signal(image: NDArray[np.float32]) -> Mask:
+    """Return the head in an image on a dark background, without holes.
+
+    Parameters
+    ----------
+    image : array of float32, shape (x, y, z)
+        Finite.
+
+    Returns
+    -------
+    array of bool, shape (x, y, z)
+
+    Raises
+    ------
+    ValueError
+        If nothing is above 0.
+
+    Examples
+    --------
+    >>> image = np.zeros((20, 20, 20), np.float32); image[5:15, 5:15, 5:15] = 100
+    >>> mask = find_signal(image)
+    >>> bool(mask[10, 10, 10]), bool(mask[0, 0, 0])
+    (True, False)
+    """
+    smoothed = ndimage.uniform_filter(np.maximum(image, 0), 3)
+    if not smoothed.any():
+        raise ValueError('the image holds no signal above 0')
+    bright = smoothed[smoothed > smoothed.mean()]
+    return clean_mask(smoothed > SIGNAL_SHARE * float(bright.mean() if bright.size else 0.0))
 
 
 def is_brain_extracted(

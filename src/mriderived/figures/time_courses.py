@@ -17,7 +17,7 @@ Array = NDArray[Any]
 AXES_COLOURS = ('#2f7fc1', '#d97706', '#3f9c5a')
 TRACE = '#5b4b8a'
 #: Limits of a carpet, in percent of the mean.
-CARPET_LIMIT = 2.0
+CARPET_LIMIT = 3.0
 
 
 def draw_traces(

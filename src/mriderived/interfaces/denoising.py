@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mriderived.core.denoising import Denoised, denoise, make_design
+from mriderived.core.denoising import Denoised, TooFewDegreesError, denoise, make_design
 from mriderived.core.strategies import Selection, select_confounds
 from mriderived.interfaces.series import load_masked, repetition_time
 from mriderived.interfaces.sink import remarks_file
@@ -50,7 +50,13 @@ def denoise_run(
         selection = select_confounds(strategy, table, metadata, high_pass=band is None)
     except ValueError as error:
         raise ValueError(f'{error}; choose another --denoising, such as 24P') from error
-    design = make_design(selection.confounds, selection.keep, period, band)
+    try:
+        design = make_design(selection.confounds, selection.keep, period, band)
+    except TooFewDegreesError as error:
+        raise ValueError(
+            f'{error}; the run lasts {len(table) * period:.0f} s: take fewer confounds '
+            f'(--denoising, now {strategy}) or more frequencies (--frequency-band)'
+        ) from error
     series = load_masked(bold_preproc, mask)
     return Run(denoise(series, design, threads), mask, period, selection)
 

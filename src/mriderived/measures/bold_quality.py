@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from mriderived.config import Config
 from mriderived.core.bold_quality import BoldRun, measure_bold_quality
-from mriderived.core.masks import find_foreground
+from mriderived.core.masks import find_signal
 from mriderived.interfaces.denoising import count_unsteady, read_confounds
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
@@ -42,7 +42,7 @@ def measure_run(
     """Measure the quality of a run."""
     brain = load(bold_mask) > 0
     reference = load(bold_reference)
-    head = ndimage.binary_dilation(find_foreground(reference) | brain, iterations=AIR_VOXELS)
+    head = ndimage.binary_dilation(find_signal(reference) | brain, iterations=AIR_VOXELS)
     table, _ = read_confounds(bold_confounds)
     found = measure_bold_quality(
         BoldRun(

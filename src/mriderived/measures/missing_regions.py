@@ -13,6 +13,8 @@ from mriderived.interfaces.sink import write_remarks
 
 #: A region of which less lies in the image has no volume: what is missing cannot be told.
 MIN_COVERAGE = 0.95
+#: The mean of a map needs less of a region; EPI lose their signal in parts of many regions.
+MIN_BOLD_COVERAGE = 0.5
 #: A structure with fewer or more of the voxels that the warped atlas has there was not found:
 #: it is not there, or the registration failed. Ventricles vary more than that.
 AGREEMENT = (0.5, 2.0)
@@ -26,11 +28,11 @@ def read_labels(path: Path) -> pd.DataFrame:
     return table
 
 
-def explain_coverage(labels: pd.DataFrame) -> list[str]:
+def explain_coverage(labels: pd.DataFrame, least: float = MIN_COVERAGE) -> list[str]:
     """Return why each region has no number for want of a field of view, or ``''``."""
     if 'coverage' not in labels:
         return [''] * len(labels)
-    return [_explain(1, float(coverage), np.nan) for coverage in labels['coverage']]
+    return [_explain(1, float(coverage), np.nan, least) for coverage in labels['coverage']]
 
 
 def explain_missing(n_voxels: NDArray[np.int64], labels: pd.DataFrame) -> list[str]:
@@ -43,10 +45,10 @@ def explain_missing(n_voxels: NDArray[np.int64], labels: pd.DataFrame) -> list[s
     return [_explain(*row) for row in zip(n_voxels, coverage, agreement, strict=True)]
 
 
-def _explain(count: int, coverage: float, agreement: float) -> str:
+def _explain(count: int, coverage: float, agreement: float, least: float = MIN_COVERAGE) -> str:
     if coverage == 0:
         return 'outside field of view'
-    if coverage < MIN_COVERAGE:
+    if coverage < least:
         return f'partly outside field of view ({100 * coverage:.0f} % inside)'
     if count == 0:
         return 'no voxel of the image fits this region'

@@ -17,7 +17,13 @@ from mriderived.core.regions import region_table
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Column, Measure, Output
-from mriderived.measures.missing_regions import explain_coverage, read_labels, remark_missing
+from mriderived.measures.missing_regions import (
+    MIN_BOLD_COVERAGE,
+    MIN_COVERAGE,
+    explain_coverage,
+    read_labels,
+    remark_missing,
+)
 
 #: What a region of a map is given.
 STATISTICS = ('mean', 'std', 'median')
@@ -37,6 +43,7 @@ def tabulate_map(
     atlas_labels: Path,
     tissues: tuple[str, ...] = (),
     is_zero_missing: bool = False,
+    least_coverage: float = MIN_COVERAGE,
 ) -> RegionTable:
     """Summarise a map within the regions of an atlas on the same grid."""
     labels = read_labels(atlas_labels)
@@ -50,7 +57,9 @@ def tabulate_map(
     table.insert(1, 'name', labels['name'].to_numpy())
     reasons = [
         why or (NO_VALUE if count == 0 else '')
-        for why, count in zip(explain_coverage(labels), table['n_voxels'], strict=True)
+        for why, count in zip(
+            explain_coverage(labels, least_coverage), table['n_voxels'], strict=True
+        )
     ]
     table.loc[np.array([bool(why) for why in reasons], dtype=bool), list(STATISTICS)] = np.nan
     out_file = Path('regions.tsv')
@@ -77,7 +86,12 @@ def init_region_table_wf(output: Output, source: str, config: Config) -> Any:
     inputnode = pe.Node(niu.IdentityInterface(needs), name='inputnode')
     outputnode = pe.Node(niu.IdentityInterface([f'{field}_regions']), name='outputnode')
     tabulate = pe.Node(
-        Call(tabulate_map, tissues=output.tissues, is_zero_missing=output.is_zero_missing),
+        Call(
+            tabulate_map,
+            tissues=output.tissues,
+            is_zero_missing=output.is_zero_missing,
+            least_coverage=MIN_COVERAGE if source == 'T1w' else MIN_BOLD_COVERAGE,
+        ),
         name='tabulate',
     )
     workflow.connect([

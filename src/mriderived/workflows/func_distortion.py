@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from mriderived.config import Config
 from mriderived.core.epi_distortion import Encoded, estimate_distortion
@@ -22,7 +21,7 @@ from mriderived.core.field_map import (
     scale_phase,
     to_hertz,
 )
-from mriderived.core.masks import find_foreground, keep_largest
+from mriderived.core.masks import find_signal
 from mriderived.core.rigid_series import estimate_series
 from mriderived.interfaces.acquisition import Acquisition, read_acquisition
 from mriderived.interfaces.sink import write_remarks
@@ -102,7 +101,7 @@ def _from_measured(
 ) -> Field:
     """Make the field from the phase of gradient echoes, or take it as it was measured."""
     magnitude = _load_first(files['magnitude'])
-    mask = _head(magnitude)
+    mask = find_signal(magnitude)
     first = next(path for role, path in files.items() if 'magnitude' not in role)
     if chosen['kind'] == 'fieldmap':
         hz = to_hertz(_load_first(first), chosen['units'])
@@ -140,7 +139,7 @@ def _from_opposite(
         data = _mean_volume(path)
         if data.shape != reference.shape or not np.allclose(load_affine(path), affine, atol=0.1):
             raise ValueError(f'{path.name} has another grid than the run that it is to correct')
-        scale = np.median(reference[_head(reference)]) / np.median(data[_head(data)])
+        scale = np.median(reference[find_signal(reference)]) / np.median(data[find_signal(data)])
         images.append(Encoded(data * np.float32(scale), readout['direction'],
                               readout['readout_time']))  # fmt: skip
     found = estimate_distortion(images, threads=threads)
@@ -165,11 +164,6 @@ def _mean_volume(path: Path) -> Volume:
     if values.shape[3] == 1:
         return np.ascontiguousarray(values[..., 0])
     return estimate_series(values, load_affine(path)).reference
-
-
-def _head(magnitude: Volume) -> NDArray[np.bool_]:
-    mask = ndimage.binary_fill_holes(keep_largest(find_foreground(magnitude)))
-    return np.asarray(mask, dtype=np.bool_)
 
 
 def init_bold_distortion_wf(config: Config) -> Any:
