@@ -12,15 +12,8 @@ from numpy.typing import NDArray
 from mriderived.config import Config
 from mriderived.core.epi_distortion import Encoded, estimate_distortion
 from mriderived.core.epi_shift import phase_axis, shift_map, unwarp
-from mriderived.core.field_map import (
-    demean,
-    extend,
-    field_from_phase,
-    phase_difference,
-    resample_field,
-    scale_phase,
-    to_hertz,
-)
+from mriderived.core.field_cleaning import demean, extend, resample_field
+from mriderived.core.field_map import field_from_phase, phase_difference, scale_phase, to_hertz
 from mriderived.core.masks import find_signal
 from mriderived.core.rigid_series import estimate_series
 from mriderived.interfaces.acquisition import Acquisition, read_acquisition
