@@ -17,13 +17,14 @@ def planned_units(out_dir: Path) -> tuple[tuple[str, str | None], ...]:
     """Return measure and atlas or space of everything that a participant run should tabulate.
 
     The group level gives each of them its columns, also when the process of every participant
-    died before it could record a unit.
+    died before it could record a unit. What is made from other images than the T1w has columns
+    where anyone has such an image.
     """
     found = (
         (measure.name, variant)
         for config in _participant_runs(out_dir)
         for measure in selected_measures(config)
-        if any(map(is_cohort_output, measure.outputs))
+        if measure.source == 'T1w' and any(map(is_cohort_output, measure.outputs))
         for variant in variants(measure, config)
     )
     return tuple(dict.fromkeys(found))

@@ -80,7 +80,7 @@ def _find(source: Source, cohort: Cohort, row: Row, out_dir: Path, layouts: Layo
     reason = cohort.faults.get(row.participant)
     unit = cohort.units.get((source.measure.name, source.variant), {}).get(row)
     if unit is None:
-        return _Find(None, '', reason or 'not run for this participant')
+        return _Find(None, '', reason or _explain_absence(source))
     if unit.status != 'done':
         return _Find(None, '', explain(unit.status, unit.reason))
     file = find_file(source, unit.outputs) or ''
@@ -91,6 +91,12 @@ def _find(source: Source, cohort: Cohort, row: Row, out_dir: Path, layouts: Layo
     except SheetError as error:
         cohort.warnings.append(f'sub-{row.participant}: {file or source.measure.name}: {error}')
         return _Find(None, file, f'{file}: {error}' if file else str(error))
+
+
+def _explain_absence(source: Source) -> str:
+    if source.measure.source == 'T1w':
+        return 'not run for this participant'
+    return f'there is no {source.measure.source} image'
 
 
 class _Filler:
