@@ -41,7 +41,7 @@ NETWORKS = {
 }
 NO_NETWORKS = 'the regions of this atlas do not belong to networks'
 #: White matter and fluid have no functional connectivity worth a number.
-LEFT_OUT = ('white', 'csf')
+TISSUES = ('cortex', 'subcortex', 'cerebellum', 'brainstem', 'other')
 
 
 class ConnectivityFiles(NamedTuple):
@@ -60,7 +60,7 @@ def connect_regions(
     """Average the regions of an atlas and correlate them."""
     mask = load(bold_mask) > 0
     labels = read_labels(bold_atlas_labels)
-    labels = labels[~labels['tissue'].isin(LEFT_OUT)].reset_index(drop=True)
+    labels = labels[labels['tissue'].isin(TISSUES)].reset_index(drop=True)
     found = average_regions(
         load_masked(bold_denoised, mask), mask, load(bold_atlas_dseg, np.int32), labels['index']
     )
@@ -249,6 +249,7 @@ CONNECTIVITY = Measure(
                 Column('coverage', 'Share of the region that has a signal.', '1', 'Coverage'),
             ),
             cohort_columns=('amplitude', 'strength'),
+            tissues=TISSUES,
             draft='BEP012',
         ),
         Output(
