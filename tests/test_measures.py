@@ -8,13 +8,13 @@ import pytest
 from mriderived.config import NETWORKS_GB, PARTICIPANT_GB, Config, participant_gb
 from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure
-from mriderived.measures.region_tables import region_measures
+from mriderived.measures.registry import ALL_MEASURES
 from mriderived.workflows import catalogue
 from mriderived.workflows.anat import BACKENDS, STEPS
 from mriderived.workflows.steps import preprocessing_steps
 
 ROOT = Path(__file__).parents[1]
-EVERY = (*preprocessing_steps(), *MEASURES, *region_measures(MEASURES))
+EVERY = (*preprocessing_steps(), *ALL_MEASURES)
 PROVIDED = {
     *('raw_t1w', 'space_brain', 'space_mask', 'space_tissues'),
     *('atlas_image', 'atlas_table', 'structures_image', 'structures_table'),
@@ -108,7 +108,7 @@ def test_the_page_of_outputs_is_current() -> None:
 
 def test_no_measure_takes_more_memory_than_is_set_aside() -> None:
     for backend, steps in BACKENDS.items():
-        for measure in (*steps, *MEASURES, *region_measures(MEASURES)):
+        for measure in (*steps, *ALL_MEASURES):
             assert measure.memory_gb <= participant_gb(backend), (backend, measure.name)
 
 

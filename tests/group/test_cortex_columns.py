@@ -11,13 +11,12 @@ from cohort_outputs import (
 )
 
 from mriderived.group.stage import run_group
-from mriderived.measures import MEASURES
-from mriderived.measures.region_tables import region_measures
+from mriderived.measures.registry import ALL_MEASURES
 from mriderived.spaces import get_label_table
 from mriderived.spaces.labels import read_table as read_labels
 
 ATLAS = 'DesikanKilliany'
-REAL = {measure.name: measure for measure in (*MEASURES, *region_measures(MEASURES))}
+REAL = {measure.name: measure for measure in ALL_MEASURES}
 CORTICAL = ('thickness_regions', 'surface_regions')
 #: One that is there in every run, so that there is a table at all.
 BRAIN = make_measure('brain', (), desc='brain')

@@ -84,10 +84,10 @@ def test_the_workflow_passes_on_what_the_output_declares() -> None:
     config = Config(Path('/b'), Path('/o'), Path('/w'))
     thick = THICKNESS.output('thickness')
     plain = dataclasses.replace(thick, tissues=(), is_zero_missing=False)
-    node = init_region_table_wf(thick, 'T1w', config).get_node('tabulate')
+    node = init_region_table_wf(thick, 'T1w', config).get_node('tabulate_map')
     assert node.inputs.tissues == ('cortex',)
     assert node.inputs.is_zero_missing is True
-    node = init_region_table_wf(plain, 'T1w', config).get_node('tabulate')
+    node = init_region_table_wf(plain, 'T1w', config).get_node('tabulate_map')
     assert node.inputs.tissues == ()
     assert node.inputs.is_zero_missing is False
 

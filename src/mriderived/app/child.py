@@ -23,9 +23,8 @@ from mriderived.bids.status import UnitRecord, shorten_paths, write_record, writ
 from mriderived.config import Config
 from mriderived.interfaces.brain_extraction import find_device
 from mriderived.interfaces.sink import remove_partial_files
-from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure
-from mriderived.measures.region_tables import region_measures
+from mriderived.measures.registry import ALL_MEASURES
 from mriderived.reports.individual import write_participant_report
 from mriderived.workflows.participant import Assembly, init_participant_wf
 from mriderived.workflows.plan import WHOLE, ParticipantPlan, Unit, plan_participant
@@ -213,7 +212,7 @@ def report_measures(out_dir: Path) -> tuple[Measure, ...]:
     The steps are those that made the results: a run that only reads need not name them again.
     """
     steps = preprocessing_steps(read_settings(out_dir).get('anat_backend', 'builtin'))
-    return (*steps, *MEASURES, *region_measures(MEASURES))
+    return (*steps, *ALL_MEASURES)
 
 
 def _record(unit: Unit, status: Any, reason: str) -> UnitRecord:

@@ -9,15 +9,14 @@ from mriderived.app.checks import check_filter_file, check_measures, suggest
 from mriderived.app.exit_codes import ExitCode, Problem
 from mriderived.bids.filters import FilterFileError, read_filters
 from mriderived.config import Config
-from mriderived.measures import MEASURES
-from mriderived.measures.region_tables import region_measures
+from mriderived.measures.registry import ALL_MEASURES
 from mriderived.spaces import UnavailableError, bundled_atlases, get_atlas, get_space
 from mriderived.workflows.steps import preprocessing_steps
 
 
 def check_names(config: Config) -> list[Problem]:
     """Return what is wrong with the names, the filters and the device that were chosen."""
-    measures = (*MEASURES, *region_measures(MEASURES))
+    measures = ALL_MEASURES
     problems = check_measures(
         config,
         selectable=[measure.name for measure in measures],

@@ -69,7 +69,7 @@ def init_alff_wf(config: Config) -> Any:
     )
 
 
-def _output(field: str, description: str, unit: str) -> Output:
+def _output(field: str, title: str, description: str, unit: str) -> Output:
     return Output(
         field=field,
         datatype='func',
@@ -77,7 +77,9 @@ def _output(field: str, description: str, unit: str) -> Output:
         entities={'stat': field},
         description=description,
         unit=unit,
+        title=title,
         regions=True,
+        in_spaces=True,
         is_zero_missing=True,
         sidecar={'SkullStripped': True},
         draft='BEP012',
@@ -92,12 +94,14 @@ ALFF = Measure(
     outputs=(
         _output(
             'alff',
+            'Amplitude of low-frequency fluctuations',
             'Amplitude of low-frequency fluctuations: mean amplitude of the frequencies in the '
             'band.',
             'arbitrary',
         ),
         _output(
             'falff',
+            'Fractional amplitude of low-frequency fluctuations',
             'Fractional amplitude of low-frequency fluctuations: sum of amplitudes in the band '
             'over that of all frequencies.',
             '1',

@@ -50,7 +50,11 @@ class Output:
     #: Whether its numbers go to the cohort table; series and matrices do not.
     in_cohort: bool = True
     draft: str | None = None
+    #: What readers call it, where the measure has several outputs.
+    title: str = ''
     regions: bool = False
+    #: A map of another grid than the spaces', which is wanted in these as well.
+    in_spaces: bool = False
     #: Rows are the structures of the brain (``spaces.structures``), whatever the atlases are.
     has_structures: bool = False
     #: The tissues of an atlas in which the map has a meaning; empty: all.

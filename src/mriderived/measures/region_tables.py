@@ -9,12 +9,9 @@ from typing import Any, NamedTuple
 
 import nibabel as nb
 import numpy as np
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
 from mriderived.core.regions import region_table
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Column, Measure, Output
 from mriderived.measures.missing_regions import (
@@ -24,6 +21,7 @@ from mriderived.measures.missing_regions import (
     read_labels,
     remark_missing,
 )
+from mriderived.measures.one_node import one_node_wf
 
 #: What a region of a map is given.
 STATISTICS = ('mean', 'std', 'median')
@@ -81,26 +79,14 @@ def init_region_table_wf(output: Output, source: str, config: Config) -> Any:
     del config  # nothing in the settings changes a region table
     field = output.field
     dseg, labels = label_needs(source)
-    needs = [field, dseg, labels]
-    workflow = pe.Workflow(name=f'{field}_regions_wf')
-    inputnode = pe.Node(niu.IdentityInterface(needs), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface([f'{field}_regions']), name='outputnode')
-    tabulate = pe.Node(
-        Call(
-            tabulate_map,
-            tissues=output.tissues,
-            is_zero_missing=output.is_zero_missing,
-            least_coverage=MIN_COVERAGE if source == 'T1w' else MIN_BOLD_COVERAGE,
-        ),
-        name='tabulate',
+    return one_node_wf(
+        tabulate_map,
+        (f'{field}=map_file', f'{dseg}=atlas_dseg', f'{labels}=atlas_labels'),
+        {'table': f'{field}_regions'},
+        tissues=output.tissues,
+        is_zero_missing=output.is_zero_missing,
+        least_coverage=MIN_COVERAGE if source == 'T1w' else MIN_BOLD_COVERAGE,
     )
-    workflow.connect([
-        (inputnode, tabulate, [(field, 'map_file'),
-                               (dseg, 'atlas_dseg'),
-                               (labels, 'atlas_labels')]),
-        (tabulate, outputnode, [('table', f'{field}_regions')]),
-    ])  # fmt: skip
-    return workflow
 
 
 def region_measure(measure: Measure, output: Output) -> Measure:
@@ -118,7 +104,7 @@ def region_measure(measure: Measure, output: Output) -> Measure:
     )
     return Measure(
         name=f'{output.field}_regions',
-        title=f'{measure.title}, by region',
+        title=f'{output.title or measure.title}, by region',
         needs=(output.field, *label_needs(measure.source)),
         outputs=(
             Output(

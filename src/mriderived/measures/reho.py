@@ -63,6 +63,7 @@ REHO = Measure(
             ),
             unit='1',
             regions=True,
+            in_spaces=True,
             is_zero_missing=True,
             sidecar={'SkullStripped': True},
             draft='BEP012',

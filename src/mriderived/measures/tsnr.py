@@ -53,6 +53,7 @@ TSNR = Measure(
             description='Temporal signal-to-noise ratio: mean over standard deviation in time.',
             unit='1',
             regions=True,
+            in_spaces=True,
             is_zero_missing=True,
             sidecar={'SkullStripped': True},
             draft='BEP012',

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from mriderived.bids.names import build_path
 from mriderived.config import DEFAULT_MEASURES
-from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure, Output
-from mriderived.measures.region_tables import region_measures
+from mriderived.measures.registry import ALL_MEASURES
 from mriderived.workflows.steps import preprocessing_steps
 
 HEADER = """# Outputs
@@ -56,7 +55,7 @@ def _kind(measure: Measure) -> str:
 def lines() -> Iterator[str]:
     """Yield the page line by line."""
     yield from HEADER.splitlines()
-    for measure in (*preprocessing_steps(), *MEASURES, *region_measures(MEASURES)):
+    for measure in (*preprocessing_steps(), *ALL_MEASURES):
         yield f'\n## {measure.title} (`{measure.name}`)\n'
         yield f'{_kind(measure)}. Needs {_names(measure.needs)}. '
         if measure.optional:

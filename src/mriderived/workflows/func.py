@@ -9,6 +9,7 @@ from mriderived.workflows.func_mask import BOLD_MASK
 from mriderived.workflows.func_motion import BOLD_MOTION
 from mriderived.workflows.func_registration import BOLD_REGISTRATION
 from mriderived.workflows.func_series import BOLD_SERIES
+from mriderived.workflows.func_spaces import BOLD_SPACE
 
 FUNC_STEPS: tuple[Measure, ...] = (
     BOLD_MOTION,
@@ -19,4 +20,5 @@ FUNC_STEPS: tuple[Measure, ...] = (
     BOLD_CONFOUNDS,
     BOLD_DENOISING,
     BOLD_ATLAS,
+    BOLD_SPACE,
 )

@@ -13,9 +13,8 @@ from mriderived.bids.image_checks import ImageCheck
 from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, find_record
 from mriderived.config import Config
-from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure, Output
-from mriderived.measures.region_tables import region_measures
+from mriderived.measures.registry import ALL_MEASURES
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.sources import RAW_RESOURCES, Source, digest, find_sources
 from mriderived.workflows.steps import preprocessing_steps
@@ -87,7 +86,7 @@ def selected_measures(config: Config) -> tuple[Measure, ...]:
     """Return the steps, then the measures that the settings ask for, in their fixed order."""
     chosen = tuple(
         measure
-        for measure in (*MEASURES, *region_measures(MEASURES))
+        for measure in ALL_MEASURES
         if _is_asked_for(measure, config) and measure.name not in config.skip_measures
     )
     steps = preprocessing_steps(config.anat_backend)
@@ -102,7 +101,7 @@ def unasked_measures(config: Config) -> tuple[str, ...]:
     """Return the names of the measures that run only where named, and are not named."""
     return tuple(
         measure.name
-        for measure in (*MEASURES, *region_measures(MEASURES))
+        for measure in ALL_MEASURES
         if measure.is_opt_in and not {measure.name} & {*config.measures, *config.skip_measures}
     )
 
@@ -142,7 +141,8 @@ def variants(measure: Measure, config: Config) -> tuple[str | None, ...]:
         return config.atlases
     if measure.over == 'space':
         wanted = [DEFAULT_SPACE, *config.output_spaces]
-        wanted += [get_atlas(name).space for name in config.atlases]
+        if measure.source == 'T1w':  # through which the regions of an atlas come
+            wanted += [get_atlas(name).space for name in config.atlases]
         return tuple(dict.fromkeys(wanted))
     return (None,)
 

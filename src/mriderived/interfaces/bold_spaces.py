@@ -1,0 +1,56 @@
+"""Where the voxels of a template space lie in the T1w, for the one interpolation of BOLD."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import ants
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mriderived.core.masks import find_box
+from mriderived.core.sampling import resample
+from mriderived.core.series_sampling import Deformation
+from mriderived.interfaces.volumes import load, load_affine, voxel_size
+
+Matrix = NDArray[np.float64]
+
+#: Size of the voxels of BOLD in template spaces, in mm: the same for everyone.
+STEP_MM = 2.0
+#: Voxels around the brain of the space.
+MARGIN = 2
+_LPS = np.array([-1.0, -1.0, 1.0])
+
+
+class SpaceGrid(NamedTuple):
+    """The brain of a space on voxels of ``STEP_MM``."""
+
+    mask: NDArray[np.bool_]
+    affine: Matrix
+
+
+def read_space_grid(space_mask: Path) -> SpaceGrid:
+    """Return the grid that BOLD of a space is on: the box around the brain."""
+    affine, mask = load_affine(space_mask), load(space_mask) > 0
+    scale = np.diag([*(STEP_MM / voxel_size(affine)), 1.0])
+    shape = tuple(int(n) for n in np.ceil((np.array(mask.shape) - 1) / np.diag(scale)[:3]) + 1)
+    coarse = resample(mask.astype(np.float32), scale, shape) > 0.5
+    box = find_box(coarse, (MARGIN, MARGIN, MARGIN))
+    start = np.eye(4)
+    start[:3, 3] = [part.start for part in box]
+    return SpaceGrid(np.ascontiguousarray(coarse[box]), affine @ scale @ start)
+
+
+def find_deformation(grid: SpaceGrid, xfm_to_space: Path) -> Deformation:
+    """Return by how many voxels of the grid the T1w differs from the space, within the brain."""
+    voxels = np.argwhere(grid.mask)
+    points = voxels @ grid.affine[:3, :3].T + grid.affine[:3, 3]
+    frame = pd.DataFrame(points * _LPS, columns=['x', 'y', 'z'])
+    moved = ants.apply_transforms_to_points(3, frame, [str(xfm_to_space)])
+    there = moved[['x', 'y', 'z']].to_numpy() * _LPS
+    back = np.linalg.inv(grid.affine)
+    field = np.zeros((3, *grid.mask.shape), np.float32)
+    field[:, grid.mask] = (there @ back[:3, :3].T + back[:3, 3] - voxels).T
+    return Deformation(field, grid.affine)

@@ -1,0 +1,140 @@
+"""Step ``bold_space``: a run in a template space, by one interpolation of the raw volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mriderived.config import Config
+from mriderived.core.series_sampling import plan_route, resample_series
+from mriderived.interfaces.acquisition import read_acquisition
+from mriderived.interfaces.bold_sampling import make_distortion, open_in_time
+from mriderived.interfaces.bold_spaces import STEP_MM, find_deformation, read_space_grid
+from mriderived.interfaces.rigid_files import load_rigid
+from mriderived.interfaces.series import save_series
+from mriderived.interfaces.sink import write_remarks
+from mriderived.interfaces.volumes import load, load_affine
+from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
+from mriderived.workflows.func_figures import draw_bold_in_space
+from mriderived.workflows.func_motion import read_motion
+
+NEEDS = (
+    'raw_bold',
+    'bold_acquisition',
+    'bold_motion',
+    'bold_displacement',
+    'xfm_bold_to_t1w',
+    'xfm_to_space',
+    'space_mask',
+)
+
+
+class SpaceFiles(NamedTuple):
+    """The file that :func:`bring_to_space` writes."""
+
+    bold_in_space: Path
+
+
+def bring_to_space(
+    raw_bold: Path,
+    bold_acquisition: Path,
+    bold_motion: Path,
+    bold_displacement: Path,
+    xfm_bold_to_t1w: Path,
+    xfm_to_space: Path,
+    space_mask: Path,
+    threads: int = 1,
+) -> SpaceFiles:
+    """Compose motion, distortion and both registrations, and sample every raw volume once."""
+    acquisition = read_acquisition(bold_acquisition)
+    affine = load_affine(raw_bold)
+    _, matrices, unsteady = read_motion(bold_motion)
+    grid = read_space_grid(space_mask)
+    distortion = make_distortion(load(bold_displacement), acquisition)
+    with open_in_time(raw_bold, acquisition, unsteady, threads) as series:
+        route = plan_route(
+            grid.mask.shape,
+            grid.affine,
+            tuple(series.shape[:3]),
+            affine,
+            load_rigid(xfm_bold_to_t1w),
+            find_deformation(grid, xfm_to_space),
+            distortion,
+            modulate=distortion is not None,
+            threads=threads,
+        )
+        length = series.shape[3]
+        raw = (np.asarray(series[..., t], np.float32) for t in range(length))
+        path = save_series(
+            _within(grid.mask, resample_series(raw, matrices, route, threads)),
+            grid.affine,
+            grid.mask.shape,
+            length,
+            acquisition.repetition_time,
+            'bold.nii.gz',
+        )
+    write_remarks(path, RepetitionTime=acquisition.repetition_time, TaskName=acquisition.task)
+    return SpaceFiles(path)
+
+
+def _within(
+    mask: NDArray[np.bool_], volumes: Iterator[NDArray[np.float32]]
+) -> Iterator[NDArray[np.float32]]:
+    for volume in volumes:
+        yield np.where(mask, volume, np.float32(0))
+
+
+def init_bold_space_wf(config: Config) -> Any:
+    """Build the workflow of the step."""
+    return one_node_wf(bring_to_space, NEEDS, threads=config.omp_nthreads)
+
+
+BOLD_SPACE = Measure(
+    name='bold_space',
+    title='BOLD in a space',
+    needs=NEEDS,
+    source='bold',
+    over='space',
+    outputs=(
+        Output(
+            field='bold_in_space',
+            datatype='func',
+            suffix='bold',
+            entities={'res': '2', 'desc': 'preproc'},
+            description=(
+                'The run after slice timing, head motion and distortion, within the brain of the '
+                'space; every volume was interpolated once, by cubic B-splines.'
+            ),
+            unit='arbitrary',
+            sidecar={
+                'SkullStripped': True,
+                'Resolution': f'{STEP_MM:g} mm, the box around the brain of the space',
+            },
+        ),
+    ),
+    init_wf=init_bold_space_wf,
+    reference='https://doi.org/10.1109/42.875199',
+    methods=(
+        'For template spaces, head motion, distortion, the registration to the T1w image and that '
+        'to the space were composed, and raw volumes were interpolated once on voxels of '
+        f'{STEP_MM:g} mm.'
+    ),
+    is_preprocessing=True,
+    figures=(
+        Figure(
+            name='space',
+            draw=draw_bold_in_space,
+            needs=('bold_in_space', 'space_brain'),
+            title='BOLD in the space',
+            caption='The mean of the run in the space and the template of the space, by turns.',
+            section='registration',
+        ),
+    ),
+    minutes=0.5,
+    memory_gb=1.5,
+)
