@@ -29,7 +29,8 @@ from mriderived.measures.missing_regions import read_labels, remark_missing
 from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('bold_denoised', 'bold_mask', 'bold_atlas_dseg', 'bold_atlas_labels')
-#: The networks of Yeo et al. 2011, as the names of Schaefer's regions have them.
+#: The networks of Yeo et al. 2011, as the names of Schaefer's regions begin with them; those of
+#: the 17 networks that divide one of the 7 (VisCent, VisPeri) count as it, TempPar as none.
 NETWORKS = {
     'Vis': 'visual',
     'SomMot': 'somatomotor',
@@ -144,9 +145,11 @@ def _median(values: NDArray[np.float64]) -> float:
 
 
 def _network(region: str) -> str:
-    """Return the network that the name of a region has as one of its parts, or ``''``."""
+    """Return the network that a part of the name of a region is of, or ``''``."""
+    if 'Networks' not in region:
+        return ''
     parts = re.split(r'[_\W]+', region)
-    return next((network for network in NETWORKS if network in parts), '')
+    return next((name for name in NETWORKS for part in parts if part.startswith(name)), '')
 
 
 def _pairs() -> list[tuple[str, tuple[str, str]]]:

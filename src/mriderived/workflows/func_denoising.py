@@ -19,12 +19,12 @@ NEEDS = ('bold_preproc', 'bold_mask', 'bold_confounds')
 
 
 class DenoisedFiles(NamedTuple):
-    """The file that :func:`save_denoised` writes."""
+    """The file that :func:`remove_confounds` writes."""
 
     bold_denoised: Path
 
 
-def save_denoised(
+def remove_confounds(
     bold_preproc: Path,
     bold_mask: Path,
     bold_confounds: Path,
@@ -57,7 +57,7 @@ def save_denoised(
 def init_bold_denoising_wf(config: Config) -> Any:
     """Build the workflow of the step."""
     return one_node_wf(
-        save_denoised,
+        remove_confounds,
         NEEDS,
         strategy=config.denoising,
         band=config.band,
