@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from freesurfer_agreement import FreeSurfer
 
 from mriderived.bids.status import read_record
+from mriderived.measures.connectivity import NETWORKS
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
-def run(bids_dir: Path, out_dir: Path, *options: str) -> None:
+def run(bids_dir: Path, out_dir: Path, *options: str, expected: int = 0) -> None:
     command = [sys.executable, '-m', 'mriderived', str(bids_dir), str(out_dir), 'participant',
                '--atlases', 'DesikanKilliany', *options]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    process = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert process.returncode == expected, process.stdout + process.stderr
 
 
 @pytest.fixture(scope='module')
@@ -84,5 +88,30 @@ def test_a_brain_extracted_image_is_recognised(test_data: Path, tmp_path: Path) 
 
 
 def test_an_untidy_dataset_at_low_resolution(test_data: Path, tmp_path: Path) -> None:
-    run(test_data / 'pumi-minitest', tmp_path / 'out')
-    assert {record.status for record in read_record(tmp_path / 'out', '001')} == {'done'}
+    """Its run of 20 volumes is too short for confounds to be taken off, and says so."""
+    out_dir = tmp_path / 'out'
+    run(test_data / 'pumi-minitest', out_dir, expected=1)
+    records = read_record(out_dir, '001')
+    assert {r.status for r in records if r.image.endswith('T1w.nii.gz')} == {'done'}
+    done = {r.measure for r in records if r.status == 'done'}
+    assert {'bold_motion', 'bold_registration', 'bold_confounds', 'bold_space', 'tsnr'} <= done
+    failed = {r.measure: r.reason for r in records if r.status == 'failed'}
+    assert set(failed) == {'bold_denoising', 'alff'}
+    assert all('of 20 degrees of freedom are left' in reason for reason in failed.values())
+
+
+def test_connectivity_of_a_real_head(test_data: Path, tmp_path: Path) -> None:
+    """94 s say little of a person, but networks hold together more than they join others."""
+    out_dir = tmp_path / 'out'
+    run(test_data / 'philips-enh', out_dir, '--atlases', 'Schaefer200', '--measures',
+        'connectivity', 'tsnr', '--denoising', '9P', '--frequency-band', '0.01-0.39')  # fmt: skip
+    registration = next(out_dir.rglob('*_from-boldref_to-T1w_mode-image_xfm.json'))
+    found = json.loads(registration.read_text())
+    assert found['Method'] == 'boundary-based'
+    assert found['BoundaryCost'] < 0.4
+    row = pd.read_csv(next(out_dir.rglob('*_stat-networks_relmat.tsv')), sep='\t').iloc[0]
+    within = [row[f'z_{name}'] for name in NETWORKS]
+    between = [row[name] for name in row.index if name.count('_') == 2]
+    assert np.mean(within) > np.mean(between) + 0.1
+    assert row['z_Default'] > 0.15
+    assert row['z_DorsAttn_Default'] < 0

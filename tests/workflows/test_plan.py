@@ -214,8 +214,9 @@ def test_a_dry_run_lists_every_unit_and_writes_nothing(skeleton: Skeleton) -> No
     settings = config(skeleton('sessions'))
     units = plan_participants(settings, ['01', '03'])
     assert {unit.state for unit in units if unit.participant == '01'} == {'to run'}
-    assert {unit.state for unit in units if unit.participant == '03'} == {'not available'}
-    assert sum(unit.minutes for unit in units if unit.participant == '03') == 0
+    assert {unit.image for unit in units if unit.participant == '03'} == {
+        'sub-03/ses-a/func/sub-03_ses-a_task-rest_bold.nii.gz'
+    }
     assert not settings.out_dir.exists()
 
 

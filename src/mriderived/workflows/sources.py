@@ -70,16 +70,17 @@ def find_sources(
 
 def _join(images: Iterable[Image]) -> Iterator[tuple[Image, ...]]:
     """Gather the echoes of a run, the first first; phase images have no part in it."""
-    runs: dict[tuple[Path, tuple[tuple[str, str], ...]], list[Image]] = {}
+    runs: dict[tuple[Any, ...], list[Image]] = {}
     for image in images:
         if image.entities.get('part', 'mag') == 'mag':
-            rest = [(k, v) for k, v in image.entities.items() if k != 'echo']
-            runs.setdefault((image.path.parent, tuple(rest)), []).append(image)
+            rest = [item for item in image.entities.items() if item[0] != 'echo']
+            alone = image.path if 'echo' not in image.entities else None
+            runs.setdefault((image.path.parent, alone, *rest), []).append(image)
     for run in runs.values():
         run.sort(key=lambda image: int(image.entities.get('echo', '0')))
         first = run[0]
         if len(run) > 1:
-            rest = [(k, v) for k, v in first.entities.items() if k != 'echo']
+            rest = [item for item in first.entities.items() if item[0] != 'echo']
             first = replace(first, entities=dict(rest))
         yield (first, *run[1:])
 
