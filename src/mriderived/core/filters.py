@@ -53,6 +53,33 @@ def box_mean(volume: Volume, radius: int | Sequence[int], threads: int = 1) -> V
     return convolve(volume, kernels, threads)
 
 
+def block_mean(volume: Volume, factors: Sequence[int]) -> Volume:
+    """Average blocks of voxels into one voxel each; an incomplete block at an end is left out.
+
+    Parameters
+    ----------
+    volume : array of float32, shape (x, y, z)
+    factors : three ints
+        Voxels per block along each axis.
+
+    Returns
+    -------
+    array of float32
+        ``volume`` itself where every block is one voxel.
+
+    Examples
+    --------
+    >>> block_mean(np.arange(5, dtype=np.float32).reshape(1, 1, 5), (1, 1, 2)).ravel().tolist()
+    [0.5, 2.5]
+    """
+    if all(factor == 1 for factor in factors):
+        return volume
+    shape = tuple(n // factor for n, factor in zip(volume.shape, factors, strict=True))
+    target = np.zeros(shape, np.float32)
+    _add_blocks(volume, tuple(int(factor) for factor in factors), target)
+    return np.asarray(target / np.float32(np.prod(factors)), np.float32)
+
+
 def gaussian(sigma: float) -> NDArray[np.float32]:
     """Return a normalised Gaussian kernel of odd length.
 
@@ -77,6 +104,18 @@ def convolve(volume: Volume, kernels: Sequence[NDArray[np.float32]], threads: in
             run_slabs(_AXES[axis], source.shape[0], threads, source, kernel, target)
             source = target
     return source.copy() if source is volume else source
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_blocks(volume, factors, target):  # type: ignore[no-untyped-def]
+    a, b, c = factors
+    nx, ny, nz = target.shape
+    for i in range(nx * a):
+        for j in range(ny * b):
+            row = target[i // a, j // b]
+            for k in range(nz):
+                for step in range(c):
+                    row[k] += volume[i, j, k * c + step]
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True)
