@@ -1,0 +1,112 @@
+"""Rigid transforms as matrices and as six numbers.
+
+A matrix leads from a point of the reference to where the same piece of the head lies in a volume,
+both in RAS mm: the convention of ITK and of nibabel for pulling a volume onto the reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+
+#: As fMRIPrep names the columns of its confounds: mm, then rad.
+COLUMNS = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
+
+
+def rigid_matrix(parameters: NDArray[Any], centre: NDArray[Any]) -> Matrix:
+    """Return the matrix that turns about ``centre`` and then shifts.
+
+    Parameters
+    ----------
+    parameters : array, shape (6,)
+        Shifts along x, y, z in mm, then right-handed turns about x, y, z in rad. A point is
+        turned about z first, then y, then x.
+    centre : array, shape (3,)
+        In mm.
+
+    Returns
+    -------
+    array, shape (4, 4)
+
+    Examples
+    --------
+    >>> quarter = rigid_matrix(np.array([0, 0, 5, 0, 0, np.pi / 2]), np.array([1, 0, 0]))
+    >>> (quarter @ [2, 0, 0, 1]).round(6).tolist()
+    [1.0, 1.0, 5.0, 1.0]
+    """
+    shift, (x, y, z) = np.asarray(parameters, float)[:3], np.asarray(parameters, float)[3:]
+    about_x = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
+    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    about_z = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
+    matrix = np.eye(4)
+    matrix[:3, :3] = about_x @ about_y @ about_z
+    matrix[:3, 3] = centre + shift - matrix[:3, :3] @ centre
+    return matrix
+
+
+def rigid_parameters(matrices: NDArray[Any], centre: NDArray[Any]) -> Matrix:
+    """Return the parameters that ``rigid_matrix`` makes these matrices of.
+
+    Parameters
+    ----------
+    matrices : array, shape (..., 4, 4)
+        Rigid, turned about y by less than 90 degrees.
+    centre : array, shape (3,)
+        In mm.
+
+    Returns
+    -------
+    array, shape (..., 6)
+        mm and rad.
+
+    Raises
+    ------
+    ValueError
+        If a matrix is not rigid.
+
+    Examples
+    --------
+    >>> given = np.array([1, -2, 3, 0.1, -0.2, 0.3])
+    >>> bool(np.allclose(rigid_parameters(rigid_matrix(given, np.ones(3)), np.ones(3)), given))
+    True
+    """
+    matrices = np.asarray(matrices, float)
+    turn = matrices[..., :3, :3]
+    product = np.swapaxes(turn, -1, -2) @ turn
+    if not np.allclose(product, np.eye(3), atol=1e-5) or (np.linalg.det(turn) < 0).any():
+        raise ValueError('a matrix of head motion is not rigid: it scales, shears or mirrors')
+    shift = matrices[..., :3, 3] + turn @ np.asarray(centre, float) - centre
+    y = np.arcsin(np.clip(turn[..., 0, 2], -1, 1))
+    x = np.arctan2(-turn[..., 1, 2], turn[..., 2, 2])
+    z = np.arctan2(-turn[..., 0, 1], turn[..., 0, 0])
+    return np.concatenate([shift, np.stack([x, y, z], axis=-1)], axis=-1)
+
+
+def motion_columns(matrices: NDArray[Any], centre: NDArray[Any]) -> dict[str, Matrix]:
+    """Return the motion parameters of a series under fMRIPrep's names.
+
+    Parameters
+    ----------
+    matrices : array, shape (t, 4, 4)
+        From the reference to each volume, in RAS mm.
+    centre : array, shape (3,)
+        About which the head turns, in mm.
+
+    Returns
+    -------
+    dict of six arrays of shape (t,)
+        ``trans_x`` to ``trans_z`` in mm, ``rot_x`` to ``rot_z`` in rad. Positive means that the
+        head has moved to the right, front or top, or turned right-handedly.
+
+    Examples
+    --------
+    >>> shifted = np.eye(4)[None].copy(); shifted[0, 2, 3] = 1.5
+    >>> motion_columns(shifted, np.zeros(3))['trans_z'].tolist()
+    [1.5]
+    """
+    parameters = rigid_parameters(matrices, centre)
+    return {name: parameters[:, column] for column, name in enumerate(COLUMNS)}

@@ -1,0 +1,326 @@
+"""Rigid registration of one volume to a reference of the same kind, by Gauss-Newton.
+
+The inverse compositional scheme (Baker and Matthews 2004, doi:10.1023/B:VISI.0000011205.11775.fd):
+all derivatives are those of the reference and are computed once. Volume and reference are both
+seen through cubic B-splines with the voxels as coefficients, that is, a little smoothed, so that a
+volume between voxels looks like the reference on them. Since noise of a volume never enters a
+derivative, it does not pull the result towards or away from the grid.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from mriderived.core.filters import block_mean, convolve
+from mriderived.core.rigid import rigid_matrix
+from mriderived.core.splines import cubic
+
+Volume = NDArray[np.float32]
+Matrix = NDArray[np.float64]
+
+#: Voxels of about this size in mm at each level; the last level is the grid itself.
+STEPS = (8.0, 4.0, 0.0)
+#: A level that leaves fewer voxels than this along an axis keeps finer ones there.
+LEAST_SIZE = 8
+#: Points beyond this many are left out of a level, evenly.
+MOST_POINTS = 80_000
+#: A level ends when a step moves the head by less than this share of its smallest voxel.
+TOLERANCE = 1e-3
+MOST_STEPS = 30
+#: Scales turns to mm, so that all unknowns are of one order.
+RADIUS = 50.0
+#: Residuals of this many standard deviations count half (Holland and Welsch 1977,
+#: doi:10.1080/03610927708827533: Cauchy weights).
+CAUCHY = 2.385
+#: Least brightness of a volume, as a share of that of the reference, in the length of a step.
+LEAST_SCALE = 0.1
+#: Unknowns, or combinations of them, about which the image says less than this share of the most
+#: stay as they are, such as motion out of the plane of a single slice.
+LEAST_SAID = 1e-5
+#: Points per sum in single precision.
+BLOCK = 512
+_SMOOTHING = np.array([1 / 6, 4 / 6, 1 / 6], np.float32)
+
+
+class Level(NamedTuple):
+    """What a volume is compared with at one resolution."""
+
+    #: Voxels joined along each axis.
+    factors: tuple[int, ...]
+    #: From voxels of this level to mm.
+    affine: Matrix
+    #: Shape (3, n): voxels of this level.
+    points: NDArray[np.float32]
+    #: Shape (8, n): change of the reference with six rigid unknowns, itself, and 1.
+    design: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+class Target(NamedTuple):
+    """A reference, ready to have volumes aligned with it."""
+
+    levels: tuple[Level, ...]
+    centre: Matrix
+    shape: tuple[int, ...]
+
+
+class Found(NamedTuple):
+    """Where a volume lies: from mm of the reference to mm of the volume, and how well it fits."""
+
+    matrix: Matrix
+    #: Weighted correlation of the volume with the reference where both are.
+    fit: float
+    steps: int
+
+
+def prepare_target(reference: Volume, affine: Matrix, weights: Volume) -> Target:
+    """Compute once what the registration to ``reference`` needs.
+
+    Parameters
+    ----------
+    reference : array of float32, shape (x, y, z)
+        Finite.
+    affine : array, shape (4, 4)
+        From voxels to RAS mm; voxels of any shape, axes in any order.
+    weights : array of float32, shape (x, y, z)
+        How much each voxel counts; 0 outside the head and its edge.
+
+    Returns
+    -------
+    Target
+        Its centre, about which the head turns, is the centre of the weights, in mm.
+
+    Raises
+    ------
+    ValueError
+        If the weights leave too little of the reference.
+
+    Examples
+    --------
+    >>> x, y, z = np.indices((16, 16, 16)) - 7.5
+    >>> ball = np.exp(-(x**2 + y**2 + z**2) / 20).astype(np.float32)
+    >>> target = prepare_target(ball, np.eye(4), np.ones_like(ball))
+    >>> [level.factors for level in target.levels], target.centre.tolist()
+    ([(2, 2, 2), (1, 1, 1)], [7.5, 7.5, 7.5])
+    """
+    if np.count_nonzero(weights) < 200:
+        raise ValueError(
+            f'only {np.count_nonzero(weights)} voxels of the reference of the series count; head '
+            'motion cannot be estimated: check the image and its mask'
+        )
+    inside = np.argwhere(weights > 0)
+    mass = weights[weights > 0].astype(np.float64)
+    voxel = (inside * mass[:, None]).sum(axis=0) / mass.sum()
+    centre = affine[:3, :3] @ voxel + affine[:3, 3]
+    size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    levels = tuple(
+        _prepare_level(reference, affine, weights, centre, factors)
+        for factors in _list_factors(reference.shape, size)
+    )
+    return Target(levels, centre, reference.shape)
+
+
+def align_volume(target: Target, volume: Volume, start: Matrix | None = None) -> Found:
+    """Find where ``volume`` lies.
+
+    Parameters
+    ----------
+    target : Target
+    volume : array of float32, shape (x, y, z)
+        Finite, on the grid of the reference.
+    start : array, shape (4, 4), optional
+        A first guess, from mm of the reference to mm of the volume.
+
+    Returns
+    -------
+    Found
+
+    Examples
+    --------
+    >>> x, y, z = np.indices((24, 24, 24)) - 11.5
+    >>> ball = np.exp(-(x**2 + y**2 / 1.5 + z**2 / 2) / 20).astype(np.float32)
+    >>> moved = np.exp(-((x - 0.5)**2 + y**2 / 1.5 + z**2 / 2) / 20).astype(np.float32)
+    >>> target = prepare_target(ball, np.eye(4), np.ones_like(ball))
+    >>> bool(np.allclose(align_volume(target, moved).matrix[:3, 3], [0.5, 0, 0], atol=2e-3))
+    True
+    """
+    matrix = np.eye(4) if start is None else np.array(start, float)
+    fit, steps = 0.0, 0
+    for level in target.levels:
+        data = block_mean(volume, level.factors)
+        matrix, fit, taken = _descend(level, data, target.centre, matrix)
+        steps += taken
+    return Found(matrix, fit, steps)
+
+
+def _list_factors(shape: tuple[int, ...], size: Matrix) -> list[tuple[int, ...]]:
+    found: list[tuple[int, ...]] = []
+    for step in STEPS:
+        most = np.maximum(np.array(shape) // LEAST_SIZE, 1)
+        factors = np.clip(np.round(step / size).astype(int), 1, most)
+        if tuple(factors) not in found:
+            found.append(tuple(int(factor) for factor in factors))
+    return found
+
+
+def _prepare_level(
+    reference: Volume, affine: Matrix, weights: Volume, centre: Matrix, factors: tuple[int, ...]
+) -> Level:
+    joined, counts = (block_mean(image, factors) for image in (reference, weights))
+    grid = np.diag([*factors, 1.0])
+    grid[:3, 3] = (np.array(factors) - 1) / 2
+    grid = affine @ grid
+    inner = np.zeros(joined.shape, bool)
+    margin = [max(round(_margin(n)), 0) for n in joined.shape]
+    inner[tuple(slice(cut, n - cut) for cut, n in zip(margin, joined.shape, strict=True))] = True
+    points = np.argwhere(inner & (counts > 0))
+    if len(points) > MOST_POINTS:
+        points = points[np.linspace(0, len(points) - 1, MOST_POINTS).astype(int)]
+    chosen = tuple(points.T)
+    slopes = np.stack([_slope(joined, axis)[chosen] for axis in range(3)])
+    in_mm = np.linalg.inv(grid[:3, :3]).T @ slopes
+    arm = (points @ grid[:3, :3].T + grid[:3, 3] - centre).T / RADIUS
+    turn = np.cross(arm, in_mm, axis=0)
+    value = convolve(joined, [_SMOOTHING] * 3)[chosen]
+    design = np.concatenate([in_mm, turn, value[None], np.ones((1, len(points)))])
+    return Level(
+        factors,
+        grid,
+        np.ascontiguousarray(points.T, np.float32),
+        np.ascontiguousarray(design, np.float32),
+        np.ascontiguousarray(counts[chosen]),
+    )
+
+
+def _margin(size: int) -> float:
+    """Return how far from the outermost voxels of an axis a volume is looked at.
+
+    So far that splines see nothing but voxels; where there are few, not at all.
+    """
+    return 1.0 if size >= LEAST_SIZE else -0.5
+
+
+def _slope(volume: Volume, axis: int) -> Volume:
+    """Return the derivative of the smoothing spline at the voxels along one axis."""
+    kernels = [_SMOOTHING] * 3
+    kernels[axis] = np.ones(1, np.float32)
+    smoothed = np.moveaxis(convolve(volume, kernels), axis, 0)
+    slope = np.zeros_like(smoothed)
+    slope[1:-1] = (smoothed[2:] - smoothed[:-2]) / 2
+    return np.moveaxis(slope, 0, axis)
+
+
+def _descend(
+    level: Level, volume: Volume, centre: Matrix, matrix: Matrix
+) -> tuple[Matrix, float, int]:
+    size = np.sqrt((level.affine[:3, :3] ** 2).sum(axis=0)).min()
+    back = np.linalg.inv(level.affine)
+    margin = np.array([_margin(n) for n in volume.shape])
+    seen = np.empty(level.points.shape[1], np.float32)
+    weights = np.empty_like(seen)
+    brightness: Matrix | None = None
+    fit = 0.0
+    for taken in range(1, MOST_STEPS + 1):
+        to_voxel = back @ matrix @ level.affine
+        _look(volume, level.points, level.weights, to_voxel, margin, seen, weights)
+        if brightness is not None:
+            half = CAUCHY * _spread(level, seen, weights, brightness)
+            _doubt(level.design, seen, brightness, half, weights)
+        normal = _sum(level.design, seen, weights)
+        fit = _correlate(normal)
+        solution = _solve(normal)
+        brightness = solution[6:]
+        step = solution[:6] / max(brightness[0], LEAST_SCALE)
+        length = float(np.linalg.norm(step))
+        step[3:] /= RADIUS
+        matrix = matrix @ np.linalg.inv(rigid_matrix(step, centre))
+        if length < TOLERANCE * size:
+            return matrix, fit, taken
+    return matrix, fit, MOST_STEPS
+
+
+def _spread(level: Level, seen: Volume, weights: Volume, brightness: Matrix) -> float:
+    """Return the standard deviation of the residuals by their median, from some of them."""
+    some = slice(None, None, max(len(seen) // 4000, 1))
+    present = weights[some] > 0
+    expected = brightness[0] * level.design[6, some] + brightness[1]
+    residuals = np.abs(seen[some] - expected)[present]
+    middle = float(np.median(residuals)) if residuals.size else 0.0
+    return max(1.4826 * middle, 1e-6 * float(np.abs(expected).max()), 1e-30)
+
+
+def _solve(normal: Matrix) -> Matrix:
+    """Solve the normal equations; what the image says nothing about stays 0."""
+    diagonal = np.diag(normal)[:8].copy()
+    if not diagonal.any():
+        return np.zeros(8)
+    # one scale for all shifts and turns, so that leaving one out favours no direction
+    diagonal[:6] = diagonal[:6].mean()
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, np.inf))
+    values, vectors = np.linalg.eigh(normal[:8, :8] / np.outer(scale, scale))
+    said = values > LEAST_SAID * values.max()
+    right = vectors[:, said].T @ (normal[:8, 8] / scale) / values[said]
+    return np.asarray(vectors[:, said] @ right / scale)
+
+
+def _correlate(normal: Matrix) -> float:
+    total, first, second = normal[7, 7], normal[6, 7], normal[7, 8]
+    if total <= 0:
+        return 0.0
+    shared = normal[6, 8] - first * second / total
+    spread = (normal[6, 6] - first**2 / total) * (normal[8, 8] - second**2 / total)
+    return float(shared / np.sqrt(spread)) if spread > 0 else 0.0
+
+
+@numba.njit(nogil=True, cache=True)
+def _look(volume, points, base, m, margin, seen, weights):  # type: ignore[no-untyped-def]
+    nx, ny, nz = volume.shape
+    a, b, c = margin
+    for p in range(points.shape[1]):
+        x, y, z = points[0, p], points[1, p], points[2, p]
+        u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
+        v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
+        w = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+        if a <= u <= nx - 1 - a and b <= v <= ny - 1 - b and c <= w <= nz - 1 - c:
+            seen[p] = cubic(volume, u, v, w)
+            weights[p] = base[p]
+        else:
+            seen[p] = 0
+            weights[p] = 0
+
+
+@numba.njit(nogil=True, cache=True)
+def _doubt(design, seen, brightness, half, weights):  # type: ignore[no-untyped-def]
+    scale, offset = np.float32(brightness[0]), np.float32(brightness[1])
+    inverse = np.float32(1 / half)
+    for p in range(seen.size):
+        residual = (seen[p] - scale * design[6, p] - offset) * inverse
+        weights[p] /= np.float32(1) + residual * residual
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True)
+def _sum(design, seen, weights):  # type: ignore[no-untyped-def]
+    """Sum the weighted products of the design and the volume, blocks in single precision."""
+    normal = np.zeros((9, 9))
+    weighted = np.empty(BLOCK, np.float32)
+    for start in range(0, seen.size, BLOCK):
+        stop = min(start + BLOCK, seen.size)
+        count = stop - start
+        for a in range(9):
+            left = design[a, start:stop] if a < 8 else seen[start:stop]
+            for p in range(count):
+                weighted[p] = weights[start + p] * left[p]
+            for b in range(a, 9):
+                right = design[b, start:stop] if b < 8 else seen[start:stop]
+                total = np.float32(0)
+                for p in range(count):
+                    total += weighted[p] * right[p]
+                normal[a, b] += total
+    for a in range(9):
+        for b in range(a):
+            normal[a, b] = normal[b, a]
+    return normal
