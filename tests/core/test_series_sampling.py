@@ -159,6 +159,17 @@ def test_what_lies_outside_is_zero_in_every_volume() -> None:
     assert not covered[..., 8:].any()
 
 
+def test_coverage_is_that_of_every_volume() -> None:
+    matrices = [rigid_matrix(each, CENTRE) for each in make_motion(5, 8, 8)]
+    distortion = Distortion(_bump(6.0) - 3, 1)
+    route = plan_route(SHAPE, AFFINE, SHAPE, AFFINE, distortion=distortion)
+    ones = [np.ones(SHAPE, np.float32)] * 5
+    naive = np.all([v > 0.5 for v in resample_series(ones, matrices, route)], axis=0)
+    found = find_coverage(matrices, route, threads=2)
+    assert 0.3 < naive.mean() < 0.95
+    assert np.array_equal(found, naive)
+
+
 def test_it_reads_and_writes_a_few_volumes_at_a_time() -> None:
     route = plan_route((6, 6, 6), np.eye(4), (6, 6, 6), np.eye(4))
     taken: list[int] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,11 +40,8 @@ def rigid_matrix(parameters: NDArray[Any], centre: NDArray[Any]) -> Matrix:
     [1.0, 1.0, 5.0, 1.0]
     """
     shift, (x, y, z) = np.asarray(parameters, float)[:3], np.asarray(parameters, float)[3:]
-    about_x = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
-    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    about_z = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
     matrix = np.eye(4)
-    matrix[:3, :3] = about_x @ about_y @ about_z
+    matrix[:3, :3] = turn(x, y, z)
     matrix[:3, 3] = centre + shift - matrix[:3, :3] @ centre
     return matrix
 
@@ -75,14 +73,14 @@ def rigid_parameters(matrices: NDArray[Any], centre: NDArray[Any]) -> Matrix:
     True
     """
     matrices = np.asarray(matrices, float)
-    turn = matrices[..., :3, :3]
-    product = np.swapaxes(turn, -1, -2) @ turn
-    if not np.allclose(product, np.eye(3), atol=1e-5) or (np.linalg.det(turn) < 0).any():
+    turned = matrices[..., :3, :3]
+    product = np.swapaxes(turned, -1, -2) @ turned
+    if not np.allclose(product, np.eye(3), atol=1e-5) or (np.linalg.det(turned) < 0).any():
         raise ValueError('a matrix of head motion is not rigid: it scales, shears or mirrors')
-    shift = matrices[..., :3, 3] + turn @ np.asarray(centre, float) - centre
-    y = np.arcsin(np.clip(turn[..., 0, 2], -1, 1))
-    x = np.arctan2(-turn[..., 1, 2], turn[..., 2, 2])
-    z = np.arctan2(-turn[..., 0, 1], turn[..., 0, 0])
+    shift = matrices[..., :3, 3] + turned @ np.asarray(centre, float) - centre
+    y = np.arcsin(np.clip(turned[..., 0, 2], -1, 1))
+    x = np.arctan2(-turned[..., 1, 2], turned[..., 2, 2])
+    z = np.arctan2(-turned[..., 0, 1], turned[..., 0, 0])
     return np.concatenate([shift, np.stack([x, y, z], axis=-1)], axis=-1)
 
 
@@ -110,3 +108,18 @@ def motion_columns(matrices: NDArray[Any], centre: NDArray[Any]) -> dict[str, Ma
     """
     parameters = rigid_parameters(matrices, centre)
     return {name: parameters[:, column] for column, name in enumerate(COLUMNS)}
+
+
+@numba.njit(nogil=True, cache=True)
+def turn(x, y, z):  # type: ignore[no-untyped-def]
+    """Return the matrix, of shape (3, 3), that turns about z, then y, then x."""
+    about_x = np.array(
+        [[1.0, 0.0, 0.0], [0.0, np.cos(x), -np.sin(x)], [0.0, np.sin(x), np.cos(x)]]
+    )
+    about_y = np.array(
+        [[np.cos(y), 0.0, np.sin(y)], [0.0, 1.0, 0.0], [-np.sin(y), 0.0, np.cos(y)]]
+    )
+    about_z = np.array(
+        [[np.cos(z), -np.sin(z), 0.0], [np.sin(z), np.cos(z), 0.0], [0.0, 0.0, 1.0]]
+    )
+    return about_x @ about_y @ about_z

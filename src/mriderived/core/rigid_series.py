@@ -25,7 +25,7 @@ Volume = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
 #: Volumes whose median is the reference.
-MOST_FOR_REFERENCE = 25
+MOST_FOR_REFERENCE = 15
 #: Values in memory for the reference at most.
 MOST_VALUES = 30_000_000
 
@@ -114,7 +114,7 @@ def estimate_series(
     reference = _join_aligned(some, start, affine, weights, threads)
     del some
     counts = weigh_head(reference) if weights is None else weights
-    target = prepare_target(reference, affine, counts)
+    target = prepare_target(reference, affine, counts, threads)
     volumes = (read_volume(series, index) for index in range(count))
     found = list(align_volumes(volumes, target, threads))
     matrices = np.stack([each.matrix for each in found])
@@ -200,14 +200,27 @@ def _join_aligned(
     some: list[Volume], start: Volume, affine: Matrix, weights: Volume | None, threads: int
 ) -> Volume:
     counts = weigh_head(start) if weights is None else weights
-    target = prepare_target(start, affine, counts)
-    back = np.linalg.inv(affine)
-    aligned, covered = [], []
-    for volume, found in zip(some, align_volumes(some, target, threads), strict=True):
-        matrix = back @ found.matrix @ affine
-        aligned.append(resample_cubic(volume, matrix, volume.shape, threads))
-        covered.append(find_covered(volume.shape, matrix, volume.shape, threads))
+    target = prepare_target(start, affine, counts, threads)
+    aligned = list(some)
+    covered = [np.zeros((0, 0, 0), np.bool_) for _ in some]
+    run_slabs(_resample_some, len(some), threads, some, target, affine, aligned, covered)
     return take_median(aligned, covered, threads)
+
+
+def _resample_some(
+    start: int,
+    stop: int,
+    some: list[Volume],
+    target: Target,
+    affine: Matrix,
+    aligned: list[Volume],
+    covered: list[NDArray[np.bool_]],
+) -> None:
+    for index in range(start, stop):
+        found = align_volume(target, some[index])
+        matrix = np.linalg.inv(affine) @ found.matrix @ affine
+        aligned[index] = resample_cubic(some[index], matrix, target.shape)
+        covered[index] = find_covered(target.shape, matrix, target.shape)
 
 
 def _align_some(

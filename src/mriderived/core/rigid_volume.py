@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.core.filters import block_mean, convolve
-from mriderived.core.rigid import rigid_matrix
+from mriderived.core.rigid import turn
 from mriderived.core.splines import cubic
 
 Volume = NDArray[np.float32]
@@ -41,6 +41,8 @@ LEAST_SCALE = 0.1
 #: Unknowns, or combinations of them, about which the image says less than this share of the most
 #: stay as they are, such as motion out of the plane of a single slice.
 LEAST_SAID = 1e-5
+#: Points of which the spread of the residuals is taken.
+SOME = 4000
 #: Points per sum in single precision.
 BLOCK = 512
 _SMOOTHING = np.array([1 / 6, 4 / 6, 1 / 6], np.float32)
@@ -77,7 +79,7 @@ class Found(NamedTuple):
     steps: int
 
 
-def prepare_target(reference: Volume, affine: Matrix, weights: Volume) -> Target:
+def prepare_target(reference: Volume, affine: Matrix, weights: Volume, threads: int = 1) -> Target:
     """Compute once what the registration to ``reference`` needs.
 
     Parameters
@@ -88,6 +90,7 @@ def prepare_target(reference: Volume, affine: Matrix, weights: Volume) -> Target
         From voxels to RAS mm; voxels of any shape, axes in any order.
     weights : array of float32, shape (x, y, z)
         How much each voxel counts; 0 outside the head and its edge.
+    threads : int
 
     Returns
     -------
@@ -118,7 +121,7 @@ def prepare_target(reference: Volume, affine: Matrix, weights: Volume) -> Target
     centre = affine[:3, :3] @ voxel + affine[:3, 3]
     size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     levels = tuple(
-        _prepare_level(reference, affine, weights, centre, factors)
+        _prepare_level(reference, affine, weights, centre, factors, threads)
         for factors in _list_factors(reference.shape, size)
     )
     return Target(levels, centre, reference.shape)
@@ -152,7 +155,17 @@ def align_volume(target: Target, volume: Volume, start: Matrix | None = None) ->
     fit, steps = 0.0, 0
     for level in target.levels:
         data = block_mean(volume, level.factors)
-        matrix, fit, taken = _descend(level, data, target.centre, matrix)
+        margin = np.array([_margin(n) for n in data.shape])
+        matrix, fit, taken = _descend(
+            data,
+            level.points,
+            level.design,
+            level.weights,
+            level.affine,
+            target.centre,
+            margin,
+            matrix,
+        )
         steps += taken
     return Found(matrix, fit, steps)
 
@@ -168,7 +181,12 @@ def _list_factors(shape: tuple[int, ...], size: Matrix) -> list[tuple[int, ...]]
 
 
 def _prepare_level(
-    reference: Volume, affine: Matrix, weights: Volume, centre: Matrix, factors: tuple[int, ...]
+    reference: Volume,
+    affine: Matrix,
+    weights: Volume,
+    centre: Matrix,
+    factors: tuple[int, ...],
+    threads: int,
 ) -> Level:
     joined, counts = (block_mean(image, factors) for image in (reference, weights))
     grid = np.diag([*factors, 1.0])
@@ -181,12 +199,12 @@ def _prepare_level(
     if len(points) > MOST_POINTS:
         points = points[np.linspace(0, len(points) - 1, MOST_POINTS).astype(int)]
     chosen = tuple(points.T)
-    slopes = np.stack([_slope(joined, axis)[chosen] for axis in range(3)])
+    slopes = np.stack([_slope(joined, axis, threads)[chosen] for axis in range(3)])
     in_mm = np.linalg.inv(grid[:3, :3]).T @ slopes
     arm = (points @ grid[:3, :3].T + grid[:3, 3] - centre).T / RADIUS
-    turn = np.cross(arm, in_mm, axis=0)
-    value = convolve(joined, [_SMOOTHING] * 3)[chosen]
-    design = np.concatenate([in_mm, turn, value[None], np.ones((1, len(points)))])
+    moment = np.cross(arm, in_mm, axis=0)
+    value = convolve(joined, [_SMOOTHING] * 3, threads)[chosen]
+    design = np.concatenate([in_mm, moment, value[None], np.ones((1, len(points)))])
     return Level(
         factors,
         grid,
@@ -204,76 +222,101 @@ def _margin(size: int) -> float:
     return 1.0 if size >= LEAST_SIZE else -0.5
 
 
-def _slope(volume: Volume, axis: int) -> Volume:
+def _slope(volume: Volume, axis: int, threads: int) -> Volume:
     """Return the derivative of the smoothing spline at the voxels along one axis."""
     kernels = [_SMOOTHING] * 3
     kernels[axis] = np.ones(1, np.float32)
-    smoothed = np.moveaxis(convolve(volume, kernels), axis, 0)
+    smoothed = np.moveaxis(convolve(volume, kernels, threads), axis, 0)
     slope = np.zeros_like(smoothed)
     slope[1:-1] = (smoothed[2:] - smoothed[:-2]) / 2
     return np.moveaxis(slope, 0, axis)
 
 
-def _descend(
-    level: Level, volume: Volume, centre: Matrix, matrix: Matrix
-) -> tuple[Matrix, float, int]:
-    size = np.sqrt((level.affine[:3, :3] ** 2).sum(axis=0)).min()
-    back = np.linalg.inv(level.affine)
-    margin = np.array([_margin(n) for n in volume.shape])
-    seen = np.empty(level.points.shape[1], np.float32)
+# All of a level in one compiled call: threads that asked for the interpreter after every step
+# would wait for one another.
+@numba.njit(nogil=True, cache=True)
+def _descend(  # type: ignore[no-untyped-def]
+    volume, points, design, base, affine, centre, margin, matrix
+):
+    size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0)).min()
+    back = np.linalg.inv(affine)
+    seen = np.empty(points.shape[1], np.float32)
     weights = np.empty_like(seen)
-    brightness: Matrix | None = None
+    solution = np.zeros(8)
     fit = 0.0
     for taken in range(1, MOST_STEPS + 1):
-        to_voxel = back @ matrix @ level.affine
-        _look(volume, level.points, level.weights, to_voxel, margin, seen, weights)
-        if brightness is not None:
-            half = CAUCHY * _spread(level, seen, weights, brightness)
-            _doubt(level.design, seen, brightness, half, weights)
-        normal = _sum(level.design, seen, weights)
+        _look(volume, points, base, back @ matrix @ affine, margin, seen, weights)
+        if taken > 1:
+            half = CAUCHY * _spread(design, seen, weights, solution)
+            _doubt(design, seen, solution, half, weights)
+        normal = _sum(design, seen, weights)
         fit = _correlate(normal)
         solution = _solve(normal)
-        brightness = solution[6:]
-        step = solution[:6] / max(brightness[0], LEAST_SCALE)
-        length = float(np.linalg.norm(step))
-        step[3:] /= RADIUS
-        matrix = matrix @ np.linalg.inv(rigid_matrix(step, centre))
-        if length < TOLERANCE * size:
+        step = solution[:6] / max(solution[6], LEAST_SCALE)
+        matrix = matrix @ _invert(step, centre)
+        if np.sqrt((step**2).sum()) < TOLERANCE * size:
             return matrix, fit, taken
     return matrix, fit, MOST_STEPS
 
 
-def _spread(level: Level, seen: Volume, weights: Volume, brightness: Matrix) -> float:
+@numba.njit(nogil=True, cache=True)
+def _invert(step, centre):  # type: ignore[no-untyped-def]
+    """Return the inverse of the motion by a step of the unknowns."""
+    back = turn(step[3] / RADIUS, step[4] / RADIUS, step[5] / RADIUS).T
+    inverse = np.eye(4)
+    inverse[:3, :3] = back
+    for a in range(3):
+        inverse[a, 3] = centre[a]
+        for b in range(3):
+            inverse[a, 3] -= back[a, b] * (centre[b] + step[b])
+    return inverse
+
+
+@numba.njit(nogil=True, cache=True)
+def _spread(design, seen, weights, solution):  # type: ignore[no-untyped-def]
     """Return the standard deviation of the residuals by their median, from some of them."""
-    some = slice(None, None, max(len(seen) // 4000, 1))
-    present = weights[some] > 0
-    expected = brightness[0] * level.design[6, some] + brightness[1]
-    residuals = np.abs(seen[some] - expected)[present]
-    middle = float(np.median(residuals)) if residuals.size else 0.0
-    return max(1.4826 * middle, 1e-6 * float(np.abs(expected).max()), 1e-30)
+    every = max(seen.size // SOME, 1)
+    residuals = np.empty(seen.size // every + 1)
+    count, top = 0, 0.0
+    for p in range(0, seen.size, every):
+        if weights[p] > 0:
+            expected = solution[6] * design[6, p] + solution[7]
+            residuals[count] = abs(seen[p] - expected)
+            top = max(top, abs(expected))
+            count += 1
+    middle = np.median(residuals[:count]) if count else 0.0
+    return max(1.4826 * middle, 1e-6 * top, 1e-30)
 
 
-def _solve(normal: Matrix) -> Matrix:
+@numba.njit(nogil=True, cache=True)
+def _solve(normal):  # type: ignore[no-untyped-def]
     """Solve the normal equations; what the image says nothing about stays 0."""
-    diagonal = np.diag(normal)[:8].copy()
-    if not diagonal.any():
-        return np.zeros(8)
+    solution = np.zeros(8)
+    scale = np.zeros(8)
     # one scale for all shifts and turns, so that leaving one out favours no direction
-    diagonal[:6] = diagonal[:6].mean()
-    scale = np.sqrt(np.where(diagonal > 0, diagonal, np.inf))
-    values, vectors = np.linalg.eigh(normal[:8, :8] / np.outer(scale, scale))
-    said = values > LEAST_SAID * values.max()
-    right = vectors[:, said].T @ (normal[:8, 8] / scale) / values[said]
-    return np.asarray(vectors[:, said] @ right / scale)
+    for a in range(6):
+        scale[:6] += normal[a, a] / 6
+    scale[6], scale[7] = normal[6, 6], normal[7, 7]
+    if not (scale > 0).all():
+        return solution
+    scale = np.sqrt(scale)
+    scaled = normal[:8, :8] / (scale.reshape(8, 1) * scale)
+    values, vectors = np.linalg.eigh(scaled)
+    for k in range(8):
+        if values[k] > LEAST_SAID * values[7]:
+            along = (vectors[:, k] * normal[:8, 8] / scale).sum() / values[k]
+            solution += along * vectors[:, k] / scale
+    return solution
 
 
-def _correlate(normal: Matrix) -> float:
+@numba.njit(nogil=True, cache=True)
+def _correlate(normal):  # type: ignore[no-untyped-def]
     total, first, second = normal[7, 7], normal[6, 7], normal[7, 8]
     if total <= 0:
         return 0.0
     shared = normal[6, 8] - first * second / total
     spread = (normal[6, 6] - first**2 / total) * (normal[8, 8] - second**2 / total)
-    return float(shared / np.sqrt(spread)) if spread > 0 else 0.0
+    return shared / np.sqrt(spread) if spread > 0 else 0.0
 
 
 @numba.njit(nogil=True, cache=True)
@@ -294,8 +337,8 @@ def _look(volume, points, base, m, margin, seen, weights):  # type: ignore[no-un
 
 
 @numba.njit(nogil=True, cache=True)
-def _doubt(design, seen, brightness, half, weights):  # type: ignore[no-untyped-def]
-    scale, offset = np.float32(brightness[0]), np.float32(brightness[1])
+def _doubt(design, seen, solution, half, weights):  # type: ignore[no-untyped-def]
+    scale, offset = np.float32(solution[6]), np.float32(solution[7])
     inverse = np.float32(1 / half)
     for p in range(seen.size):
         residual = (seen[p] - scale * design[6, p] - offset) * inverse

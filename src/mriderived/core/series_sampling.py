@@ -206,9 +206,17 @@ def find_coverage(
     """
     covered = np.ones(route.points.shape[1:], np.bool_)
     moves = np.stack([_in_voxels(matrix, route) for matrix in matrices])
-    arguments = (moves, route.points, route.shift, route.axis, np.array(route.size))
+    size = np.array(route.size)
+    arguments = (moves, _reach(moves, size), route.points, route.shift, route.axis, size)
     run_slabs(_cover, len(covered), threads, *arguments, covered)
     return covered
+
+
+def _reach(moves: Matrix, size: NDArray[Any]) -> Matrix:
+    """Return how far, along each axis, any move carries any point of the field of view."""
+    corners = np.array(list(np.ndindex(2, 2, 2))) * size - 0.5
+    carried = np.einsum('tab,cb->tca', moves[:, :3, :3], corners) + moves[:, None, :3, 3]
+    return np.asarray(np.abs(carried - corners).max(axis=(0, 1)))
 
 
 def _check(distortion: Distortion, size: tuple[int, ...]) -> None:
@@ -308,10 +316,17 @@ def _fetch(spline, m, points, shift, axis, gain, target):  # type: ignore[no-unt
 
 
 @numba.njit(nogil=True, cache=True)
-def _cover(start, stop, moves, points, shift, axis, size, covered):  # type: ignore[no-untyped-def]
+def _cover(start, stop, moves, reach, points, shift, axis, size, covered):  # type: ignore[no-untyped-def]
+    still = np.eye(4)
     for i in range(start, stop):
         for j in range(covered.shape[1]):
             for k in range(covered.shape[2]):
+                x, y, z = points[0, i, j, k], points[1, i, j, k], points[2, i, j, k]
+                if is_covered(size, x, y, z):
+                    u, v, w = _follow(still, points, shift, axis, i, j, k)
+                    near = is_covered(size, u - reach[0], v - reach[1], w - reach[2])
+                    if near and is_covered(size, u + reach[0], v + reach[1], w + reach[2]):
+                        continue
                 for t in range(len(moves)):
                     u, v, w = _follow(moves[t], points, shift, axis, i, j, k)
                     if not is_covered(size, u, v, w):
