@@ -113,13 +113,11 @@ def motion_columns(matrices: NDArray[Any], centre: NDArray[Any]) -> dict[str, Ma
 @numba.njit(nogil=True, cache=True)
 def turn(x, y, z):  # type: ignore[no-untyped-def]
     """Return the matrix, of shape (3, 3), that turns about z, then y, then x."""
-    about_x = np.array(
-        [[1.0, 0.0, 0.0], [0.0, np.cos(x), -np.sin(x)], [0.0, np.sin(x), np.cos(x)]]
-    )
-    about_y = np.array(
-        [[np.cos(y), 0.0, np.sin(y)], [0.0, 1.0, 0.0], [-np.sin(y), 0.0, np.cos(y)]]
-    )
-    about_z = np.array(
-        [[np.cos(z), -np.sin(z), 0.0], [np.sin(z), np.cos(z), 0.0], [0.0, 0.0, 1.0]]
-    )
-    return about_x @ about_y @ about_z
+    # written out: compiling products of matrices would take seconds
+    cx, sx, cy, sy, cz, sz = np.cos(x), np.sin(x), np.cos(y), np.sin(y), np.cos(z), np.sin(z)
+    matrix = np.empty((3, 3))
+    matrix[0, 0], matrix[0, 1], matrix[0, 2] = cy * cz, -cy * sz, sy
+    matrix[1, 0], matrix[1, 1] = cx * sz + sx * sy * cz, cx * cz - sx * sy * sz
+    matrix[2, 0], matrix[2, 1] = sx * sz - cx * sy * cz, sx * cz + cx * sy * sz
+    matrix[1, 2], matrix[2, 2] = -sx * cy, cx * cy
+    return matrix

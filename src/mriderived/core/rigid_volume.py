@@ -156,14 +156,17 @@ def align_volume(target: Target, volume: Volume, start: Matrix | None = None) ->
     for level in target.levels:
         data = block_mean(volume, level.factors)
         margin = np.array([_margin(n) for n in data.shape])
+        least = TOLERANCE * float(np.sqrt((level.affine[:3, :3] ** 2).sum(axis=0)).min())
         matrix, fit, taken = _descend(
             data,
             level.points,
             level.design,
             level.weights,
             level.affine,
+            np.linalg.inv(level.affine),
             target.centre,
             margin,
+            least,
             matrix,
         )
         steps += taken
@@ -236,16 +239,15 @@ def _slope(volume: Volume, axis: int, threads: int) -> Volume:
 # would wait for one another.
 @numba.njit(nogil=True, cache=True)
 def _descend(  # type: ignore[no-untyped-def]
-    volume, points, design, base, affine, centre, margin, matrix
+    volume, points, design, base, affine, back, centre, margin, least, matrix
 ):
-    size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0)).min()
-    back = np.linalg.inv(affine)
     seen = np.empty(points.shape[1], np.float32)
     weights = np.empty_like(seen)
     solution = np.zeros(8)
     fit = 0.0
     for taken in range(1, MOST_STEPS + 1):
-        _look(volume, points, base, back @ matrix @ affine, margin, seen, weights)
+        to_voxel = _multiply(back, _multiply(matrix, affine))
+        _look(volume, points, base, to_voxel, margin, seen, weights)
         if taken > 1:
             half = CAUCHY * _spread(design, seen, weights, solution)
             _doubt(design, seen, solution, half, weights)
@@ -253,8 +255,8 @@ def _descend(  # type: ignore[no-untyped-def]
         fit = _correlate(normal)
         solution = _solve(normal)
         step = solution[:6] / max(solution[6], LEAST_SCALE)
-        matrix = matrix @ _invert(step, centre)
-        if np.sqrt((step**2).sum()) < TOLERANCE * size:
+        matrix = _multiply(matrix, _invert(step, centre))
+        if np.sqrt((step**2).sum()) < least:
             return matrix, fit, taken
     return matrix, fit, MOST_STEPS
 
@@ -262,14 +264,25 @@ def _descend(  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True)
 def _invert(step, centre):  # type: ignore[no-untyped-def]
     """Return the inverse of the motion by a step of the unknowns."""
-    back = turn(step[3] / RADIUS, step[4] / RADIUS, step[5] / RADIUS).T
-    inverse = np.eye(4)
-    inverse[:3, :3] = back
+    turned = turn(step[3] / RADIUS, step[4] / RADIUS, step[5] / RADIUS)
+    inverse = np.zeros((4, 4))
+    inverse[3, 3] = 1.0
     for a in range(3):
         inverse[a, 3] = centre[a]
         for b in range(3):
-            inverse[a, 3] -= back[a, b] * (centre[b] + step[b])
+            inverse[a, b] = turned[b, a]
+            inverse[a, 3] -= turned[b, a] * (centre[b] + step[b])
     return inverse
+
+
+@numba.njit(nogil=True, cache=True)
+def _multiply(left, right):  # type: ignore[no-untyped-def]
+    product = np.zeros((4, 4))
+    for a in range(4):
+        for b in range(4):
+            for c in range(4):
+                product[a, b] += left[a, c] * right[c, b]
+    return product
 
 
 @numba.njit(nogil=True, cache=True)
@@ -291,21 +304,26 @@ def _spread(design, seen, weights, solution):  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True)
 def _solve(normal):  # type: ignore[no-untyped-def]
     """Solve the normal equations; what the image says nothing about stays 0."""
-    solution = np.zeros(8)
-    scale = np.zeros(8)
+    solution, scale, scaled = np.zeros(8), np.zeros(8), np.empty((8, 8))
     # one scale for all shifts and turns, so that leaving one out favours no direction
+    common = 0.0
     for a in range(6):
-        scale[:6] += normal[a, a] / 6
-    scale[6], scale[7] = normal[6, 6], normal[7, 7]
-    if not (scale > 0).all():
-        return solution
-    scale = np.sqrt(scale)
-    scaled = normal[:8, :8] / (scale.reshape(8, 1) * scale)
+        common += normal[a, a] / 6
+    for a in range(8):
+        scale[a] = np.sqrt(common if a < 6 else normal[a, a])
+        if not scale[a] > 0:
+            return solution
+    for a in range(8):
+        for b in range(8):
+            scaled[a, b] = normal[a, b] / (scale[a] * scale[b])
     values, vectors = np.linalg.eigh(scaled)
     for k in range(8):
         if values[k] > LEAST_SAID * values[7]:
-            along = (vectors[:, k] * normal[:8, 8] / scale).sum() / values[k]
-            solution += along * vectors[:, k] / scale
+            along = 0.0
+            for a in range(8):
+                along += vectors[a, k] * normal[a, 8] / scale[a]
+            for a in range(8):
+                solution[a] += along / values[k] * vectors[a, k] / scale[a]
     return solution
 
 
