@@ -247,7 +247,7 @@ def _resample_some(
         finite = np.isfinite(volume)
         volume = volume if finite.all() else np.where(finite, volume, np.float32(0))
         spline = cubic_coefficients(np.ascontiguousarray(volume, np.float32))
-        move = _in_voxels(matrix, route)
+        move = _in_voxels(matrix, route)[None]
         _fetch(spline, move, route.points, route.shift, route.axis, route.gain, found[index])
 
 
@@ -285,11 +285,11 @@ def _interpolate(start, stop, volume, points, target):  # type: ignore[no-untype
 
 
 @numba.njit(nogil=True, cache=True, inline='always')
-def _follow(m, points, shift, axis, i, j, k):  # type: ignore[no-untyped-def]
+def _follow(moves, t, points, shift, axis, i, j, k):  # type: ignore[no-untyped-def]
     x, y, z = points[0, i, j, k], points[1, i, j, k], points[2, i, j, k]
-    u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
-    v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
-    w = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+    u = moves[t, 0, 0] * x + moves[t, 0, 1] * y + moves[t, 0, 2] * z + moves[t, 0, 3]
+    v = moves[t, 1, 0] * x + moves[t, 1, 1] * y + moves[t, 1, 2] * z + moves[t, 1, 3]
+    w = moves[t, 2, 0] * x + moves[t, 2, 1] * y + moves[t, 2, 2] * z + moves[t, 2, 3]
     # the scanner distorts along its own axis, wherever the head is
     if shift.size:
         if axis == 0:
@@ -302,11 +302,11 @@ def _follow(m, points, shift, axis, i, j, k):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _fetch(spline, m, points, shift, axis, gain, target):  # type: ignore[no-untyped-def]
+def _fetch(spline, move, points, shift, axis, gain, target):  # type: ignore[no-untyped-def]
     for i in range(target.shape[0]):
         for j in range(target.shape[1]):
             for k in range(target.shape[2]):
-                u, v, w = _follow(m, points, shift, axis, i, j, k)
+                u, v, w = _follow(move, 0, points, shift, axis, i, j, k)
                 value = np.float32(0)
                 if is_covered(spline.shape, u, v, w):
                     value = cubic(spline, u, v, w)
@@ -317,18 +317,18 @@ def _fetch(spline, m, points, shift, axis, gain, target):  # type: ignore[no-unt
 
 @numba.njit(nogil=True, cache=True)
 def _cover(start, stop, moves, reach, points, shift, axis, size, covered):  # type: ignore[no-untyped-def]
-    still = np.eye(4)
+    still = np.eye(4).reshape(1, 4, 4)
     for i in range(start, stop):
         for j in range(covered.shape[1]):
             for k in range(covered.shape[2]):
                 x, y, z = points[0, i, j, k], points[1, i, j, k], points[2, i, j, k]
                 if is_covered(size, x, y, z):
-                    u, v, w = _follow(still, points, shift, axis, i, j, k)
+                    u, v, w = _follow(still, 0, points, shift, axis, i, j, k)
                     near = is_covered(size, u - reach[0], v - reach[1], w - reach[2])
                     if near and is_covered(size, u + reach[0], v + reach[1], w + reach[2]):
                         continue
                 for t in range(len(moves)):
-                    u, v, w = _follow(moves[t], points, shift, axis, i, j, k)
+                    u, v, w = _follow(moves, t, points, shift, axis, i, j, k)
                     if not is_covered(size, u, v, w):
                         covered[i, j, k] = False
                         break
