@@ -152,7 +152,8 @@ def measure_left(
 ) -> float:
     from mriderived.core.motion_reference import weigh_head
     from mriderived.core.rigid_series import read_volume
-    from mriderived.core.series_sampling import find_coverage, plan_route, resample_series
+    from mriderived.core.series_route import plan_route
+    from mriderived.core.series_sampling import find_coverage, resample_series
 
     shape = series.shape[:3]
     route = plan_route(shape, affine, shape, affine)

@@ -9,7 +9,7 @@ from mriderived.core.rigid_series import estimate_series
 
 pytestmark = pytest.mark.real
 #: Below these standard deviations ANTs' own scatter decides.
-LEAST_MM, LEAST_RAD = 0.04, np.radians(0.04)
+LEAST_MM, LEAST_RAD = 0.05, np.radians(0.05)
 
 
 def _scan(test_data, name: str, volumes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,17 +30,14 @@ def test_undoing_motion_leaves_less_variation(test_data, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('name', 'volumes'), [('philips-enh', 15), ('pumi-minitest', 20)])
-def test_parameters_agree_with_ants_where_there_is_motion(
-    test_data, name: str, volumes: int
-) -> None:
-    series, affine = _scan(test_data, name, volumes)
+def test_parameters_agree_with_ants_where_there_is_motion(test_data) -> None:
+    series, affine = _scan(test_data, 'philips-enh', 15)
     ours = estimate_series(series, affine, threads=2)
     matrices = run_ants(series, affine, ours.reference)
     theirs = rigid_parameters(matrices, ours.centre)
     moved = ours.parameters.std(axis=0) > [LEAST_MM] * 3 + [LEAST_RAD] * 3
-    assert moved.any()
+    assert moved.sum() >= 4
     for column in np.flatnonzero(moved):
         assert np.corrcoef(ours.parameters[:, column], theirs[:, column])[0, 1] >= 0.95
     left = measure_left(series, affine, ours.matrices, 2)
-    assert left < 1.01 * measure_left(series, affine, matrices, 2)
+    assert left < 1.005 * measure_left(series, affine, matrices, 2)

@@ -7,13 +7,8 @@ from scipy import ndimage
 
 from mriderived.core.rigid import rigid_matrix
 from mriderived.core.sampling import jacobian
-from mriderived.core.series_sampling import (
-    Deformation,
-    Distortion,
-    find_coverage,
-    plan_route,
-    resample_series,
-)
+from mriderived.core.series_route import Deformation, Distortion, plan_route
+from mriderived.core.series_sampling import find_coverage, resample_series
 
 SHAPE, VOXEL = (48, 56, 34), (3.6, 3.6, 4.0)
 AFFINE = make_affine(SHAPE, VOXEL)

