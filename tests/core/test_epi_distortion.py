@@ -1,0 +1,111 @@
+"""The field from EPI images of opposite phase-encode direction."""
+
+import time
+
+import numpy as np
+import pytest
+from epi_phantoms import SHAPE, distort, field_hz, head
+
+from mriderived.core.epi_distortion import Encoded, Solver, estimate_distortion
+from mriderived.core.epi_shift import phase_axis, shift_map, unwarp
+
+READOUT = 0.04
+QUICK = Solver(factors=(4, 2), steps=(8, 6), stiffness=(0.1, 0.1))
+
+
+def _seen(direction, readout=READOUT, noise=0.02, seed=0, field=None):
+    image, _ = head()
+    axis, _ = phase_axis(direction)
+    shift = shift_map(field_hz() if field is None else field, direction, readout)
+    seen = distort(image, shift, axis)
+    seen += noise * np.random.default_rng(seed).normal(size=SHAPE).astype(np.float32)
+    return Encoded(np.abs(seen), direction, readout)
+
+
+def _rms_voxels(found, readout=READOUT):
+    _, mask = head()
+    return float(np.sqrt(((found.hz - field_hz())[mask] ** 2).mean()) * readout)
+
+
+@pytest.mark.parametrize(('first', 'second'), [('j', 'j-'), ('j-', 'j'), ('i', 'i-')])
+def test_an_opposite_pair_gives_the_displacement_within_a_tenth_of_a_voxel(first, second):
+    found = estimate_distortion([_seen(first), _seen(second, seed=1)])
+    _, mask = head()
+    assert (field_hz()[mask] * READOUT).max() > 5.5  # voxels
+    assert _rms_voxels(found) < 0.1
+    assert found.similarity_before < 0.95
+    assert found.similarity_after > 0.99
+
+
+def test_the_corrected_images_look_like_the_head():
+    pair = [_seen('j'), _seen('j-', seed=1)]
+    found = estimate_distortion(pair)
+    image, mask = head()
+    for one in pair:
+        fixed = unwarp(one.data, shift_map(found.hz, one.direction, READOUT), 1)
+        assert np.corrcoef(fixed[mask], image[mask])[0, 1] > 0.95
+        assert np.corrcoef(one.data[mask], image[mask])[0, 1] < 0.9
+
+
+def test_other_readout_times_and_scales_are_allowed_for():
+    first, second = _seen('j', 0.045), _seen('j-', 0.03, seed=1)
+    found = estimate_distortion([first, second._replace(data=second.data * 37)])
+    assert _rms_voxels(found) < 0.1
+
+
+def test_more_than_two_images_are_allowed():
+    four = [_seen(d, noise=0.05, seed=n) for n, d in enumerate(('j', 'j-', 'j', 'j-'))]
+    assert _rms_voxels(estimate_distortion(four)) < 0.1
+
+
+def test_one_direction_with_two_readout_times_tells_the_field_too():
+    found = estimate_distortion([_seen('j', 0.05, 0), _seen('j', 0.015, 0)])
+    assert _rms_voxels(found) < 0.15
+
+
+def test_without_a_field_nothing_is_moved():
+    nothing = np.zeros(SHAPE, np.float32)
+    found = estimate_distortion(
+        [_seen('j', field=nothing), _seen('j-', seed=1, field=nothing)], solver=QUICK
+    )
+    _, mask = head()
+    assert np.abs(found.hz[mask]).max() * READOUT < 0.15
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    pair = [_seen('j'), _seen('j-', seed=1)]
+    one = estimate_distortion(pair, solver=QUICK)
+    three = estimate_distortion(pair, solver=QUICK, threads=3)
+    assert np.array_equal(one.hz, three.hz)
+
+
+def test_a_whole_image_takes_less_than_twenty_seconds():
+    shape = (96, 96, 63)
+    image, _ = head(shape)
+    shift = field_hz(shape) * np.float32(READOUT)
+    pair = [
+        Encoded(distort(image, shift, 1, 4), 'j', READOUT),
+        Encoded(distort(image, -shift, 1, 4), 'j-', READOUT),
+    ]
+    estimate_distortion(pair, solver=Solver((4,), (1,), (0.1,)))  # compile
+    start = time.process_time()
+    estimate_distortion(pair)
+    assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda a, b: [a], 'two images'),
+        (lambda a, b: [a, b._replace(data=b.data[1:])], 'differ in shape'),
+        (lambda a, b: [a, b._replace(direction='i')], 'different axes'),
+        (lambda a, b: [a, b._replace(direction='j')], 'distorted alike'),
+        (lambda a, b: [a, b._replace(direction='up')], 'not one of'),
+        (lambda a, b: [a, b._replace(data=0 * b.data)], 'empty'),
+    ],
+)
+def test_images_that_tell_no_field_are_refused(change, message):
+    data = np.ones((16, 16, 16), np.float32)
+    data[4:12, 4:12, 4:12] = 9
+    with pytest.raises(ValueError, match=message):
+        estimate_distortion(change(Encoded(data, 'j', 0.03), Encoded(data, 'j-', 0.03)))
