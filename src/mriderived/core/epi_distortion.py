@@ -11,8 +11,8 @@ between its two displaced faces, so no signal is lost and the derivative with re
 two entries per voxel. The Laplacian costs a smooth bump less than first differences do, which
 would flatten it. Gauss-Newton steps with conjugate gradients, preconditioned by the exact
 solution of each line, from coarse to fine (cf. Ruthotto et al. 2013,
-doi:10.1007/978-3-642-36480-8_60). Sums run in a fixed order, so that the number of threads does not
-change a bit.
+doi:10.1007/978-3-642-36480-8_60). Sums run in a fixed order, so that the number of threads does
+not change a bit.
 """
 
 from __future__ import annotations

@@ -1,0 +1,298 @@
+"""Which field-map images belong to one EPI run, and whether they can be used.
+
+The order, in which the first that can be used is taken:
+
+1. ``B0FieldSource`` of the run against ``B0FieldIdentifier`` of the participant's images, in the
+   order in which the run names its sources.
+2. ``IntendedFor`` of images in ``fmap``: BIDS URIs (``bids::sub-01/func/...``), paths below the
+   participant's folder (``ses-1/func/...``), below the session's (``func/...``) or below the
+   dataset's; one or a list.
+3. Nothing; the reason says what lies in ``fmap`` and names nobody.
+
+Among images of one source: EPI of opposite phase-encode direction, a phase difference, two
+phases, a field map in Hz, rad/s or T. EPI come first because they see the shim and the head
+position of an EPI readout; a measured field is last because nothing tells whether it was unwrapped
+well. Equals are taken by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from mriderived.bids.dataset import Image
+from mriderived.bids.fieldmap_metadata import (
+    MetadataError,
+    Readout,
+    echo_times,
+    echo_times_of,
+    field_units,
+    readout,
+)
+
+Kind = Literal['epi', 'phasediff', 'phases', 'fieldmap']
+Shape = Callable[[Path], tuple[int, ...]]
+
+#: Suffixes that :func:`find_field_map` wants to see beside the run's own.
+SUFFIXES = (
+    'epi', 'phasediff', 'phase1', 'phase2', 'fieldmap', 'magnitude', 'magnitude1', 'magnitude2',
+    'sbref', 'm0scan',
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FieldMap:
+    """The field map of one run, or none and why.
+
+    ``files`` leads from a role to an image: ``phasediff``, ``phase1``, ``phase2``, ``fieldmap``,
+    ``magnitude`` (the first), ``magnitude2``, ``epi1``, ``epi2``, …; ``metadata`` holds what was
+    checked: ``EchoTime1``, ``EchoTime2``, ``Units``, and under ``run``, ``epi1``, … a
+    :class:`Readout`. ``reasons`` are sentences on what was taken or could not be.
+    """
+
+    kind: Kind | None
+    files: Mapping[str, Path] = field(default_factory=dict, hash=False)
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    reasons: tuple[str, ...] = ()
+
+
+def find_field_map(
+    run: Image, images: Iterable[Image], bids_dir: Path, shape_of: Shape | None = None
+) -> FieldMap:
+    """Return the field map of a run (BOLD or DWI).
+
+    Parameters
+    ----------
+    run : Image
+    images : iterable of Image
+        Of the run's participant, with metadata; see ``SUFFIXES``. Others do no harm.
+    bids_dir : Path
+    shape_of : callable, optional
+        Returns the size of an image; only asked where no sidecar gives the readout time.
+    """
+    others = sorted((i for i in images if i.path != run.path), key=lambda image: image.path)
+    reasons: list[str] = []
+    try:
+        own = readout(run, shape_of)
+    except MetadataError as error:
+        return FieldMap(None, reasons=(f'No distortion correction: {error}.',))
+    for source, group in _sources(run, others, bids_dir):
+        for candidate in _candidates(run, own, group, others, shape_of, reasons):
+            return FieldMap(
+                candidate.kind,
+                candidate.files,
+                {**candidate.metadata, 'run': own},
+                (*reasons, f'{_describe(candidate)} ({source}).'),
+            )
+        reasons.append(f'Nothing that {source} leads to can be used.')
+    return FieldMap(None, reasons=(*reasons, *_nobody(run, others, bids_dir)))
+
+
+def intended_for(image: Image, run: Image, bids_dir: Path) -> bool:
+    """Tell whether ``IntendedFor`` of an image names the run, in any of the forms in use."""
+    return run.relative(bids_dir) in set(_intended(image))
+
+
+def _intended(image: Image) -> Iterator[str]:
+    """Name what an image is intended for, as paths below the dataset's root."""
+    for target in _listed(image.metadata.get('IntendedFor')):
+        if target.startswith('bids:'):
+            yield target.split(':', 2)[-1]
+            continue
+        path = target.removeprefix('./').lstrip('/')
+        participant = f'sub-{image.participant}'
+        if path.startswith(f'{participant}/'):
+            yield path
+            continue
+        yield f'{participant}/{path}'
+        if image.session is not None:
+            yield f'{participant}/ses-{image.session}/{path}'
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    values = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return tuple(str(item) for item in values)
+
+
+def _sources(
+    run: Image, others: Sequence[Image], bids_dir: Path
+) -> Iterator[tuple[str, list[Image]]]:
+    for name in _listed(run.metadata.get('B0FieldSource')):
+        group = [i for i in others if name in _listed(i.metadata.get('B0FieldIdentifier'))]
+        if name in _listed(run.metadata.get('B0FieldIdentifier')):
+            group.append(run)
+        yield f'B0FieldSource {name!r}', group
+    group = [i for i in others if i.path.parent.name == 'fmap' and intended_for(i, run, bids_dir)]
+    if group:
+        yield 'IntendedFor', group
+
+
+def _candidates(
+    run: Image,
+    own: Readout,
+    group: Sequence[Image],
+    others: Sequence[Image],
+    shape_of: Shape | None,
+    reasons: list[str],
+) -> Iterator[FieldMap]:
+    """Give what can be used, best first; what cannot leaves its reason."""
+    if not group:
+        reasons.append('No image has that B0FieldIdentifier.')
+    usable = []
+    for image in group:
+        if image.fault is None:
+            usable.append(image)
+        else:
+            reasons.append(f'{image.path.name} cannot be used: {image.fault}.')
+    trials: list[Callable[[], FieldMap | None]] = [
+        partial(_epi, run, own, usable, others, shape_of),
+        *(partial(_phase_difference, i, others) for i in _of(usable, 'phasediff')),
+        *(partial(_two_phases, i, others) for i in _of(usable, 'phase1')),
+        *(partial(_measured, i, others) for i in _of(usable, 'fieldmap')),
+    ]
+    for trial in trials:
+        try:
+            found = trial()
+        except MetadataError as error:
+            reasons.append(f'{error}.')
+            continue
+        if found is not None:
+            yield found
+
+
+def _of(images: Iterable[Image], *suffixes: str) -> list[Image]:
+    return [image for image in images if image.suffix in suffixes]
+
+
+def _phase_difference(image: Image, others: Sequence[Image]) -> FieldMap:
+    first, second = echo_times(image)
+    files = {'phasediff': image.path} | _magnitudes(image, others)
+    return FieldMap('phasediff', files, {'EchoTime1': first, 'EchoTime2': second})
+
+
+def _two_phases(image: Image, others: Sequence[Image]) -> FieldMap:
+    later = [o for o in _of(others, 'phase2') if _is_sibling(image, o) and o.fault is None]
+    if not later:
+        raise MetadataError(image, 'its phase2 is missing', 'add the phase of the second echo')
+    first, second = echo_times_of(image, later[0])
+    files = {'phase1': image.path, 'phase2': later[0].path} | _magnitudes(image, others)
+    return FieldMap('phases', files, {'EchoTime1': first, 'EchoTime2': second})
+
+
+def _measured(image: Image, others: Sequence[Image]) -> FieldMap:
+    units = field_units(image)
+    return FieldMap(
+        'fieldmap', {'fieldmap': image.path} | _magnitudes(image, others), {'Units': units}
+    )
+
+
+def _magnitudes(image: Image, others: Sequence[Image]) -> dict[str, Path]:
+    siblings = [o for o in others if _is_sibling(image, o) and o.fault is None]
+    first = _of(siblings, 'magnitude1', 'magnitude')
+    if not first:
+        wanted = 'magnitude' if image.suffix == 'fieldmap' else 'magnitude1'
+        raise MetadataError(
+            image, f'its {wanted} is missing', 'it tells where the head is: add it to fmap'
+        )
+    second = [('magnitude2', o.path) for o in _of(siblings, 'magnitude2')]
+    return dict([('magnitude', first[0].path), *second[:1]])
+
+
+def _is_sibling(image: Image, other: Image) -> bool:
+    """Tell whether two images have the same name but for their suffix and echo."""
+
+    def rest(i: Image) -> dict[str, str]:
+        return {key: value for key, value in i.entities.items() if key not in ('echo', 'part')}
+
+    return image.path.parent == other.path.parent and rest(image) == rest(other)
+
+
+def _epi(
+    run: Image,
+    own: Readout,
+    group: Sequence[Image],
+    others: Sequence[Image],
+    shape_of: Shape | None,
+) -> FieldMap | None:
+    """Take EPI of both directions, or of one and a single-band reference or the run itself."""
+    images = _of(group, 'epi', 'sbref', 'bold', 'dwi', 'm0scan')
+    if not _of(images, 'epi', 'm0scan') and len(images) < 2:
+        return None
+    encoded = [(image, readout(image, shape_of)) for image in images]
+    axis = own.direction[0]
+    encoded = [(image, way) for image, way in encoded if way.direction[0] == axis]
+    if not encoded:
+        raise MetadataError(
+            images[0],
+            f'it is not encoded along the axis of {run.path.name} ({axis})',
+            'take an EPI of the same axis',
+        )
+    if len({way.direction for _, way in encoded}) == 1:
+        opposite = encoded[0][1].direction != own.direction
+        if not opposite:
+            raise MetadataError(
+                encoded[0][0],
+                f'it is encoded in the direction of {run.path.name} ({own.direction}) and '
+                'there is no opposite one',
+                'add the EPI of opposite phase-encode direction',
+            )
+        reference = _reference(run, others)
+        encoded.append((reference, readout(reference, shape_of) if reference != run else own))
+    roles = {f'epi{number}': pair for number, pair in enumerate(encoded, start=1)}
+    return FieldMap(
+        'epi',
+        {role: image.path for role, (image, _) in roles.items()},
+        {role: way for role, (_, way) in roles.items()},
+    )
+
+
+def _reference(run: Image, others: Sequence[Image]) -> Image:
+    """Return the run's single-band reference if there is one of its direction, else the run."""
+    for other in _of(others, 'sbref'):
+        same = other.entities == run.entities and other.path.parent == run.path.parent
+        direction = other.metadata.get('PhaseEncodingDirection')
+        if same and other.fault is None and direction == run.metadata['PhaseEncodingDirection']:
+            return other
+    return run
+
+
+def _describe(found: FieldMap) -> str:
+    names = ', '.join(path.name for path in found.files.values())
+    kinds = {
+        'epi': 'opposite phase-encode EPI',
+        'phasediff': 'phase difference',
+        'phases': 'two phases',
+        'fieldmap': 'measured field map',
+        None: '',
+    }
+    return f'Field map: {kinds[found.kind]} of {names}'
+
+
+def _nobody(run: Image, others: Sequence[Image], bids_dir: Path) -> tuple[str, ...]:
+    images = [i for i in others if i.path.parent.name == 'fmap']
+    images = [i for i in images if i.session in (run.session, None)]
+    silent = [i for i in images if not _listed(i.metadata.get('IntendedFor'))]
+    known = {i.path for i in others}
+    folder = run.path.parent.parent / 'fmap'
+    strays = sorted(path.name for path in folder.glob('*.nii*') if path not in known)
+    if not images and strays:
+        return (
+            f'No distortion correction: {_some(strays)} in fmap have no names that BIDS knows; '
+            'name them sub-…_phasediff, _magnitude1 and so on.',
+        )
+    if not images:
+        return ('No distortion correction: there are no field maps.',)
+    main = [i for i in silent if not i.suffix.startswith('magnitude')]
+    if main:
+        return (
+            f'No distortion correction: {_some([i.path.name for i in main])} in fmap name no run; '
+            f'add "IntendedFor": "bids::{run.relative(bids_dir)}" to the sidecar.',
+        )
+    return (f'No distortion correction: no field map is intended for {run.path.name}.',)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ', '.join(names[:4]) + (' …' if len(names) > 4 else '')
