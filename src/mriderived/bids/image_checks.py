@@ -118,7 +118,7 @@ def _find_head(path: Path, volume: Volume) -> _Head:
         raise BadImageError(path, f'values reach {high:g}, beyond any scanner', _RESCAN)
     step = tuple(max(1, round(2.0 * size / 256)) for size in values.shape)
     coarse = values[:: step[0], :: step[1], :: step[2]]
-    mask = _foreground(coarse)
+    mask = foreground(coarse)
     if missing:
         _require_few_missing(path, finite, mask, step)
     return _Head(coarse, mask, step, missing)
@@ -127,7 +127,8 @@ def _find_head(path: Path, volume: Volume) -> _Head:
 _RESCAN = 'Take the image from its original source again, or leave it out with .bidsignore.'
 
 
-def _foreground(coarse: NDArray[Any]) -> NDArray[np.bool_]:
+def foreground(coarse: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return the largest bright part of an image."""
     finite = coarse[np.isfinite(coarse)]
     low = float(np.percentile(finite, 1))
     above = finite[finite > low]

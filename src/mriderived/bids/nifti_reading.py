@@ -6,7 +6,8 @@ import gzip
 import logging
 import math
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn, cast
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 _QUIET = logging.Logger('nibabel-header-checks', level=logging.CRITICAL + 1)
 _RECONVERT = 'Convert the scan from DICOM again or take it from the original source.'
-_REPLACE = 'Copy or download the file again.'
+REPLACE = 'Copy or download the file again.'
 
 
 class BadImageError(ValueError):
@@ -47,31 +48,40 @@ class Volume(NamedTuple):
 
 def read_volume(path: Path) -> Volume:
     """Read header and values; raise :class:`BadImageError` if the file is not a whole 3D image."""
-    _require_content(path)
+    require_content(path)
+    with reading(path), open_file(path) as stream:
+        header = parse_header(path, stream)
+        shape = _require_three_dimensions(path, header)
+        data = _read_data(path, stream, header, shape)
+        read_to_end(stream)
+    return Volume(header, repair(path, header), data.reshape(shape[:3], order='F'), shape)
+
+
+@contextmanager
+def reading(path: Path, where: str = '') -> Iterator[None]:
+    """Say in words what goes wrong while the content of a file is read."""
     try:
-        with _open(path) as stream:
-            header = _parse_header(path, _read_head(path, stream))
-            shape = _require_three_dimensions(path, header)
-            data = _read_data(path, stream, header, shape)
-            while stream.read(1 << 20):  # only the end of a gzip stream holds its checksum
-                pass
+        yield
     except EOFError as error:
         raise BadImageError(
-            path, 'the compressed data end too early (truncated)', _REPLACE
+            path, f'the compressed data end too early{where} (truncated)', REPLACE
         ) from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise BadImageError(
-            path, f'the compressed data are corrupt ({error})', _REPLACE
-        ) from error
+        raise BadImageError(path, f'the compressed data are corrupt ({error})', REPLACE) from error
     except PermissionError as error:
         raise BadImageError(
             path, 'the file may not be read by this user', f'Allow it: chmod a+r {path}'
         ) from error
-    repaired = _repair(path, header)
-    return Volume(header, repaired, data.reshape(shape[:3], order='F'), shape)
 
 
-def _require_content(path: Path) -> None:
+def read_to_end(stream: IO[bytes]) -> None:
+    """Read what is left: only the end of a gzip stream holds its checksum."""
+    while stream.read(1 << 20):
+        pass
+
+
+def require_content(path: Path) -> None:
+    """Raise if there is no file, or none with the content of an image."""
     if path.is_symlink() and not path.exists():
         target = str(path.readlink())
         if 'annex/objects' in target:
@@ -82,13 +92,13 @@ def _require_content(path: Path) -> None:
     if not path.exists():
         raise BadImageError(path, 'there is no such file', 'Check the path and the dataset.')
     if not path.is_file():
-        raise BadImageError(path, 'this is a folder, not a file', _REPLACE)
+        raise BadImageError(path, 'this is a folder, not a file', REPLACE)
     if not path.name.endswith(('.nii', '.nii.gz')):
         raise BadImageError(
             path, 'the name does not end in .nii or .nii.gz', 'Convert it to NIfTI (dcm2niix).'
         )
     if path.stat().st_size == 0:
-        raise BadImageError(path, 'the file is empty (0 bytes)', _REPLACE)
+        raise BadImageError(path, 'the file is empty (0 bytes)', REPLACE)
 
 
 def _raise_absent(path: Path) -> NoReturn:
@@ -99,7 +109,8 @@ def _raise_absent(path: Path) -> NoReturn:
     )
 
 
-def _open(path: Path) -> IO[bytes]:
+def open_file(path: Path) -> IO[bytes]:
+    """Open a NIfTI file, compressed or not, if its name says which."""
     with path.open('rb') as stream:
         start = stream.read(256)
     if start.startswith(b'/annex/objects/'):
@@ -132,7 +143,7 @@ def _read_head(path: Path, stream: IO[bytes]) -> bytes:
     head += stream.read(size - 348)
     if len(head) < size:
         raise BadImageError(
-            path, f'the file ends inside its header ({len(head)} of {size} bytes)', _REPLACE
+            path, f'the file ends inside its header ({len(head)} of {size} bytes)', REPLACE
         )
     return head
 
@@ -147,7 +158,9 @@ def _guess(head: bytes) -> str:
     return 'something else'
 
 
-def _parse_header(path: Path, head: bytes) -> nib.Nifti1Header:
+def parse_header(path: Path, stream: IO[bytes]) -> nib.Nifti1Header:
+    """Read the header of a single-file NIfTI image as it is stored."""
+    head = _read_head(path, stream)
     is_second = len(head) == 540
     magic = head[4:7] if is_second else head[344:347]
     if magic == b'n+2':
@@ -163,7 +176,8 @@ def _parse_header(path: Path, head: bytes) -> nib.Nifti1Header:
     )
 
 
-def _repair(path: Path, header: nib.Nifti1Header) -> nib.Nifti1Header:
+def repair(path: Path, header: nib.Nifti1Header) -> nib.Nifti1Header:
+    """Return a copy of the header without its harmless faults."""
     repaired = header.copy()
     try:
         repaired.check_fix(logger=_QUIET, error_level=40)
@@ -173,20 +187,15 @@ def _repair(path: Path, header: nib.Nifti1Header) -> nib.Nifti1Header:
     return repaired
 
 
-def _require_three_dimensions(path: Path, header: nib.Nifti1Header) -> tuple[int, ...]:
+def stored_shape(path: Path, header: nib.Nifti1Header) -> tuple[int, ...]:
+    """Return the dimensions that the header gives; the first three are those of a head."""
     count = int(header['dim'][0])
     if not 1 <= count <= 7 or (header['dim'][1 : 1 + count] < 1).any():
         dims = header['dim'].tolist()
         raise BadImageError(path, f'the header holds impossible dimensions {dims}', _RECONVERT)
     shape = tuple(int(size) for size in header['dim'][1 : 1 + count])
-    name = ' x '.join(map(str, shape))
-    if any(size > 1 for size in shape[3:]):
-        raise BadImageError(
-            path,
-            f'a T1w image has three dimensions, this one has {name}',
-            'Save every volume as a run of its own (run-1, run-2, ...), or their average as one.',
-        )
     if len(shape) < 3 or min(shape[:3]) < 8:
+        name = ' x '.join(map(str, shape))
         raise BadImageError(
             path,
             f'this is a slice or a thin slab ({name}), not a volume of the head',
@@ -195,24 +204,41 @@ def _require_three_dimensions(path: Path, header: nib.Nifti1Header) -> tuple[int
     return shape
 
 
+def _require_three_dimensions(path: Path, header: nib.Nifti1Header) -> tuple[int, ...]:
+    shape = stored_shape(path, header)
+    if any(size > 1 for size in shape[3:]):
+        raise BadImageError(
+            path,
+            f'a T1w image has three dimensions, this one has {" x ".join(map(str, shape))}',
+            'Save every volume as a run of its own (run-1, run-2, ...), or their average as one.',
+        )
+    return shape
+
+
 def _read_data(
     path: Path, stream: IO[bytes], header: nib.Nifti1Header, shape: tuple[int, ...]
 ) -> NDArray[Any]:
-    dtype = _data_type(path, header)
-    start = max(int(header['vox_offset']), len(header.binaryblock))
-    stream.read(start - len(header.binaryblock))
+    dtype = data_type(path, header)
+    skip_to_data(stream, header)
     size = math.prod(shape) * dtype.itemsize
     payload = stream.read(size)
     if len(payload) < size:
         raise BadImageError(
             path,
             f'the header promises {size} bytes of data, the file holds {len(payload)} (truncated)',
-            _REPLACE,
+            REPLACE,
         )
     return np.frombuffer(payload, dtype)
 
 
-def _data_type(path: Path, header: nib.Nifti1Header) -> np.dtype[Any]:
+def skip_to_data(stream: IO[bytes], header: nib.Nifti1Header) -> None:
+    """Read over extensions of the header."""
+    start = max(int(header['vox_offset']), len(header.binaryblock))
+    stream.read(start - len(header.binaryblock))
+
+
+def data_type(path: Path, header: nib.Nifti1Header) -> np.dtype[Any]:
+    """Return the type of the stored numbers, which must be real."""
     try:
         dtype: np.dtype[Any] = header.get_data_dtype()
     except (KeyError, HeaderDataError) as error:
@@ -223,9 +249,7 @@ def _data_type(path: Path, header: nib.Nifti1Header) -> np.dtype[Any]:
             path, 'the image is coloured (RGB), not a scan', 'Take the scan it was made from.'
         )
     if dtype.kind == 'c':
-        raise BadImageError(
-            path, 'the image holds complex numbers', 'Save the magnitude as the T1w image.'
-        )
+        raise BadImageError(path, 'the image holds complex numbers', 'Save the magnitude alone.')
     if dtype.kind not in 'iuf':
         raise BadImageError(path, f'the data type {dtype} is not a number', _RECONVERT)
     return dtype

@@ -53,6 +53,8 @@ class Schedule:
     radius: int = 2
     #: Added to local variances, so that flat regions with noise do not count.
     floor: float = 3e-3
+    #: Share of each step along the three axes; with one axis alone nothing leaves its line.
+    axes: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 class Diffeomorphism(NamedTuple):
@@ -199,7 +201,14 @@ def _advance(
 
 
 def _step(half: Field, force: Field, schedule: Schedule, threads: int) -> Field:
-    step = np.stack([smooth(part, schedule.step_sigma, threads) for part in force])
+    step = np.stack(
+        [
+            smooth(part, schedule.step_sigma, threads) * np.float32(share)
+            if share
+            else np.zeros_like(part)
+            for part, share in zip(force, schedule.axes, strict=True)
+        ]
+    )
     longest = float(np.sqrt((step**2).sum(axis=0).max()))
     if longest < 1e-12:
         return half

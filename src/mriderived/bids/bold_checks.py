@@ -1,0 +1,229 @@
+"""Look at a BOLD series before any computation: refuse what is broken, flag what is unusual.
+
+The rule of :mod:`mriderived.bids.image_checks` for series: refused where any result would be
+wrong. What only takes a step away (slice times, phase-encode direction) is a flag with a note, and
+the step is left out. Volumes are read one after the other; three are in memory at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from mriderived.bids.bold_timing import repetition_time, slice_times, time_findings
+from mriderived.bids.image_checks import MAX_MISSING_IN_HEAD, BadImageError, foreground
+from mriderived.bids.orientation import Geometry, find_geometry
+from mriderived.bids.series_reading import SeriesHeader, iterate_volumes, read_series_header
+
+__all__ = ['BadImageError', 'BoldCheck', 'check_bold']
+
+Finding = tuple[str, str | float, str]
+
+#: Share of the head's voxels that never change above which the series is no series.
+MAX_CONSTANT = 0.5
+#: Flags of T1w images that say nothing about BOLD, whose voxels are always large.
+_OF_T1W = ('low_resolution', 'anisotropic')
+_RESCAN = 'Take the series from its original source again, or leave it out with .bidsignore.'
+
+
+@dataclass(frozen=True)
+class BoldCheck:
+    """What is worth knowing of a series that can be processed.
+
+    ``flags``, ``notes`` and ``rows`` are as in an ``ImageCheck``. ``slice_times`` are in
+    seconds along the slice axis, None where there are none to be used; ``phase_direction`` is
+    None where it is missing or not valid.
+    """
+
+    path: Path
+    notes: tuple[str, ...]
+    flags: Mapping[str, str | float]
+    rows: tuple[tuple[str, str], ...]
+    volumes: int
+    repetition_time: float
+    slice_times: tuple[float, ...] | None
+    phase_direction: str | None
+
+
+def check_bold(path: Path, metadata: Mapping[str, Any]) -> BoldCheck:
+    """Check one series; raise :class:`BadImageError` if it cannot be processed.
+
+    Flags beside those of the geometry: ``no_header_time``, ``time_units``, ``short_series``
+    (seconds), ``volume_timing``, ``slice_timing`` and ``phase_encoding`` (why they are not used),
+    ``missing_values`` (voxels of all volumes), ``constant_voxels`` (share of the head),
+    ``repeated_volumes`` (number), ``negative_values`` (share of the head).
+    """
+    series = read_series_header(path)
+    _require_volumes(path, series)
+    geometry = find_geometry(path, series.header, series.repaired, series.shape[:3])
+    time = repetition_time(path, metadata, series.repaired)
+    times, reason = slice_times(metadata, series.shape, time)
+    direction, complaint = _phase_direction(metadata)
+    values = _read_values(path, series.shape)
+    findings = [
+        *(f for f in geometry.findings if f[0] not in _OF_T1W),
+        *time_findings(metadata, series.repaired, series.shape[3], time),
+        *_unused('slice_timing', reason, 'Slice times were not corrected'),
+        *_unused('phase_encoding', complaint, 'Distortion cannot be corrected'),
+        *_value_findings(path, values),
+    ]
+    return BoldCheck(
+        path=path,
+        notes=tuple(sentence for _, _, sentence in findings),
+        flags={flag: value for flag, value, _ in findings},
+        rows=_rows(series, geometry, time),
+        volumes=series.shape[3],
+        repetition_time=time,
+        slice_times=times,
+        phase_direction=direction,
+    )
+
+
+def _require_volumes(path: Path, series: SeriesHeader) -> None:
+    if series.shape[3] == 1:
+        raise BadImageError(
+            path,
+            'this is one volume, not a series',
+            'A single volume is an sbref; take the whole series or leave it out with .bidsignore.',
+        )
+
+
+def _phase_direction(metadata: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    direction = metadata.get('PhaseEncodingDirection')
+    if direction is None:
+        return None, None
+    if direction not in ('i', 'j', 'k', 'i-', 'j-', 'k-'):
+        return None, f'PhaseEncodingDirection {direction!r} is not one of i, j, k, i-, j-, k-'
+    slices = str(metadata.get('SliceEncodingDirection', 'k'))
+    if direction[0] == slices[:1]:
+        return None, f'PhaseEncodingDirection {direction} is along the slices'
+    return str(direction), None
+
+
+def _unused(flag: str, reason: str | None, effect: str) -> Iterator[Finding]:
+    if reason is not None:
+        yield flag, reason, f'{effect}: {reason}.'
+
+
+class _Values:
+    """What is kept of the volumes: the range of each voxel and a few counts."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self.low = np.full(shape, np.inf, np.float32)
+        self.high = np.full(shape, -np.inf, np.float32)
+        self.head: NDArray[np.bool_] | None = None
+        self.missing = 0
+        self.without_numbers: list[int] = []
+        self.empty: list[int] = []
+        self.repeated = 0
+
+    def add(self, number: int, volume: NDArray[np.float32]) -> None:
+        finite = np.isfinite(volume)
+        missing = int(volume.size - np.count_nonzero(finite))
+        if missing:
+            self._add_missing(number, finite, missing)
+        known = volume if not missing else volume[finite]
+        if known.size == 0:
+            return
+        if known.min() == known.max():
+            self.empty.append(number)
+            return
+        if self.head is None:
+            self.head = foreground(volume)
+        np.minimum(self.low, volume, out=self.low, where=finite)
+        np.maximum(self.high, volume, out=self.high, where=finite)
+
+    def _add_missing(self, number: int, finite: NDArray[np.bool_], missing: int) -> None:
+        self.missing += missing
+        head = np.ones(finite.shape, bool) if self.head is None else self.head
+        if np.count_nonzero(head & ~finite) > MAX_MISSING_IN_HEAD * np.count_nonzero(head):
+            self.without_numbers.append(number)
+
+
+def _read_values(path: Path, shape: Sequence[int]) -> _Values:
+    values = _Values(shape[:3])
+    before = None
+    for number, volume in enumerate(iterate_volumes(path), start=1):
+        values.add(number, volume)
+        values.repeated += before is not None and np.array_equal(before, volume)
+        before = volume
+    _require_signal(path, values, shape[3])
+    return values
+
+
+def _require_signal(path: Path, values: _Values, total: int) -> None:
+    for numbers, what in (
+        (values.without_numbers, 'hold no numbers (NaN or infinite) in the head'),
+        (values.empty, 'hold one value everywhere'),
+    ):
+        if len(numbers) == total:
+            raise BadImageError(path, f'all {total} volumes {what}', _RESCAN)
+        if numbers:
+            raise BadImageError(
+                path,
+                f'{len(numbers)} of {total} volumes {what}: {_listed(numbers)}',
+                'Filters would carry them into the others. Take the series from its source again; '
+                'where they are at the end, cut them off.',
+            )
+    if values.head is None:
+        raise BadImageError(path, 'no volume holds a head', _RESCAN)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ', '.join(map(str, numbers[:12])) + (', …' if len(numbers) > 12 else '')
+
+
+def _value_findings(path: Path, values: _Values) -> Iterator[Finding]:
+    head = values.head
+    if head is None:
+        return
+    if values.missing:
+        yield (
+            'missing_values',
+            float(values.missing),
+            f'{values.missing} values without a number (NaN or infinite) were set to 0.',
+        )
+    constant = float(np.mean(values.low[head] == values.high[head]))
+    if constant > MAX_CONSTANT:
+        raise BadImageError(
+            path, f'{constant:.0%} of the head never change: the volumes are copies', _RESCAN
+        )
+    if constant > 0.001:
+        yield (
+            'constant_voxels',
+            round(constant, 4),
+            f'{constant:.1%} of the head never change; no measure is made of these voxels.',
+        )
+    if values.repeated:
+        yield (
+            'repeated_volumes',
+            float(values.repeated),
+            f'{values.repeated} volumes are exact copies of the one before.',
+        )
+    negative = float(np.mean(values.low[head] < 0))
+    if negative > 0.01:
+        yield (
+            'negative_values',
+            round(negative, 4),
+            f'{negative:.0%} of the head are negative at some time: is this a magnitude series?',
+        )
+
+
+def _rows(series: SeriesHeader, geometry: Geometry, time: float) -> tuple[tuple[str, str], ...]:
+    volumes = series.shape[3]
+    return (
+        ('Orientation', ''.join(nib.aff2axcodes(geometry.affine))),
+        ('Matrix', ' × '.join(map(str, series.shape[:3]))),
+        ('Voxel size (mm)', ' × '.join(f'{size:.3g}' for size in geometry.voxel_mm)),
+        ('Volumes', str(volumes)),
+        ('Repetition time (s)', f'{time:.4g}'),
+        ('Duration (min)', f'{volumes * time / 60:.1f}'),
+        ('Data type', series.header.get_data_dtype().name),
+        ('Orientation from', geometry.source),
+    )
