@@ -1,13 +1,20 @@
 """The field from EPI images of opposite phase-encode direction."""
 
+import json
 import time
+from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from epi_phantoms import SHAPE, distort, field_hz, head
+from scipy import ndimage
 
 from mriderived.core.epi_distortion import Encoded, Solver, estimate_distortion
 from mriderived.core.epi_shift import phase_axis, shift_map, unwarp
+from mriderived.core.field_cleaning import demean, extend, resample_field
+from mriderived.core.field_map import field_from_phase, scale_phase
+from mriderived.core.masks import clean_mask
 
 READOUT = 0.04
 QUICK = Solver(factors=(4, 2), steps=(8, 6), stiffness=(0.1, 0.1))
@@ -79,6 +86,7 @@ def test_any_number_of_threads_gives_the_same_bits():
     assert np.array_equal(one.hz, three.hz)
 
 
+@pytest.mark.slow
 def test_a_whole_image_takes_less_than_twenty_seconds():
     shape = (96, 96, 63)
     image, _ = head(shape)
@@ -109,3 +117,34 @@ def test_images_that_tell_no_field_are_refused(change, message):
     data[4:12, 4:12, 4:12] = 9
     with pytest.raises(ValueError, match=message):
         estimate_distortion(change(Encoded(data, 'j', 0.03), Encoded(data, 'j-', 0.03)))
+
+
+@pytest.mark.real
+def test_opposite_epi_and_gradient_echoes_of_one_head_agree(test_data: Path) -> None:
+    """Two methods that share nothing but the sign rule; both are of one session."""
+    folder = test_data / 'siemens-xa30' / 'sub-01'
+    pair, affine = [], np.eye(4)
+    for label in ('AP', 'PA'):
+        path = folder / 'dwi' / f'sub-01_dir-{label}_dwi.nii.gz'
+        sidecar = json.loads(path.with_name(path.name.replace('.nii.gz', '.json')).read_text())
+        image = nib.load(path)
+        affine = image.affine
+        first = np.asanyarray(image.dataobj[..., 0]).astype(np.float32)
+        way = sidecar['PhaseEncodingDirection'], sidecar['TotalReadoutTime']
+        pair.append(Encoded(first, *way))
+    found = estimate_distortion(pair, (3, 3, 3))
+    assert found.similarity_after > 0.98 > 0.9 > found.similarity_before
+    phase = nib.load(folder / 'fmap' / 'sub-01_phasediff.nii.gz')
+    magnitude = nib.load(folder / 'fmap' / 'sub-01_magnitude1.nii.gz').get_fdata(dtype=np.float32)
+    mask = ndimage.binary_opening(magnitude > 0.25 * np.percentile(magnitude, 98))
+    mask = clean_mask(mask)
+    field = field_from_phase(scale_phase(phase.get_fdata())[0], (0.01, 0.01246), mask, magnitude)
+    whole = extend(demean(field.hz, mask)[0], mask, 1.0)
+    shape = found.hz.shape
+    echoes = resample_field(whole, phase.affine, affine, shape)
+    inner = resample_field(mask.astype(np.float32), phase.affine, affine, shape) > 0.9
+    inner = ndimage.binary_erosion(inner, iterations=3)
+    inner &= pair[0].data > 0.25 * np.percentile(pair[0].data, 98)
+    slope, _ = np.polyfit(echoes[inner], found.hz[inner], 1)
+    assert np.corrcoef(echoes[inner], found.hz[inner])[0, 1] > 0.93
+    assert slope == pytest.approx(1, abs=0.15)

@@ -4,16 +4,8 @@ import numpy as np
 import pytest
 from epi_phantoms import SHAPE, field_hz, head
 
-from mriderived.core.field_map import (
-    demean,
-    extend,
-    field_from_phase,
-    phase_difference,
-    replace_outliers,
-    resample_field,
-    scale_phase,
-    to_hertz,
-)
+from mriderived.core.field_cleaning import demean, extend, replace_outliers, resample_field
+from mriderived.core.field_map import field_from_phase, phase_difference, scale_phase, to_hertz
 from mriderived.core.phase_unwrapping import wrap
 
 TIMES = (0.00492, 0.00738)
