@@ -169,6 +169,14 @@ def test_one_opposite_epi_is_paired_with_the_reference_or_the_run() -> None:
     assert names(find(bold(), [other, faulty]))['epi2'] == 'sub-01_task-rest_bold.nii.gz'
 
 
+def test_another_echo_time_is_noted() -> None:
+    other = image('dir-PA_epi', IntendedFor=RUN, EchoTime=0.06, **BACK)
+    found = find(bold(EchoTime=0.03), [other])
+    assert found.kind == 'epi'
+    assert 'differ in EchoTime (0.03 to 0.06 s)' in found.reasons[0]
+    assert find(bold(EchoTime=0.06), [other]).reasons[0].startswith('Field map')
+
+
 def test_a_run_may_belong_to_its_own_field() -> None:
     other = image('dir-PA_epi', B0FieldIdentifier='pe', **BACK)
     run = bold(B0FieldIdentifier='pe', B0FieldSource='pe')

@@ -85,7 +85,7 @@ def find_field_map(
                 candidate.kind,
                 candidate.files,
                 {**candidate.metadata, 'run': own},
-                (*reasons, f'{_describe(candidate)} ({source}).'),
+                (*reasons, *candidate.reasons, f'{_describe(candidate)} ({source}).'),
             )
         reasons.append(f'Nothing that {source} leads to can be used.')
     return FieldMap(None, reasons=(*reasons, *_nobody(run, others, bids_dir)))
@@ -241,12 +241,28 @@ def _epi(
             )
         reference = _reference(run, others)
         encoded.append((reference, readout(reference, shape_of) if reference != run else own))
-    roles = {f'epi{number}': pair for number, pair in enumerate(encoded, start=1)}
+    roles: dict[str, tuple[Image, Readout]] = {
+        f'epi{number}': pair for number, pair in enumerate(encoded, start=1)
+    }
     return FieldMap(
         'epi',
         {role: image.path for role, (image, _) in roles.items()},
         {role: way for role, (_, way) in roles.items()},
+        _contrast_notes([image for image, _ in encoded]),
     )
+
+
+def _contrast_notes(images: Sequence[Image]) -> tuple[str, ...]:
+    """Say where the contrast of EPI images differs, which is taken for displacement."""
+    times = [i.metadata.get('EchoTime') for i in images]
+    known = [float(t) for t in times if isinstance(t, int | float)]
+    if len(known) == len(images) and max(known) > 1.05 * min(known):
+        names = ', '.join(i.path.name for i in images)
+        return (
+            f'{names} differ in EchoTime ({min(known):g} to {max(known):g} s): the difference of '
+            'contrast is matched, but the displacement is less certain.',
+        )
+    return ()
 
 
 def _reference(run: Image, others: Sequence[Image]) -> Image:

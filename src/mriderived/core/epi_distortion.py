@@ -33,6 +33,10 @@ Lines = NDArray[np.float32]
 
 #: No axis is made coarser than this many voxels.
 LEAST_SIZE = 12
+#: Corrected voxels above this share of the usual brightness are the head.
+HEAD = 0.2
+#: Points of the map between the contrasts of two images, and the least intensity of one.
+QUANTILES, LEAST_BRIGHT = 25, 0.01
 
 
 class Encoded(NamedTuple):
@@ -53,6 +57,8 @@ class Solver:
     stiffness: tuple[float, ...] = (0.1, 0.1, 0.1)
     #: Most conjugate gradients of a step.
     gradients: int = 25
+    #: Bring the images to one contrast before each level.
+    match: bool = True
 
 
 class Distortion(NamedTuple):
@@ -117,6 +123,8 @@ def estimate_distortion(
         by = np.array([max(1, min(factor, n // LEAST_SIZE)) for n in lines.shape[1:]])
         level = _shrink(lines, by)
         faces = _refine(faces, last, by, level.shape[1:])
+        if solver.match:
+            level = _match(level, correct_lines(level, shares, faces, threads))
         scaled = (weights / by**2 * by[2] ** 2 * np.sqrt(stiffness)).astype(np.float32)
         faces = solve(level, shares, faces, scaled, steps, solver.gradients, threads)
         last = by
@@ -182,6 +190,25 @@ def _refine(
         faces, np.diag(ratio), offset, target, np.float32, order=1, mode='nearest'
     )
     return np.asarray(moved / np.float32(ratio[2]), np.float32)
+
+
+def _match(lines: Lines, corrected: Lines) -> Lines:
+    """Map each image's intensities so that those of all corrected images spread alike.
+
+    Only the order of intensities counts, not where they are, so that what is still displaced
+    does no harm.
+    """
+    head = corrected.mean(axis=0) > HEAD
+    if not head.any():
+        return lines
+    shares = np.linspace(0.01, 0.99, QUANTILES)
+    spread = np.maximum([np.quantile(c[head], shares) for c in corrected], LEAST_BRIGHT)
+    matched = lines.copy()
+    for image, own in zip(matched, spread, strict=True):
+        gain = spread.mean(axis=0) / own
+        # below the first point and above the last the gain stays what it is there
+        image *= np.interp(image, own, gain)
+    return matched
 
 
 def _similarity(corrected: Lines) -> float:
