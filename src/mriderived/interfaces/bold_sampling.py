@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.core.epi_shift import phase_axis
-from mriderived.core.series_sampling import Distortion
+from mriderived.core.series_route import Distortion
 from mriderived.core.slice_timing import correct_slice_timing
 from mriderived.interfaces.acquisition import Acquisition
 from mriderived.interfaces.series import open_series

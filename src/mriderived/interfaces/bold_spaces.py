@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mriderived.core.masks import find_box
 from mriderived.core.sampling import resample
-from mriderived.core.series_sampling import Deformation
+from mriderived.core.series_route import Deformation
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
 
 Matrix = NDArray[np.float64]

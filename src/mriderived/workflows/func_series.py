@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mriderived.config import Config
-from mriderived.core.series_sampling import plan_route, resample_series
+from mriderived.core.series_route import plan_route
+from mriderived.core.series_sampling import resample_series
 from mriderived.interfaces.acquisition import read_acquisition
 from mriderived.interfaces.bold_sampling import make_distortion, moment, open_in_time
 from mriderived.interfaces.series import save_series

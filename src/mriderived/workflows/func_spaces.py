@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.series_sampling import plan_route, resample_series
+from mriderived.core.series_route import plan_route
+from mriderived.core.series_sampling import resample_series
 from mriderived.interfaces.acquisition import read_acquisition
 from mriderived.interfaces.bold_sampling import make_distortion, open_in_time
 from mriderived.interfaces.bold_spaces import STEP_MM, find_deformation, read_space_grid
