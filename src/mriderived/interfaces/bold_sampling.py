@@ -1,9 +1,9 @@
-"""Open a raw BOLD run with its slices brought to one moment."""
+"""Bring a raw BOLD run to a grid: slices to one moment, one interpolation, echoes combined."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,16 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.core.echo_combination import echo_weights, fit_t2star
 from mriderived.core.epi_shift import phase_axis
-from mriderived.core.series_route import Distortion
+from mriderived.core.series_route import Distortion, Route
+from mriderived.core.series_sampling import resample_series
 from mriderived.core.slice_timing import correct_slice_timing
 from mriderived.interfaces.acquisition import Acquisition
 from mriderived.interfaces.series import open_series
+
+Volume = NDArray[np.float32]
 
 #: Between the times of the first and the last slice, the moment to which all are brought.
 MOMENT = 0.5
 #: Fewer volumes in the steady state cannot be interpolated in time.
 MIN_VOLUMES = 5
+#: The means of so many volumes tell T2*.
+FOR_T2STAR = 20
 
 
 def moment(acquisition: Acquisition) -> float | None:
@@ -53,6 +59,59 @@ def open_in_time(
             threads,
         )
         del out
+
+
+def resample_run(
+    acquisition: Acquisition,
+    matrices: NDArray[np.float64],
+    unsteady: int,
+    route: Route,
+    threads: int,
+) -> Iterator[Volume]:
+    """Yield the volumes of a run on the grid of a route; echoes are combined by their T2*."""
+    with ExitStack() as stack:
+        echoes = [
+            stack.enter_context(open_in_time(path, acquisition, unsteady, threads))
+            for path, _ in acquisition.echoes
+        ]
+        if len(echoes) == 1:
+            yield from _resample(echoes[0], range(len(matrices)), matrices, route, threads)
+            return
+        weights = _weigh_echoes(acquisition, echoes, matrices, unsteady, route, threads)
+        each = [_resample(echo, range(len(matrices)), matrices, route, threads) for echo in echoes]
+        for volumes in zip(*each, strict=True):
+            yield np.einsum('exyz,exyz->xyz', weights, np.stack(volumes))
+
+
+def _resample(
+    series: Any, chosen: Iterable[int], matrices: NDArray[np.float64], route: Route, threads: int
+) -> Iterator[Volume]:
+    places = list(chosen)
+    volumes = (np.asarray(series[..., t], np.float32) for t in places)
+    return resample_series(volumes, matrices[places], route, threads)
+
+
+def _weigh_echoes(
+    acquisition: Acquisition,
+    echoes: list[Any],
+    matrices: NDArray[np.float64],
+    unsteady: int,
+    route: Route,
+    threads: int,
+) -> NDArray[np.float32]:
+    """Fit T2* to the means of some volumes of the steady state."""
+    times = [time for _, time in acquisition.echoes if time is not None]
+    if len(times) != len(echoes):
+        raise ValueError('a multi-echo run needs the EchoTime of every echo in its sidecars')
+    steady = np.arange(unsteady, len(matrices))
+    chosen = steady[np.linspace(0, len(steady) - 1, min(FOR_T2STAR, len(steady))).astype(int)]
+    means = []
+    for echo in echoes:
+        total = np.zeros(route.points.shape[1:], np.float32)
+        for volume in _resample(echo, chosen.tolist(), matrices, route, threads):
+            total += volume / np.float32(len(chosen))
+        means.append(total)
+    return echo_weights(fit_t2star(means, times), times)
 
 
 def make_distortion(

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from mriderived.config import Config
 from mriderived.core.series_route import plan_route
-from mriderived.core.series_sampling import resample_series
 from mriderived.interfaces.acquisition import read_acquisition
-from mriderived.interfaces.bold_sampling import make_distortion, moment, open_in_time
+from mriderived.interfaces.bold_sampling import make_distortion, moment, resample_run
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
@@ -39,20 +36,20 @@ def resample_bold(
     acquisition = read_acquisition(bold_acquisition)
     affine = load_affine(raw_bold)
     _, matrices, unsteady = read_motion(bold_motion)
-    with open_in_time(raw_bold, acquisition, unsteady, threads) as series:
-        shape = tuple(series.shape[:3])
-        distortion = make_distortion(load(bold_displacement), acquisition)
-        route = plan_route(
-            shape, affine, shape, affine,
-            distortion=distortion, modulate=distortion is not None, threads=threads,
-        )  # fmt: skip
-        volumes = (np.asarray(series[..., t], np.float32) for t in range(series.shape[3]))
-        path = save_series(
-            resample_series(volumes, matrices, route, threads),
-            affine, shape, series.shape[3], acquisition.repetition_time, 'bold.nii.gz',
-        )  # fmt: skip
+    shape = load(bold_displacement).shape
+    distortion = make_distortion(load(bold_displacement), acquisition)
+    route = plan_route(
+        shape, affine, shape, affine,
+        distortion=distortion, modulate=distortion is not None, threads=threads,
+    )  # fmt: skip
+    path = save_series(
+        resample_run(acquisition, matrices, unsteady, route, threads),
+        affine, shape, len(matrices), acquisition.repetition_time, 'bold.nii.gz',
+    )  # fmt: skip
     start = moment(acquisition)
     notes = [] if start is not None else ['Slice timing was not corrected: it is not known.']
+    if len(acquisition.echoes) > 1:
+        notes.append(f'{len(acquisition.echoes)} echoes were combined by their T2*.')
     write_remarks(
         path,
         notes=notes,
@@ -94,7 +91,8 @@ BOLD_SERIES = Measure(
         'Slices were brought to the middle of the acquisition of a volume by natural cubic '
         'splines, where their times were known. Head motion and distortion were composed, so that '
         'each volume was interpolated once, by cubic B-splines (Thevenaz et al. 2000, '
-        'doi:10.1109/42.875199).'
+        'doi:10.1109/42.875199). Echoes of multi-echo runs were combined by T2* (Posse et al. '
+        '1999, doi:10.1002/(SICI)1522-2594(199907)42:1<87::AID-MRM13>3.0.CO;2-O).'
     ),
     is_preprocessing=True,
     minutes=0.3,

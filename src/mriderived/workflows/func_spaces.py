@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.series_route import plan_route
-from mriderived.core.series_sampling import resample_series
 from mriderived.interfaces.acquisition import read_acquisition
-from mriderived.interfaces.bold_sampling import make_distortion, open_in_time
+from mriderived.interfaces.bold_sampling import make_distortion, resample_run
 from mriderived.interfaces.bold_spaces import STEP_MM, find_deformation, read_space_grid
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.series import save_series
@@ -57,28 +56,25 @@ def bring_to_space(
     _, matrices, unsteady = read_motion(bold_motion)
     grid = read_space_grid(space_mask)
     distortion = make_distortion(load(bold_displacement), acquisition)
-    with open_in_time(raw_bold, acquisition, unsteady, threads) as series:
-        route = plan_route(
-            grid.mask.shape,
-            grid.affine,
-            tuple(series.shape[:3]),
-            affine,
-            load_rigid(xfm_bold_to_t1w),
-            find_deformation(grid, xfm_to_space),
-            distortion,
-            modulate=distortion is not None,
-            threads=threads,
-        )
-        length = series.shape[3]
-        raw = (np.asarray(series[..., t], np.float32) for t in range(length))
-        path = save_series(
-            _within(grid.mask, resample_series(raw, matrices, route, threads)),
-            grid.affine,
-            grid.mask.shape,
-            length,
-            acquisition.repetition_time,
-            'bold.nii.gz',
-        )
+    route = plan_route(
+        grid.mask.shape,
+        grid.affine,
+        load(bold_displacement).shape,
+        affine,
+        load_rigid(xfm_bold_to_t1w),
+        find_deformation(grid, xfm_to_space),
+        distortion,
+        modulate=distortion is not None,
+        threads=threads,
+    )
+    path = save_series(
+        _within(grid.mask, resample_run(acquisition, matrices, unsteady, route, threads)),
+        grid.affine,
+        grid.mask.shape,
+        len(matrices),
+        acquisition.repetition_time,
+        'bold.nii.gz',
+    )
     write_remarks(path, RepetitionTime=acquisition.repetition_time, TaskName=acquisition.task)
     return SpaceFiles(path)
 

@@ -108,7 +108,7 @@ def _check_bold(
 ) -> tuple[BoldCheck, dict[str, Any]]:
     """Check a BOLD run, and find the field map and the events that belong to it."""
     image = run[0]
-    check = check_bold(image.path, image.metadata)
+    check = _check_echoes(run)
     field = find_field_map(image, images, config.bids_dir, lambda path: nb.load(path).shape)
     notes = [shorten_paths(reason, config.bids_dir) for reason in field.reasons]
     kind = field.kind
@@ -131,6 +131,20 @@ def _check_bold(
         'field_map': _describe_field(field) if kind else None,
         'notes': notes,
     }
+
+
+def _check_echoes(run: tuple[Image, ...]) -> BoldCheck:
+    """Check every echo of a run, and that they belong together; what is said is of the first."""
+    first, *others = [check_bold(part.path, part.metadata) for part in run]
+    shape = nb.load(first.path).shape
+    for other in others:
+        if nb.load(other.path).shape != shape:
+            raise BadImageError(
+                other.path,
+                f'this echo has the size {nb.load(other.path).shape}, the first one {shape}',
+                'Take the run from its original source again, or leave it out with .bidsignore.',
+            )
+    return first
 
 
 def _describe_field(field: FieldMap) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""Combine the echoes of a run, weighted by what each can show of T2* changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Volume = NDArray[np.float32]
+
+#: T2* of brains lies well within these, in s.
+BOUNDS = (0.002, 0.5)
+#: Where no decay can be fitted, this T2* (of grey matter at 3 T, in s) stands in.
+USUAL = 0.045
+
+
+def fit_t2star(means: Sequence[Volume], echo_times: Sequence[float]) -> Volume:
+    """Fit a single exponential decay to the mean of each echo.
+
+    Least squares of the logarithm, each echo weighted by its squared signal, because the noise of
+    the logarithm is inverse to the signal.
+
+    Parameters
+    ----------
+    means : sequence of arrays of float32, shape (x, y, z)
+        At least two echoes.
+    echo_times : sequence of float
+        In s, ascending.
+
+    Returns
+    -------
+    array of float32, shape (x, y, z)
+        T2* in s, within ``BOUNDS``; 0 where the signal does not decay.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two echoes, or their times do not ascend.
+
+    References
+    ----------
+    https://doi.org/10.1002/(SICI)1522-2594(199907)42:1<87::AID-MRM13>3.0.CO;2-O
+
+    Examples
+    --------
+    >>> times = (0.012, 0.028, 0.044)
+    >>> means = [np.full((1, 1, 1), 1000 * np.exp(-te / 0.05), np.float32) for te in times]
+    >>> round(float(fit_t2star(means, times)[0, 0, 0]), 4)
+    0.05
+    """
+    times = np.asarray(echo_times, np.float64)
+    if len(means) != len(times) or len(times) < 2 or (np.diff(times) <= 0).any():
+        raise ValueError(f'echo times must ascend, one per echo: {list(echo_times)}')
+    norm, first, second, level, cross = (np.zeros(means[0].shape) for _ in range(5))
+    for mean, time in zip(means, times, strict=True):
+        signal = np.maximum(mean.astype(np.float64), 1e-6)
+        weight, log = signal**2, np.log(signal)
+        norm += weight
+        first += weight * time
+        second += weight * time**2
+        level += weight * log
+        cross += weight * log * time
+    slope = (norm * cross - first * level) / np.maximum(norm * second - first**2, 1e-300)
+    decays = (slope < 0) & (means[0] > 0)
+    found = np.where(decays, -1 / np.where(decays, slope, -1), 0)
+    return np.where(decays, np.clip(found, *BOUNDS), 0).astype(np.float32)
+
+
+def echo_weights(t2star: Volume, echo_times: Sequence[float]) -> NDArray[np.float32]:
+    """Return the weight of each echo, TE exp(-TE / T2*), of sum 1 (Posse et al. 1999).
+
+    Parameters
+    ----------
+    t2star : array of float32, shape (x, y, z)
+        In s; where it is 0, ``USUAL`` stands in.
+    echo_times : sequence of float
+        In s.
+
+    Returns
+    -------
+    array of float32, shape (echoes, x, y, z)
+
+    Examples
+    --------
+    >>> weights = echo_weights(np.full((1, 1, 1), 0.03, np.float32), (0.03, 0.06))
+    >>> [round(float(weight), 3) for weight in weights.ravel()]
+    [0.576, 0.424]
+    """
+    times = np.asarray(echo_times, np.float64)[:, None, None, None]
+    decay = np.where(t2star > 0, t2star, USUAL)
+    weights = times * np.exp(-times / decay)
+    return np.asarray(weights / weights.sum(axis=0), np.float32)
