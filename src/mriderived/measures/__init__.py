@@ -7,6 +7,7 @@ from mriderived.measures.connectivity import CONNECTIVITY
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
+from mriderived.measures.seed_map import SEED_MAP
 from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.surface_regions import SURFACE_REGIONS
 from mriderived.measures.t1w_quality import T1W_QUALITY
@@ -30,5 +31,6 @@ MEASURES: tuple[Measure, ...] = (
     ALFF,
     REHO,
     CONNECTIVITY,
+    SEED_MAP,
     BOLD_QUALITY,
 )

@@ -26,18 +26,25 @@ def save_map(
     return save(spread(np.nan_to_num(values), mask), affine, f'{name}.nii.gz')
 
 
-def map_figure(field: str, label: str) -> Callable[..., list[Any]]:
+def map_figure(field: str, label: str, symmetric: bool = False) -> Callable[..., list[Any]]:
     """Return what draws the map ``field`` over the BOLD reference."""
-    return partial(_draw, field=field, label=label)
+    return partial(_draw, field=field, label=label, symmetric=symmetric)
 
 
-def _draw(*, field: str, label: str, bold_reference: Path, **maps: Path) -> list[Any]:
+def _draw(
+    *, field: str, label: str, symmetric: bool, bold_reference: Path, **maps: Path
+) -> list[Any]:
     values, affine = load(maps[field]), load_affine(maps[field])
     scale = np.diag([*(DISPLAY_MM / voxel_size(affine)), 1.0])
     shape = tuple(int(n) for n in np.ceil((np.array(values.shape) - 1) / np.diag(scale)[:3]) + 1)
     inside = resample((values != 0).astype(np.float32), scale, shape)
     fine = resample(values, scale, shape) / np.maximum(inside, 0.5)
     background = resample(load(bold_reference), scale, shape)
+    limits: dict[str, Any] = {}
+    if symmetric:
+        most = float(np.percentile(np.abs(fine[inside > 0.5]), 99)) if inside.any() else 1.0
+        limits = {'limits': (-most, most), 'colours': 'RdBu_r'}
+    shown = inside > 0.5
     return [
-        map_overlay(background, affine @ scale, fine, label=label, unit='1', mask=inside > 0.5)
+        map_overlay(background, affine @ scale, fine, label=label, unit='1', mask=shown, **limits)
     ]
