@@ -1,0 +1,154 @@
+"""A seed in template coordinates, and maps and series in a template space, with known moves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+
+from mriderived.interfaces.bold_spaces import STEP_MM
+from mriderived.interfaces.rigid_files import save_rigid
+from mriderived.interfaces.sink import remarks_file
+from mriderived.interfaces.volumes import load, load_affine
+from mriderived.measures.seed_map import SEED_MM, write_seed_map
+from mriderived.measures.space_maps import bring_map
+from mriderived.workflows.func_motion import MATRIX
+from mriderived.workflows.func_spaces import bring_to_space
+
+#: BOLD voxels of 3 mm around the seed; the T1w lies 5 mm to the right of the template, and BOLD
+#: 4 mm in front of the T1w.
+SHAPE, LENGTH = (20, 22, 18), 80
+T1W_SHIFT, BOLD_SHIFT = np.array([5.0, 0, 0]), np.array([0, 4.0, 0])
+
+
+def shift(by: np.ndarray) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, 3] = by
+    return matrix
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    monkeypatch.chdir(tmp_path)
+    affine = np.diag([3.0, 3, 3, 1])
+    affine[:3, 3] = np.array(SEED_MM) + T1W_SHIFT + BOLD_SHIFT - 3 * np.array(SHAPE) // 2
+    nb.Nifti1Image(np.ones(SHAPE, np.uint8), affine).to_filename('mask.nii.gz')
+    template = np.diag([1.0, 1, 1, 1])
+    template[:3, 3] = np.array(SEED_MM) - 20
+    space = np.zeros((40, 40, 40), np.uint8)
+    space[8:32, 8:32, 8:32] = 1
+    nb.Nifti1Image(space, template).to_filename('space.nii.gz')
+    return {
+        'bold_mask': tmp_path / 'mask.nii.gz',
+        'xfm_bold_to_t1w': save_rigid(shift(BOLD_SHIFT), 'bold_to_t1w.h5'),
+        'xfm_to_space': save_rigid(shift(T1W_SHIFT), 't1w_to_space.h5'),
+        'space_mask': tmp_path / 'space.nii.gz',
+    }
+
+
+def seed_place(files: dict[str, Path]) -> np.ndarray:
+    """Return the voxel of BOLD in which the seed lies."""
+    in_bold = np.array(SEED_MM) + T1W_SHIFT + BOLD_SHIFT
+    return np.linalg.inv(load_affine(files['bold_mask']))[:3] @ [*in_bold, 1.0]
+
+
+def test_voxels_that_share_the_course_of_the_seed_stand_out(files: dict[str, Path]) -> None:
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(*SHAPE, LENGTH)).astype(np.float32)
+    course = rng.normal(size=LENGTH)
+    place = np.rint(seed_place(files)).astype(int)
+    ball = tuple(slice(p - 3, p + 4) for p in place)
+    data[ball] = 0.2 * data[ball] + course
+    data[2:4, 2:4, 2:4] = 0.75 * rng.normal(size=(2, 2, 2, LENGTH)) + course
+    nb.Nifti1Image(data, load_affine(files['bold_mask'])).to_filename('denoised.nii.gz')
+    inputs = {name: files[name] for name in ('bold_mask', 'xfm_bold_to_t1w', 'xfm_to_space')}
+    path = write_seed_map(Path('denoised.nii.gz').absolute(), **inputs).default_mode
+    z = load(path)
+    assert z[2:4, 2:4, 2:4].mean() == pytest.approx(np.arctanh(0.8), abs=0.1)
+    far = np.ones(SHAPE, bool)
+    far[ball] = False
+    far[2:4, 2:4, 2:4] = False
+    assert abs(z[far].mean()) < 0.01
+    assert z[far].std() == pytest.approx(1 / np.sqrt(LENGTH - 3), rel=0.05)
+    assert json.loads(remarks_file(path).read_text())['SeedVoxels'] == pytest.approx(33, abs=8)
+
+
+def test_a_seed_without_signal_fails(files: dict[str, Path]) -> None:
+    affine = load_affine(files['bold_mask'])
+    affine[:3, 3] += 100
+    nb.Nifti1Image(np.ones(SHAPE, np.uint8), affine).to_filename('far.nii.gz')
+    nb.Nifti1Image(np.ones((*SHAPE, 9), np.float32), affine).to_filename('denoised.nii.gz')
+    with pytest.raises(ValueError, match='only 0 voxels of the seed'):
+        write_seed_map(
+            Path('denoised.nii.gz').absolute(),
+            Path('far.nii.gz').absolute(),
+            files['xfm_bold_to_t1w'],
+            files['xfm_to_space'],
+        )
+
+
+def ramp(affine: np.ndarray) -> np.ndarray:
+    """Return 100 plus the x and twice the y coordinate in mm."""
+    points = np.indices(SHAPE).reshape(3, -1).T @ affine[:3, :3].T + affine[:3, 3]
+    return (200 + points[:, 0] + 2 * points[:, 1]).reshape(SHAPE).astype(np.float32)
+
+
+def expected(path: Path) -> np.ndarray:
+    """Return what the ramp of BOLD is at the voxels of the space."""
+    affine = load_affine(path)
+    shape = nb.load(path).shape[:3]
+    points = np.indices(shape).reshape(3, -1).T @ affine[:3, :3].T + affine[:3, 3]
+    points = points + T1W_SHIFT + BOLD_SHIFT
+    return (200 + points[:, 0] + 2 * points[:, 1]).reshape(shape)
+
+
+def test_a_map_keeps_its_values_in_the_space(files: dict[str, Path]) -> None:
+    affine = load_affine(files['bold_mask'])
+    values = ramp(affine)
+    values[:, :, :7] = 0  # no value there, which must not darken its neighbours
+    nb.Nifti1Image(values, affine).to_filename('map.nii.gz')
+    inputs = {name: files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')}
+    path = bring_map(Path('map.nii.gz').absolute(), **inputs).in_space
+    found = load(path)
+    assert nb.load(path).header.get_zooms()[:3] == (STEP_MM,) * 3
+    there = found != 0
+    assert 500 < there.sum() < 12**3
+    assert found[there] == pytest.approx(expected(path)[there], abs=0.05)
+    middle = tuple(slice(n // 2 - 2, n // 2 + 2) for n in found.shape)
+    assert found[middle] == pytest.approx(expected(path)[middle], abs=0.05)
+
+
+def test_a_series_is_brought_to_the_space_with_its_motion(files: dict[str, Path]) -> None:
+    """Each volume is moved by a whole voxel more; in the space nothing moves."""
+    affine = load_affine(files['bold_mask'])
+    still = ramp(affine)
+    data = np.stack([np.roll(still, t, axis=0) for t in range(3)], axis=-1)
+    nb.Nifti1Image(data, affine).to_filename('raw.nii.gz')
+    moves = [shift(np.array([3.0 * t, 0, 0]))[:3].ravel() for t in range(3)]
+    motion = pd.DataFrame(moves, columns=list(MATRIX))
+    motion.assign(steady=1).to_csv('motion.tsv', sep='\t', index=False)
+    nb.Nifti1Image(np.zeros(SHAPE, np.float32), affine).to_filename('shift.nii.gz')
+    here = Path.cwd()
+    Path('acquisition.json').write_text(json.dumps({
+        'repetition_time': 2.5, 'slice_times': None, 'slice_axis': 2, 'phase_direction': None,
+        'task': 'rest', 'echoes': [{'path': str(here / 'raw.nii.gz'), 'echo_time': None}],
+        'events': None, 'field_map': None, 'notes': [],
+    }))  # fmt: skip
+    path = bring_to_space(
+        here / 'raw.nii.gz',
+        here / 'acquisition.json',
+        here / 'motion.tsv',
+        here / 'shift.nii.gz',
+        files['xfm_bold_to_t1w'],
+        files['xfm_to_space'],
+        files['space_mask'],
+    ).bold_in_space
+    found = load(path)
+    assert nb.load(path).header.get_zooms()[3] == 2.5
+    middle = tuple(slice(n // 2 - 3, n // 2 + 3) for n in found.shape[:3])
+    for t in range(3):
+        assert found[(*middle, t)] == pytest.approx(expected(path)[middle], abs=0.1)
