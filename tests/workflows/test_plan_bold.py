@@ -139,6 +139,8 @@ def test_what_goes_with_a_run_is_written_for_its_nodes(plan: ParticipantPlan) ->
 def test_echoes_come_in_the_order_of_their_numbers(plan: ParticipantPlan) -> None:
     echoes = acquisition(plan, ECHOES)['echoes']
     assert [echo['echo_time'] for echo in echoes] == [0.014, 0.03, 0.1]
+    note = 'Of 3 echoes, the first alone was processed: none are combined.'
+    assert acquisition(plan, ECHOES)['notes'][-1] == note
 
 
 def test_field_maps_are_found_by_either_name(plan: ParticipantPlan) -> None:
