@@ -226,6 +226,8 @@ def image(name: str, fault: str | None = None) -> Image:
         ['sub-1_T1w', 'sub-1_run-1_T1w', 'sub-1_acq-a_T1w'],
         ['sub-1_run-2_T1w', 'sub-1_run-10_T1w', 'sub-1_acq-a_T1w', 'sub-1_acq-b_T1w'],
         ['sub-1_rec-norm_run-1_T1w', 'sub-1_rec-norm_run-2_T1w', 'sub-1_acq-a_rec-norm_T1w'],
+        ['sub-1_task-rest_bold', 'sub-1_task-restAP_run-2_bold', 'sub-1_task-nback_bold'],
+        ['sub-1_acq-a_task-rest_run-2_bold', 'sub-1_task-faces_bold', 'sub-1_task-nback_bold'],
     ],
 )
 def test_reference_is_the_plainest_image(ranked: list[str]) -> None:

@@ -172,16 +172,17 @@ def has_images(
 def reference_image(images: Iterable[Image]) -> Image:
     """Return the image that stands for its session in the cohort table.
 
-    The rule, in this order: no fault; the fewest entities beside ``sub``, ``ses`` and ``run``
-    (so ``sub-01_T1w`` before ``sub-01_acq-highres_T1w``); the lowest run, none being lowest; the
-    first by name.
+    The rule, in this order: no fault; rest before other tasks (labels of rest begin with
+    ``rest``); the fewest entities beside ``sub``, ``ses`` and ``run`` (so ``sub-01_T1w`` before
+    ``sub-01_acq-highres_T1w``); the lowest run, none being lowest; the first by name.
     """
 
-    def rank(image: Image) -> tuple[bool, int, int, str]:
+    def rank(image: Image) -> tuple[bool, bool, int, int, str]:
+        is_rest = image.entities.get('task', 'rest').lower().startswith('rest')
         special = set(image.entities) - {'sub', 'ses', 'run'}
         run = image.entities.get('run', '-1')
         index = int(run) if run.lstrip('-').isdigit() else 0
-        return image.fault is not None, len(special), index, image.path.name
+        return image.fault is not None, not is_rest, len(special), index, image.path.name
 
     return min(images, key=rank)
 

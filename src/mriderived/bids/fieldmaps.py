@@ -290,7 +290,8 @@ def _describe(found: FieldMap) -> str:
 def _nobody(run: Image, others: Sequence[Image], bids_dir: Path) -> tuple[str, ...]:
     images = [i for i in others if i.path.parent.name == 'fmap']
     images = [i for i in images if i.session in (run.session, None)]
-    silent = [i for i in images if not _listed(i.metadata.get('IntendedFor'))]
+    ways = ('IntendedFor', 'B0FieldIdentifier')
+    silent = [i for i in images if not any(_listed(i.metadata.get(way)) for way in ways)]
     known = {i.path for i in others}
     folder = run.path.parent.parent / 'fmap'
     strays = sorted(path.name for path in folder.glob('*.nii*') if path not in known)

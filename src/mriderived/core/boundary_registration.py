@@ -23,6 +23,9 @@ SLOPE = 0.5
 LEVELS = ((10, 2.0), (1, 0.5))
 #: More points than this add nothing.
 MAX_POINTS = 60_000
+#: Points nearer than this to the border of the EPI are left out, in mm: moving the brain into a
+#: slab must gain nothing.
+MARGIN_MM = 6.0
 #: Fewer say too little.
 MIN_POINTS = 500
 
@@ -124,11 +127,20 @@ def register_boundary(
     -------
     Refinement
 
+    Raises
+    ------
+    ValueError
+        If hardly any of the boundary lies in the EPI at the start.
+
     References
     ----------
     https://doi.org/10.1016/j.neuroimage.2009.06.060
     """
     to_voxel = np.linalg.inv(affine)
+    seen = _well_inside(boundary.points, epi.shape, to_voxel @ start, affine)
+    if np.count_nonzero(seen) < MIN_POINTS:
+        raise ValueError('the EPI holds too little of the boundary of white and grey matter')
+    boundary = Boundary(boundary.points[seen], boundary.normals[seen])
     centre = boundary.points.mean(axis=0)
     parameters = np.zeros(6)
     value = 0.0
@@ -147,8 +159,18 @@ def register_boundary(
         value, parameters = minimise(cost, parameters, step)
     matrix = start @ rigid_matrix(parameters, centre)
     found = _contrast(epi, white, grey, to_voxel @ matrix)
-    seen = found[~np.isnan(found)]
-    return Refinement(matrix, value, float(np.median(seen)) if seen.size else float('nan'))
+    known = found[~np.isnan(found)]
+    return Refinement(matrix, value, float(np.median(known)) if known.size else float('nan'))
+
+
+def _well_inside(
+    points: NDArray[np.float64], shape: tuple[int, ...], to_voxel: Matrix, affine: Matrix
+) -> NDArray[np.bool_]:
+    """Tell which points lie in an image, away from its borders."""
+    margin = MARGIN_MM / np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    voxels = points @ to_voxel[:3, :3].T + to_voxel[:3, 3]
+    inside = (voxels >= margin) & (voxels <= np.array(shape) - 1 - margin)
+    return np.asarray(inside.all(axis=1))
 
 
 @numba.njit(cache=True, nogil=True)

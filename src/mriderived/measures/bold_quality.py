@@ -59,11 +59,12 @@ def measure_run(
     out_file = Path.cwd() / 'bold_qc.tsv'
     row = pd.DataFrame([{name: found.values[name] for name in names}])
     row.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.8g')
+    reasons = {name: why for name, why in found.reasons.items() if name in names}
     notes = [
         f'{count} quality metrics of BOLD have no value: {reason}.'
-        for reason, count in Counter(found.reasons.values()).items()
+        for reason, count in Counter(reasons.values()).items()
     ]
-    write_remarks(out_file, notes=notes, MissingReasons=found.reasons)
+    write_remarks(out_file, notes=notes, MissingReasons=reasons)
     return BoldQc(out_file)
 
 

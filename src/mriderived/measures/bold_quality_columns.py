@@ -34,7 +34,7 @@ COLUMNS: tuple[Column, ...] = (
     Column('efc', 'Entropy focus criterion of the mean volume.', '1', 'Entropy focus criterion'),
     Column(
         'fber',
-        'Mean energy of the head over that of air.',
+        'Mean energy of the brain over that of air.',
         '1',
         'Foreground-to-background energy ratio',
     ),

@@ -190,7 +190,9 @@ def _missing(
             for other in plan.units:
                 is_asked = other.image in (unit.image, unit.lender)
                 if other.key in refused and need in _fields(other) and is_asked:
-                    cause = refused[other.key][1]
+                    status, cause = refused[other.key]
+                    if status == 'not_available':
+                        return status, cause
                     return 'skipped', f'needs {other.measure.name!r}, which failed: {cause}'
             if unit.source is not None and unit.source.suffix != 'T1w' and not unit.lender:
                 return 'not_available', f'there is no T1w image of sub-{unit.participant}'
