@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mriderived.interfaces.series import save_masked
-from mriderived.interfaces.sink import remarks_file
+from mriderived.interfaces.sink import remarks_file, write_remarks
 from mriderived.interfaces.volumes import save
 from mriderived.measures.connectivity import CONNECTIVITY, NETWORKS, connect_regions
 
@@ -62,7 +62,12 @@ def make_correlation(count: int) -> np.ndarray:
     return matrix
 
 
-def connect(regions: list[tuple[str, str, float]], correlation: np.ndarray) -> Tables:
+def connect(
+    regions: list[tuple[str, str, float]],
+    correlation: np.ndarray,
+    censored: tuple[int, ...] = (),
+    degrees: int = FRAMES,
+) -> Tables:
     """Write an atlas of slabs one voxel thick, with the same course in each voxel of a slab."""
     count = len(regions)
     mask = np.zeros(SHAPE, bool)
@@ -75,8 +80,10 @@ def connect(regions: list[tuple[str, str, float]], correlation: np.ndarray) -> T
     table.insert(0, 'index', 10 + np.arange(count))
     table['hemisphere'] = 'L'
     table.to_csv('labels.tsv', sep='\t', index=False)
+    denoised = save_masked(series, mask, AFFINE, TR, 'denoised.nii.gz')
+    write_remarks(denoised, CensoredVolumes=list(censored), DegreesOfFreedomLeft=degrees)
     files = connect_regions(
-        save_masked(series, mask, AFFINE, TR, 'denoised.nii.gz'),
+        denoised,
         save(mask.astype(np.uint8), AFFINE, 'mask.nii.gz'),
         save(labels, AFFINE, 'atlas.nii.gz'),
         Path('labels.tsv').absolute(),
@@ -160,6 +167,20 @@ def test_means_of_networks_are_of_their_pairs() -> None:
     reasons = found.said['network_means']['MissingReasons']
     assert reasons['z_SomMot'] == reasons['z_Cont'] == 'no edge of it has a value'
     assert set(reasons) == set(row.index[row.isna()])
+
+
+def test_no_more_volumes_are_effective_than_denoising_has_left() -> None:
+    found = connect(SCHAEFER, make_correlation(7), degrees=40)
+    assert found.networks.loc[0, 'effective_frames'] == 40
+
+
+def test_neighbours_in_time_are_those_of_the_run() -> None:
+    whole = connect(SCHAEFER, make_correlation(7)).activity['lag1'].to_numpy(float)
+    every = tuple(range(1, 2 * FRAMES, 2))
+    alone = connect(SCHAEFER, make_correlation(7), every).activity['lag1'].to_numpy(float)
+    assert np.nanmax(np.abs(whole)) > 0.02
+    # No volume that is kept has a neighbour.
+    np.testing.assert_allclose(alone[np.isfinite(alone)], 0, atol=1e-9)
 
 
 def test_every_pair_of_networks_has_a_column() -> None:

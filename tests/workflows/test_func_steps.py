@@ -30,7 +30,7 @@ from mriderived.interfaces.sink import remarks_file, save_output
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.workflows.func_atlas import label_bold
 from mriderived.workflows.func_confounds import find_confounds
-from mriderived.workflows.func_denoising import save_denoised
+from mriderived.workflows.func_denoising import remove_confounds
 from mriderived.workflows.func_distortion import find_distortion
 from mriderived.workflows.func_mask import mask_bold
 from mriderived.workflows.func_motion import estimate_motion, read_motion
@@ -243,11 +243,11 @@ def test_without_a_t1w_there_are_no_confounds_of_tissues(run: Run) -> None:
     notes = remarks(found.bold_confounds)['Notes']
     assert 'Without a T1w image, there are no confounds of CSF and white matter.' in notes
     with pytest.raises(ValueError, match=r'needs confounds that are not there: csf.* such as 24P'):
-        save_denoised(run.preproc, run.mask, found.bold_confounds, '36P', (0.01, 0.2))
+        remove_confounds(run.preproc, run.mask, found.bold_confounds, '36P', (0.01, 0.2))
 
 
 def test_denoising_counts_its_degrees_of_freedom(run: Run) -> None:
-    found = save_denoised(run.preproc, run.mask, run.confounds, '6P', (0.01, 0.2))
+    found = remove_confounds(run.preproc, run.mask, run.confounds, '6P', (0.01, 0.2))
     said = remarks(found.bold_denoised)
     # 58 volumes are kept; of 60 cosines of k/240 Hz, 3 to 48 are in the band.
     assert said['VolumesCensored'] == 2
@@ -271,7 +271,7 @@ def test_denoising_counts_its_degrees_of_freedom(run: Run) -> None:
 
 
 def test_scrubbing_leaves_out_the_jump(run: Run) -> None:
-    found = save_denoised(run.preproc, run.mask, run.confounds, '6P+scrub', (0.01, 0.2))
+    found = remove_confounds(run.preproc, run.mask, run.confounds, '6P+scrub', (0.01, 0.2))
     assert JUMP in remarks(found.bold_denoised)['CensoredVolumes']
 
 
@@ -279,7 +279,7 @@ def test_too_few_degrees_of_freedom_are_an_error_with_a_remedy(run: Run) -> None
     with pytest.raises(
         ValueError, match=r'0 of 60 degrees of freedom are left .*--denoising'
     ) as error:
-        save_denoised(run.preproc, run.mask, run.confounds, '36P', (0.01, 0.08))
+        remove_confounds(run.preproc, run.mask, run.confounds, '36P', (0.01, 0.08))
     assert '--frequency-band' in str(error.value)
 
 

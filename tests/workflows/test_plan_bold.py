@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import nibabel as nb
+import numpy as np
 import pytest
 
 from mriderived.bids.bold_checks import BoldCheck
@@ -139,8 +141,6 @@ def test_what_goes_with_a_run_is_written_for_its_nodes(plan: ParticipantPlan) ->
 def test_echoes_come_in_the_order_of_their_numbers(plan: ParticipantPlan) -> None:
     echoes = acquisition(plan, ECHOES)['echoes']
     assert [echo['echo_time'] for echo in echoes] == [0.014, 0.03, 0.1]
-    note = 'Of 3 echoes, the first alone was processed: none are combined.'
-    assert acquisition(plan, ECHOES)['notes'][-1] == note
 
 
 def test_field_maps_are_found_by_either_name(plan: ParticipantPlan) -> None:
@@ -215,8 +215,8 @@ def test_what_a_run_depends_on_changes_its_fingerprint_alone(
 ) -> None:
     settings = config(skeleton('bold'))
     before = fingerprints(settings)
-    with (settings.bids_dir / changed).open('ab') as stream:
-        stream.write(b'more')
+    path = settings.bids_dir / changed
+    nb.Nifti1Image(nb.load(path).get_fdata() + 1, np.eye(4)).to_filename(path)
     after = fingerprints(settings)
     assert {image for image in before if before[image] != after[image]} == images
 

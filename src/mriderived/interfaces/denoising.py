@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mriderived.bids.sidecar import sidecar_path
 from mriderived.core.denoising import Denoised, TooFewDegreesError, denoise, make_design
 from mriderived.core.strategies import Selection, select_confounds
 from mriderived.interfaces.series import load_masked, repetition_time
@@ -63,13 +64,28 @@ def denoise_run(
 
 def read_confounds(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table of confounds and what is known of its components."""
-    sidecar = path.with_suffix('.json')
-    if not sidecar.exists():
-        sidecar = remarks_file(path)
-    content = json.loads(sidecar.read_text())
+    content = _read_said(path)
     table = pd.read_csv(path, sep='\t', na_values='n/a')
     names = [str(name) for name in table]
     return table, {name: content[name] for name in names if isinstance(content.get(name), dict)}
+
+
+def read_kept(bold_denoised: Path, length: int) -> tuple[NDArray[np.bool_], int]:
+    """Return which volumes of the run a denoised one of ``length`` holds, and its degrees."""
+    content = _read_said(bold_denoised)
+    censored = np.asarray(content['CensoredVolumes'], np.intp)
+    keep = np.ones(length + len(censored), np.bool_)
+    keep[censored] = False
+    return keep, int(content['DegreesOfFreedomLeft'])
+
+
+def _read_said(path: Path) -> dict[str, Any]:
+    """Return what is said of a file of this run (remarks) or of an earlier one (sidecar)."""
+    sidecar = sidecar_path(path)
+    if not sidecar.exists():
+        sidecar = remarks_file(path)
+    content: dict[str, Any] = json.loads(sidecar.read_text())
+    return content
 
 
 def count_unsteady(table: pd.DataFrame) -> int:

@@ -20,6 +20,7 @@ from mriderived.core.connectivity import (
     shrunk_partial_correlate,
 )
 from mriderived.core.region_series import MIN_COVERAGE, amplitude, average_regions
+from mriderived.interfaces.denoising import read_kept
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load
@@ -69,6 +70,7 @@ def connect_regions(
     coverage = found.coverage * labels['coverage'].to_numpy(np.float64)
     courses[:, ~(coverage >= MIN_COVERAGE)] = np.nan
     names = [str(name) for name in labels['name']]
+    keep, degrees = read_kept(bold_denoised, len(courses))
     pearson = correlate(courses)
     partial, shrinkage = shrunk_partial_correlate(courses)
     z = fisher_z(np.where(np.eye(len(pearson), dtype=bool), np.nan, pearson))
@@ -76,8 +78,8 @@ def connect_regions(
         _write(pd.DataFrame(courses, columns=names), 'series.tsv'),
         _write(pd.DataFrame(pearson, columns=names), 'pearson.tsv'),
         _write(pd.DataFrame(partial, columns=names), 'partial.tsv'),
-        _write_activity(labels, courses, coverage, z),
-        _write_networks(names, z, effective_frames(courses)),
+        _write_activity(labels, courses, lag_one(courses, keep), coverage, z),
+        _write_networks(names, z, effective_frames(courses, keep, degrees)),
     )
     write_remarks(files.partial, Shrinkage=round(shrinkage, 5))
     return files
@@ -92,6 +94,7 @@ def _write(table: pd.DataFrame, name: str) -> Path:
 def _write_activity(
     labels: pd.DataFrame,
     courses: NDArray[np.float64],
+    lag1: NDArray[np.float64],
     coverage: NDArray[np.float64],
     z: NDArray[np.float64],
 ) -> Path:
@@ -100,7 +103,7 @@ def _write_activity(
         'index': labels['index'],
         'name': labels['name'],
         'amplitude': amplitude(courses),
-        'lag1': lag_one(courses),
+        'lag1': lag1,
         'strength': np.where(
             np.isfinite(courses[0]), np.nansum(z, axis=0) / number, np.nan
         ),

@@ -111,8 +111,6 @@ def _check_bold(
     check = _check_echoes(run)
     field = find_field_map(image, images, config.bids_dir, lambda path: nb.load(path).shape)
     notes = [shorten_paths(reason, config.bids_dir) for reason in field.reasons]
-    if len(run) > 1:
-        notes.append(f'Of {len(run)} echoes, the first alone was processed: none are combined.')
     kind = field.kind
     try:
         notes += check_field_map_geometry(field.files, image.path) if kind else ()
