@@ -23,8 +23,8 @@ SLOPE = 0.5
 LEVELS = ((10, 2.0), (1, 0.5))
 #: More points than this add nothing.
 MAX_POINTS = 60_000
-#: Points nearer than this to the border of the EPI are left out, in mm: moving the brain into a
-#: slab must gain nothing.
+#: Points nearer than this to the border of the EPI are left out, in mm, where enough are left:
+#: moving the brain into a slab must gain nothing.
 MARGIN_MM = 6.0
 #: Fewer say too little.
 MIN_POINTS = 500
@@ -127,20 +127,14 @@ def register_boundary(
     -------
     Refinement
 
-    Raises
-    ------
-    ValueError
-        If hardly any of the boundary lies in the EPI at the start.
-
     References
     ----------
     https://doi.org/10.1016/j.neuroimage.2009.06.060
     """
     to_voxel = np.linalg.inv(affine)
     seen = _well_inside(boundary.points, epi.shape, to_voxel @ start, affine)
-    if np.count_nonzero(seen) < MIN_POINTS:
-        raise ValueError('the EPI holds too little of the boundary of white and grey matter')
-    boundary = Boundary(boundary.points[seen], boundary.normals[seen])
+    if np.count_nonzero(seen) >= MIN_POINTS:
+        boundary = Boundary(boundary.points[seen], boundary.normals[seen])
     centre = boundary.points.mean(axis=0)
     parameters = np.zeros(6)
     value = 0.0
