@@ -118,7 +118,7 @@ ALFF = Measure(
     figures=(
         Figure(
             name='alff',
-            draw=map_figure('alff', 'amplitude of low-frequency fluctuations'),
+            draw=map_figure('alff', 'amplitude of low-frequency fluctuations', 'arbitrary'),
             needs=('alff', 'bold_reference'),
             title='ALFF',
             caption='Mean amplitude of the frequencies in the band, in the unit of the image.',

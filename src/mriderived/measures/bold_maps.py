@@ -26,13 +26,15 @@ def save_map(
     return save(spread(np.nan_to_num(values), mask), affine, f'{name}.nii.gz')
 
 
-def map_figure(field: str, label: str, symmetric: bool = False) -> Callable[..., list[Any]]:
+def map_figure(
+    field: str, label: str, unit: str = '1', symmetric: bool = False
+) -> Callable[..., list[Any]]:
     """Return what draws the map ``field`` over the BOLD reference."""
-    return partial(_draw, field=field, label=label, symmetric=symmetric)
+    return partial(_draw, field=field, label=label, unit=unit, symmetric=symmetric)
 
 
 def _draw(
-    *, field: str, label: str, symmetric: bool, bold_reference: Path, **maps: Path
+    *, field: str, label: str, unit: str, symmetric: bool, bold_reference: Path, **maps: Path
 ) -> list[Any]:
     values, affine = load(maps[field]), load_affine(maps[field])
     scale = np.diag([*(DISPLAY_MM / voxel_size(affine)), 1.0])
@@ -46,5 +48,5 @@ def _draw(
         limits = {'limits': (-most, most), 'colours': 'RdBu_r'}
     shown = inside > 0.5
     return [
-        map_overlay(background, affine @ scale, fine, label=label, unit='1', mask=shown, **limits)
+        map_overlay(background, affine @ scale, fine, label=label, unit=unit, mask=shown, **limits)
     ]

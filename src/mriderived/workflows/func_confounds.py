@@ -69,13 +69,17 @@ def find_confounds(
             for path in (gm_probseg, wm_probseg, csf_probseg)
         ]
         masks = _erode(tissues, mask)
+        for name, tissue in (('cerebrospinal fluid', masks.csf), ('white matter', masks.white)):
+            if tissue.sum() < MIN_VOXELS:
+                notes.append(
+                    f'Only {tissue.sum()} voxels of BOLD are purely of {name}: there are no '
+                    'confounds of it.'
+                )
+                tissue[:] = False
     components: list[Components] = [
         temporal_compcor(series, np.ones(len(series), bool), period, unsteady)
     ]
-    for name, tissue in (('CSF', masks.csf), ('white matter', masks.white)):
-        if tissue.sum() < MIN_VOXELS and not notes:
-            notes.append(f'Only {tissue.sum()} voxels of BOLD are purely of {name}.')
-    if min(masks.csf.sum(), masks.white.sum()) >= MIN_VOXELS:
+    if masks.csf.any() and masks.white.any():
         components.append(anatomical_compcor(series, masks.csf, masks.white, period, unsteady))
     everywhere = np.ones(len(series), bool)
     found = assemble_confounds(
