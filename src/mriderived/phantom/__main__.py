@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         voxel_mm=options.voxel,
         sessions=options.sessions,
         runs=options.runs,
+        bold=options.bold,
         threads=options.threads,
     )
     for truth in truths:
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--voxel', type=float, default=1.0, help='edge of a voxel in mm')
     parser.add_argument('--sessions', nargs='*', default=(), help='labels, such as 1 2')
     parser.add_argument('--runs', type=int, default=1, help='scans per session')
+    parser.add_argument('--bold', action='store_true', help='add a run of BOLD to every scan')
     parser.add_argument('--threads', type=int, default=1)
     return parser
 
