@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,64 +12,21 @@ from numpy.typing import NDArray
 from mriderived.core.epi_shift import phase_axis
 from mriderived.core.rigid import rigid_matrix
 from mriderived.phantom.bold_courses import Courses, draw_courses
+from mriderived.phantom.bold_options import BoldOptions, interleaved_times, make_grid
 from mriderived.phantom.bold_scene import (
     MEANS,
-    Tissue,
     average_cells,
     build_scene,
     draw_tissue,
 )
 from mriderived.phantom.deformation import Deformation
 from mriderived.phantom.echo_planar import Scene, take_volume
-from mriderived.phantom.head import CORNER, draw_bias
+from mriderived.phantom.head import draw_bias
 from mriderived.phantom.head_motion import draw_motion, motion_matrices
 from mriderived.phantom.inhomogeneity import Displacement, displace, field_hz
 
 Volume = NDArray[np.float32]
 Matrix = NDArray[np.float64]
-
-#: The field of view for a head of zoom 1, in mm: the whole brain, and little of the neck.
-EXTENT, BOTTOM = np.array([200.0, 244.0, 172.0]), -78.0
-
-
-@dataclass(frozen=True)
-class BoldOptions:
-    """What can be chosen about a run.
-
-    Times are in s. ``motion_mm`` and ``motion_degrees`` are the largest shift and turn from the
-    first volume, ``apart_mm`` and ``apart_degrees`` those of the head since the T1w. Percentages
-    are standard deviations relative to the signal of the tissue. ``field`` scales the
-    inhomogeneity (1: up to 150 Hz). ``field_map``: ``gre``, ``epi``, ``both`` or ``none``.
-    """
-
-    voxel_mm: tuple[float, float, float] = (3.5, 3.5, 3.5)
-    volumes: int = 150
-    repetition_time: float = 2.0
-    unsteady: int = 3
-    motion_mm: float = 1.0
-    motion_degrees: float = 1.0
-    jumps: int = 3
-    apart_mm: float = 2.0
-    apart_degrees: float = 2.0
-    network_percent: float = 1.0
-    csf_percent: float = 1.5
-    white_percent: float = 0.4
-    global_percent: float = 0.0
-    drift_percent: float = 1.0
-    tsnr: float = 60.0
-    bias: float = 0.1
-    field: float = 1.0
-    direction: str = 'j-'
-    readout_time: float = 0.03
-    field_map: str = 'gre'
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be drawn."""
-        phase_axis(self.direction)
-        if self.field_map not in ('gre', 'epi', 'both', 'none'):
-            raise ValueError(f'field_map {self.field_map!r} is not gre, epi, both or none')
-        if self.volumes < self.unsteady + 20:
-            raise ValueError(f'{self.volumes} volumes are too few; take at least 20 steady ones')
 
 
 class Bold(NamedTuple):
@@ -99,6 +55,12 @@ class Bold(NamedTuple):
     bias: Volume
     sigma: float
     seed: tuple[int, ...]
+
+    @property
+    def readout_time(self) -> float:
+        """``TotalReadoutTime`` in s: from the first line to the last."""
+        lines = self.hz.shape[phase_axis(self.options.direction)[0]]
+        return float(self.options.echo_spacing * (lines - 1))
 
     @property
     def brain_mask(self) -> NDArray[np.bool_]:
@@ -135,7 +97,7 @@ def draw_bold(
         options=options,
         affine=affine,
         scene=build_scene(tissue),
-        displacement=displace(hz, axis, sign * options.readout_time),
+        displacement=displace(hz, axis, sign * options.echo_spacing * (shape[axis] - 1)),
         hz=hz,
         shim=shim,
         parameters=parameters,
@@ -172,7 +134,7 @@ def take_volumes(bold: Bold, threads: int = 1) -> Iterator[NDArray[np.int16]]:
 def take_opposite(bold: Bold, volumes: int, threads: int = 1) -> Iterator[NDArray[np.int16]]:
     """Yield volumes with the opposite phase-encode direction and the head at rest."""
     axis, sign = phase_axis(bold.options.direction)
-    other = displace(bold.hz, axis, -sign * bold.options.readout_time)
+    other = displace(bold.hz, axis, -sign * bold.readout_time)
     slices = len(bold.slice_times)
     still = np.zeros((bold.scene.parts.shape[-1], slices))
     signal = take_volume(bold.scene, other, np.eye(4), np.ones(slices), still, threads)
@@ -188,28 +150,8 @@ def add_noise(
     noise = rng.standard_normal((2, *signal.shape), np.float32)
     noise *= np.float32(sigma)
     noise[0] += signal
-    return np.rint(np.hypot(noise[0], noise[1])).astype(np.int16)
-
-
-def make_grid(
-    voxel_mm: tuple[float, float, float], zoom: float
-) -> tuple[tuple[int, int, int], Matrix]:
-    """Return the shape and the affine of a grid that holds the brain of a head, RAS."""
-    voxel, size = np.array(voxel_mm), max(0.5, zoom / 0.97)
-    x, y, z = np.ceil(EXTENT * size / voxel).astype(int)
-    affine = np.diag([*voxel, 1.0])
-    middle = (CORNER + [98.0, 124.0, 0.0])[:2] * size
-    affine[:2, 3] = middle - voxel[:2] * (np.array([x, y]) - 1) / 2
-    affine[2, 3] = BOTTOM * size
-    return (int(x), int(y), int(z)), affine
-
-
-def interleaved_times(slices: int, repetition_time: float) -> Matrix:
-    """Return when each slice begins, in s: first the even ones, then the odd ones."""
-    order = [*range(0, slices, 2), *range(1, slices, 2)]
-    times = np.empty(slices)
-    times[order] = np.arange(slices) * repetition_time / slices
-    return times.round(6)
+    stored: NDArray[np.int16] = np.rint(np.hypot(noise[0], noise[1])).astype(np.int16)
+    return stored
 
 
 def _draw_apart(rng: np.random.Generator, options: BoldOptions) -> Matrix:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.phantom.bold_options import BoldOptions
 from mriderived.phantom.networks import BAND, CORRELATION, correlate_exactly, draw_waves
 
 Matrix = NDArray[np.float64]
@@ -17,42 +18,6 @@ CSF, WHITE = 0, 1
 EXCESS, DECAY, CSF_EXCESS = 0.55, 0.3, 0.4
 #: Hz: breathing and the heart, which volumes sample too rarely.
 BREATHING, HEART = 0.29, 1.07
-
-
-class Timing(Protocol):
-    """What of the options of a run decides on its courses."""
-
-    @property
-    def volumes(self) -> int:
-        """How many volumes there are."""
-
-    @property
-    def repetition_time(self) -> float:
-        """In s."""
-
-    @property
-    def unsteady(self) -> int:
-        """Volumes before the steady state."""
-
-    @property
-    def network_percent(self) -> float:
-        """Standard deviation of the networks."""
-
-    @property
-    def csf_percent(self) -> float:
-        """Standard deviation of CSF."""
-
-    @property
-    def white_percent(self) -> float:
-        """Standard deviation of white matter."""
-
-    @property
-    def global_percent(self) -> float:
-        """Standard deviation of everything."""
-
-    @property
-    def drift_percent(self) -> float:
-        """By how much everything drifts in all."""
 
 
 class Courses(NamedTuple):
@@ -67,7 +32,7 @@ class Courses(NamedTuple):
     networks: Matrix
 
 
-def draw_courses(rng: np.random.Generator, options: Timing, slice_times: Matrix) -> Courses:
+def draw_courses(rng: np.random.Generator, options: BoldOptions, slice_times: Matrix) -> Courses:
     """Draw the courses of a run; planted correlations hold exactly in its steady volumes."""
     starts = np.arange(options.volumes) * options.repetition_time
     times = starts[:, None] + slice_times

@@ -67,7 +67,7 @@ def _readout(bold: Bold, direction: str) -> dict[str, Any]:
         'EchoTime': 0.03,
         'FlipAngle': 77,
         'PhaseEncodingDirection': direction,
-        'TotalReadoutTime': bold.options.readout_time,
+        'TotalReadoutTime': bold.readout_time,
     }
 
 
@@ -133,7 +133,7 @@ def _sample_scene(bold: Bold, affine: Matrix, shape: tuple[int, int, int]) -> ND
         order=3,
         prefilter=False,
     )
-    return np.maximum(signal, np.float32(0))
+    return np.maximum(np.asarray(signal, np.float32), np.float32(0))
 
 
 def _save_series(

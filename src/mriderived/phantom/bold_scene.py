@@ -47,7 +47,8 @@ def draw_tissue(
     grey = np.argwhere(drawn.counts[0] > 0)
     labels = np.zeros(size, np.uint8)
     labels[tuple(grey.T)] = label_networks(deformation.to_template(apply_affine(fine, grey)))
-    return Tissue(drawn.intensity, drawn.counts / np.float32(drawn.cells), labels)
+    shares = np.asarray(drawn.counts, np.float32) / np.float32(drawn.cells)
+    return Tissue(drawn.intensity, shares, labels)
 
 
 def build_scene(tissue: Tissue) -> Scene:
@@ -68,7 +69,10 @@ def build_scene(tissue: Tissue) -> Scene:
 def average_cells(tissue: Tissue) -> Volume:
     """Return the shares of GM, WM, CSF and of the grey matter of each network, by voxel."""
     grey = tissue.shares[0]
-    parts = [*tissue.shares, *(np.where(tissue.labels == n + 1, grey, 0) for n in range(len(NAMES)))]
+    parts = [
+        *tissue.shares,
+        *(np.where(tissue.labels == n + 1, grey, 0) for n in range(len(NAMES))),
+    ]
     inner = slice(MARGIN * FINER, -MARGIN * FINER)
     blocks = np.stack(parts)[:, inner, inner, inner]
     x, y, z = (size // FINER for size in blocks.shape[1:])

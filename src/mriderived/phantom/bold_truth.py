@@ -99,7 +99,7 @@ def write_bold_truth(folder: Path, path: Path, bold: Bold) -> BoldTruth:
         t1w_to_bold=_nest(bold.t1w_to_bold),
         unsteady=bold.options.unsteady,
         direction=bold.options.direction,
-        readout_time=bold.options.readout_time,
+        readout_time=bold.readout_time,
         tsnr=bold.options.tsnr,
     )
     write_json(_file(folder, path), _relative(truth, folder))

@@ -13,8 +13,9 @@ from mriderived import __version__
 from mriderived.bids.names import raw_path
 from mriderived.bids.sidecar import write_json, write_sidecar
 from mriderived.bids.status import write_text
-from mriderived.phantom.bold import BoldOptions, draw_bold
+from mriderived.phantom.bold import draw_bold
 from mriderived.phantom.bold_files import name_bold, save_bold
+from mriderived.phantom.bold_options import BoldOptions
 from mriderived.phantom.bold_truth import BoldTruth, read_bold_truth, write_bold_truth
 from mriderived.phantom.head import Head, HeadOptions, draw_head
 from mriderived.phantom.truth import Truth, read_truth, write_truth

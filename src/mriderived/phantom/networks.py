@@ -13,11 +13,11 @@ Matrix = NDArray[np.float64]
 #: Frequencies of the courses, in Hz.
 BAND = (0.01, 0.08)
 #: Every region is the grey matter in a ball of this radius, in mm of template space.
-RADIUS_MM = 15.0
+RADIUS_MM = 18.0
 #: Centres of the regions in MNI152NLin2009cAsym (mm); every network is in both hemispheres.
 SEEDS: Mapping[str, tuple[tuple[float, float, float], ...]] = {
-    'Visual': ((-14, -90, 2), (14, -90, 2)),
-    'Somatomotor': ((-40, -24, 56), (40, -24, 56)),
+    'Visual': ((-12, -80, -2), (12, -80, -2)),
+    'Somatomotor': ((-44, -18, 48), (44, -18, 48)),
     'Default': ((-8, -54, 30), (8, -54, 30), (-8, 52, 14), (8, 52, 14)),
     'Salience': ((-38, 14, 2), (38, 14, 2)),
     'Control': ((-42, -52, 46), (42, -52, 46), (-42, 40, 18), (42, 40, 18)),
@@ -49,12 +49,12 @@ def label_networks(points: NDArray[Any]) -> NDArray[np.uint8]:
 def draw_waves(
     rng: np.random.Generator, times: Matrix, duration: float, count: int, band: tuple[float, float]
 ) -> Matrix:
-    """Return random courses (count, \\*times.shape) of frequencies within a band, at any times."""
+    """Return random courses, first axis, of frequencies (Hz) within a band, at any times (s)."""
     steps = np.arange(np.ceil(band[0] * duration), np.floor(band[1] * duration) + 1)
-    if steps.size < 2 * count:
+    if steps.size < count:
         raise ValueError(
-            f'{duration:g} s hold {steps.size} frequencies from {band[0]:g} to {band[1]:g} Hz, too '
-            f'few for {count} courses; take more volumes'
+            f'{duration:g} s hold {steps.size} frequencies from {band[0]:g} to {band[1]:g} Hz, '
+            f'too few for {count} courses; take more volumes'
         )
     angles = 2 * np.pi * np.multiply.outer(times, steps / duration)
     parts = np.concatenate([np.cos(angles), np.sin(angles)], axis=-1)
