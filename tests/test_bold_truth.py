@@ -160,13 +160,8 @@ def test_one_interpolation_brings_every_volume_to_rest(run: Processed) -> None:
     assert after > 1.3 * before
 
 
-@pytest.mark.parametrize(
-    ('strategy', 'mean_error', 'most'),
-    [('24P', 0.05, 0.1), ('24P+aCompCor', 0.05, 0.1), ('36P', 0.05, 0.1)],
-)
-def test_planted_correlations_are_recovered(
-    run: Processed, strategy: str, mean_error: float, most: float
-) -> None:
+@pytest.mark.parametrize('strategy', ['24P', '24P+aCompCor', '36P'])
+def test_planted_correlations_are_recovered(run: Processed, strategy: str) -> None:
     """Against the planted courses after the same projection, and against the planted matrix.
 
     Denoising takes most of the 480 s: of the planted courses themselves, about 50 degrees of
@@ -184,14 +179,14 @@ def test_planted_correlations_are_recovered(
     means = weights @ np.nan_to_num(found.denoised.series)
     edges = np.triu_indices(len(courses), 1)
     measured, known = (np.corrcoef(each)[edges] for each in (means, expected))
-    assert np.sqrt(np.mean((measured - known) ** 2)) < mean_error
-    assert np.abs(measured - known).max() < most
+    assert np.sqrt(np.mean((measured - known) ** 2)) < 0.05
+    assert np.abs(measured - known).max() < 0.08
     left = found.denoised.degrees.left
     planted = np.array(run.bold.correlation)[edges]
     if strategy != '36P':
         # the mean of the brain holds some of every network, so 36P changes what is planted
         assert np.abs(np.arctanh(measured) - np.arctanh(planted)).max() < 3.5 / np.sqrt(left - 3)
-    assert left > 30
+    assert left > 40
 
 
 def test_notes_tell_the_truth(run: Processed) -> None:
