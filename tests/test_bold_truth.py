@@ -139,6 +139,25 @@ def test_displacement_is_recovered_from_the_field_map(run: Processed) -> None:
     assert np.sqrt(np.mean(run.bold.load('displacement')[inside] ** 2)) > 0.4
 
 
+@pytest.mark.parametrize(('direction', 'field_map'), [('i-', 'gre'), ('j', 'epi')])
+def test_displacement_has_the_sign_of_any_direction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direction: str, field_map: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = BoldOptions(volumes=40, direction=direction, field_map=field_map, apart_mm=0)
+    write_dataset(
+        tmp_path / 'bids', participants=1, voxel_mm=4.0, bold=True, bold_options=options, threads=2
+    )
+    truth = bold_truth(tmp_path / 'bids', '01')
+    write_json(tmp_path / 'acquisition.json', _acquisition(tmp_path))
+    moved = estimate_motion(truth.bold, 2)
+    flat = find_distortion(moved.bold_distorted, tmp_path / 'acquisition.json', 2)
+    inside = truth.load('brain_mask') > 0
+    known, found = truth.load('displacement')[inside], load(flat.bold_displacement)[inside]
+    assert np.sqrt(np.mean((found - known) ** 2)) < 0.1
+    assert np.corrcoef(found, known)[0, 1] > 0.98
+
+
 def test_the_t1w_is_found_in_the_run(run: Processed) -> None:
     inside = load(run.head.brain_mask) > 0
     points = apply_affine(load_affine(run.head.brain_mask), np.argwhere(inside)[::50])
