@@ -143,3 +143,11 @@ def test_bidsignore_hides_drafts_but_no_released_name() -> None:
     )
     assert not [p for p in patterns for name in released if PurePosixPath(name).match(p)]
     assert len(set(patterns)) == len(patterns)
+
+
+def test_raw_names_are_built_in_order_and_checked() -> None:
+    entities = {'task': 'rest', 'sub': '01', 'ses': 'a'}
+    path = names.raw_path(entities, datatype='func', suffix='bold')
+    assert path.as_posix() == 'sub-01/ses-a/func/sub-01_ses-a_task-rest_bold.nii.gz'
+    with pytest.raises(names.InvalidNameError, match='task is missing'):
+        names.raw_path({'sub': '01'}, datatype='func', suffix='bold')

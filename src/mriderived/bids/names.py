@@ -29,6 +29,7 @@ __all__ = [
     'merged_schema',
     'parse_entities',
     'phenotype_path',
+    'raw_path',
     'report_path',
     'split_name',
     'write_schema',
@@ -55,6 +56,16 @@ def build_path(
     name = _join(ordered, suffix, extension)
     _check_rules(name, ordered, datatype, suffix, extension)
     return _folder(ordered, datatype) / name
+
+
+def raw_path(
+    entities: Mapping[str, str], *, datatype: str, suffix: str, extension: str = '.nii.gz'
+) -> PurePosixPath:
+    """Return the path of a raw file below its dataset's root, checked against the schema."""
+    ordered = _order(entities)
+    path = _folder(ordered, datatype) / _join(ordered, suffix, extension)
+    check_raw_name(path, datatype)
+    return path
 
 
 def figure_path(entities: Mapping[str, str], *, desc: str, suffix: str) -> PurePosixPath:

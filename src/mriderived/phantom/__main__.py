@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mriderived.phantom.bold_options import BoldOptions
 from mriderived.phantom.dataset import write_dataset
 
 
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         voxel_mm=options.voxel,
         sessions=options.sessions,
         runs=options.runs,
+        bold=options.bold,
+        bold_options=BoldOptions(volumes=options.volumes),
         threads=options.threads,
     )
     for truth in truths:
@@ -39,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--voxel', type=float, default=1.0, help='edge of a voxel in mm')
     parser.add_argument('--sessions', nargs='*', default=(), help='labels, such as 1 2')
     parser.add_argument('--runs', type=int, default=1, help='scans per session')
+    parser.add_argument('--bold', action='store_true', help='add a run of BOLD to every scan')
+    parser.add_argument('--volumes', type=int, default=150, help='of a run of BOLD')
     parser.add_argument('--threads', type=int, default=1)
     return parser
 

@@ -10,9 +10,13 @@ import nibabel as nib
 import numpy as np
 
 from mriderived import __version__
-from mriderived.bids.names import build_path, check_raw_name
+from mriderived.bids.names import raw_path
 from mriderived.bids.sidecar import write_json, write_sidecar
 from mriderived.bids.status import write_text
+from mriderived.phantom.bold import draw_bold
+from mriderived.phantom.bold_files import name_bold, save_bold
+from mriderived.phantom.bold_options import BoldOptions
+from mriderived.phantom.bold_truth import BoldTruth, read_bold_truth, write_bold_truth
 from mriderived.phantom.head import Head, HeadOptions, draw_head
 from mriderived.phantom.truth import Truth, read_truth, write_truth
 
@@ -25,7 +29,8 @@ T1w images drawn by the phantom of mriderived {version}, from the MNI152NLin2009
 probabilities (Fonov et al. 2011, https://doi.org/10.1016/j.neuroimage.2010.07.033), deformed at
 random. Nobody was scanned. The truth behind every image is in sourcedata/truth: volumes, partial
 volume maps, brain mask, bias field and the way to template space. A bright capsule marks the left
-temple, and the left temporal lobe is larger than the right one.
+temple, and the left temporal lobe is larger than the right one. Behind a run of BOLD are, in the
+same place, the head's motion, the displacements, and the networks with their courses.
 Seed: {seed}
 """
 _SCANNER = {
@@ -50,12 +55,15 @@ def write_dataset(
     runs: int = 1,
     zoom: float | None = None,
     options: HeadOptions | None = None,
+    bold: bool = False,
+    bold_options: BoldOptions | None = None,
     threads: int = 1,
 ) -> tuple[Truth, ...]:
     """Write the dataset and return the truth of every scan.
 
     ``zoom`` fixes the size of all heads; ``options`` sets whatever else heads can have, apart
-    from their seeds and voxel size. Sessions and runs are new scans of the same anatomy.
+    from their seeds and voxel size. Sessions and runs are new scans of the same anatomy. With
+    ``bold``, every T1w comes with a run of BOLD and its field map; see :func:`bold_truth`.
     """
     rng = np.random.default_rng([seed, 0])
     people = [_draw_person(rng, index) for index in range(participants)]
@@ -72,12 +80,21 @@ def write_dataset(
             scan = replace(base, scan=(seed, index, number))
             head = draw_head(scan, threads)
             truths.append(write_truth(folder, save_scan(folder, entities, head), head, scan))
+            if bold:
+                wanted = bold_options or BoldOptions()
+                run = draw_bold(head.deformation, scan.zoom, scan.scan, wanted, threads)
+                write_bold_truth(folder, save_bold(folder, entities, run, threads), run)
     return tuple(truths)
 
 
 def truth(folder: Path, participant: str, **entities: str) -> Truth:
     """Return the truth of a participant's scan (``ses`` and ``run`` where there are several)."""
     return read_truth(folder, folder / _name({'sub': participant, **entities}))
+
+
+def bold_truth(folder: Path, participant: str, **entities: str) -> BoldTruth:
+    """Return the truth of a participant's run (``ses`` and ``run`` where there are several)."""
+    return read_bold_truth(folder, folder / name_bold({'sub': participant, **entities}))
 
 
 def _draw_person(rng: np.random.Generator, index: int) -> dict[str, str]:
@@ -99,13 +116,7 @@ def _scans(index: int, sessions: Sequence[str], runs: int) -> list[dict[str, str
 
 
 def _name(entities: dict[str, str]) -> Path:
-    # names of outputs need a desc- to differ from raw ones: build one and leave it away
-    derived = build_path(
-        {**entities, 'desc': 'raw'}, datatype='anat', suffix='T1w', extension='.nii.gz'
-    )
-    name = derived.with_name(derived.name.replace('_desc-raw', ''))
-    check_raw_name(name, 'anat')
-    return Path(name)
+    return Path(raw_path(entities, datatype='anat', suffix='T1w'))
 
 
 def save_scan(folder: Path, entities: dict[str, str], head: Head) -> Path:

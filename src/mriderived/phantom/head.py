@@ -72,7 +72,7 @@ def draw_head(options: HeadOptions, threads: int = 1) -> Head:
         draw_field(np.random.default_rng([*options.anatomy, 2]), options.warp),
     )
     drawn = render(load_anatomy(), deformation, affine, shape, MEANS, threads)
-    bias = _draw_bias(np.random.default_rng([*options.scan, 3]), shape, options.bias)
+    bias = draw_bias(np.random.default_rng([*options.scan, 3]), shape, options.bias)
     bias /= np.mean(bias[drawn.counts.any(axis=0)])
     sigma = options.noise * MEANS[1]
     t1w = _scan(np.random.default_rng([*options.scan, 4]), drawn.intensity * bias, sigma)
@@ -89,7 +89,7 @@ def _grid(options: HeadOptions) -> tuple[tuple[int, int, int], Affine]:
     return (int(x), int(y), int(z)), affine
 
 
-def _draw_bias(
+def draw_bias(
     rng: np.random.Generator, shape: tuple[int, int, int], amplitude: float
 ) -> NDArray[np.float32]:
     """Return the exponential of a random polynomial of third degree, ``amplitude`` wide."""

@@ -41,11 +41,14 @@ def render(
     shape: tuple[int, int, int],
     means: tuple[float, float, float],
     threads: int = 1,
+    cell_mm: float = CELL_MM,
 ) -> Rendering:
     """Draw a head on a grid; ``means`` are the intensities of GM, WM and CSF."""
     voxel = np.linalg.norm(affine[:3, :3], axis=0)
-    fine = np.array([min(MAX_CELLS, math.ceil(size / CELL_MM)) for size in voxel])
-    coarse = np.array([min(MAX_CELLS, math.ceil(size / COARSE_CELL_MM)) for size in voxel])
+    fine, coarse = (
+        np.array([min(MAX_CELLS, math.ceil(size / length)) for size in voxel])
+        for length in (cell_mm, max(cell_mm, COARSE_CELL_MM))
+    )
     intensity = np.zeros(shape, np.float32)
     counts = np.zeros((3, *shape), np.uint8)
     field = np.ascontiguousarray(np.moveaxis(warp.field, 0, 3))

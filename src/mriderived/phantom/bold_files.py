@@ -1,0 +1,168 @@
+"""Write a synthetic BOLD run and its field map as BIDS."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mriderived.bids.names import raw_path
+from mriderived.bids.sidecar import bids_uri, write_sidecar
+from mriderived.phantom.bold import Bold, add_noise, take_opposite, take_volumes
+from mriderived.phantom.echo_planar import scene_affine
+from mriderived.phantom.inhomogeneity import draw_phase, field_hz
+
+Matrix = NDArray[np.float64]
+
+TASK = 'rest'
+#: Times of the gradient echoes in s: a turn of the phase is 200 Hz.
+ECHO_TIMES = (0.004, 0.009)
+#: Voxels of the field map are smaller than those of the run, and its field of view is larger.
+FINER, WIDER = 0.9, 2
+#: Volumes of the image of opposite phase encoding.
+OPPOSITE_VOLUMES = 3
+#: Noise does not shrink, whatever the effort.
+COMPRESSION = 1
+_SCANNER = {'Manufacturer': 'mriderived phantom', 'MagneticFieldStrength': 3}
+_GRE, _EPI = 'gre', 'pepolar'
+
+
+def name_bold(entities: Mapping[str, str]) -> Path:
+    """Return the path of a run below the dataset."""
+    return Path(raw_path({**entities, 'task': TASK}, datatype='func', suffix='bold'))
+
+
+def save_bold(folder: Path, entities: Mapping[str, str], bold: Bold, threads: int = 1) -> Path:
+    """Write a run, its field map and their sidecars, and return where the run is."""
+    options = bold.options
+    path = folder / name_bold(entities)
+    sources = {'gre': [_GRE], 'epi': [_EPI], 'both': [_EPI, _GRE], 'none': []}[options.field_map]
+    period = options.repetition_time
+    _save_series(path, take_volumes(bold, threads), bold.affine, options.volumes, period)
+    content = {
+        **_readout(bold, options.direction),
+        'TaskName': TASK,
+        'SliceTiming': bold.slice_times.tolist(),
+        **({'B0FieldSource': sources if len(sources) > 1 else sources[0]} if sources else {}),
+    }
+    write_sidecar(path, content)
+    target = bids_uri('', path.relative_to(folder))
+    if _GRE in sources:
+        _save_echoes(folder, entities, bold, target)
+    if _EPI in sources:
+        _save_opposite(folder, entities, bold, target, threads)
+    return path
+
+
+def _readout(bold: Bold, direction: str) -> dict[str, Any]:
+    return {
+        **_SCANNER,
+        'RepetitionTime': bold.options.repetition_time,
+        'EchoTime': 0.03,
+        'FlipAngle': 77,
+        'PhaseEncodingDirection': direction,
+        'TotalReadoutTime': bold.readout_time,
+    }
+
+
+def _save_opposite(
+    folder: Path, entities: Mapping[str, str], bold: Bold, target: str, threads: int
+) -> None:
+    own = bold.options.direction
+    other = own[0] if own.endswith('-') else own + '-'
+    # in RAS, j leads from posterior to anterior
+    label = {'i': 'LR', 'i-': 'RL', 'j': 'PA', 'j-': 'AP', 'k': 'IS', 'k-': 'SI'}[other]
+    path = folder / raw_path({**entities, 'dir': label}, datatype='fmap', suffix='epi')
+    volumes = take_opposite(bold, OPPOSITE_VOLUMES, threads)
+    period = bold.options.repetition_time
+    _save_series(path, volumes, bold.affine, OPPOSITE_VOLUMES, period)
+    content = {'IntendedFor': [target], 'B0FieldIdentifier': _EPI}
+    write_sidecar(path, _readout(bold, other) | content)
+
+
+def _save_echoes(folder: Path, entities: Mapping[str, str], bold: Bold, target: str) -> None:
+    """Write the phase difference and the magnitudes of two gradient echoes, head at rest."""
+    affine, shape = _echo_grid(bold)
+    signal = _sample_scene(bold, affine, shape)
+    hz = field_hz(bold.deformation, affine, shape, bold.options.field) - np.float32(bold.shim)
+    rng = np.random.default_rng([*bold.seed, 17])
+    ratio = np.sqrt(2) * bold.sigma / np.maximum(signal, 1e-3)
+    images = {
+        'phasediff': draw_phase(rng, hz, ECHO_TIMES[1] - ECHO_TIMES[0], ratio),
+        'magnitude1': add_noise(rng, signal, bold.sigma),
+        'magnitude2': add_noise(rng, signal * np.float32(0.9), bold.sigma),
+    }
+    times: dict[str, dict[str, Any]] = {
+        'phasediff': {'EchoTime1': ECHO_TIMES[0], 'EchoTime2': ECHO_TIMES[1]},
+        'magnitude1': {'EchoTime': ECHO_TIMES[0]},
+        'magnitude2': {'EchoTime': ECHO_TIMES[1]},
+    }
+    for suffix, data in images.items():
+        path = folder / raw_path(entities, datatype='fmap', suffix=suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = nib.Nifti1Image(data, affine)
+        image.set_sform(affine, code=1)
+        image.set_qform(affine, code=1)
+        image.header.set_xyzt_units('mm', 'sec')
+        image.to_filename(path)
+        content = {'IntendedFor': [target], 'B0FieldIdentifier': _GRE}
+        write_sidecar(path, _SCANNER | times[suffix] | content)
+
+
+def _echo_grid(bold: Bold) -> tuple[Matrix, tuple[int, int, int]]:
+    size = np.array(bold.hz.shape)
+    x, y, z = np.ceil((size + WIDER) / FINER).astype(int)
+    affine = np.diag([FINER] * 3 + [1.0])
+    affine[:3, 3] = -WIDER / 2
+    return bold.affine @ affine, (int(x), int(y), int(z))
+
+
+def _sample_scene(bold: Bold, affine: Matrix, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    matrix = np.linalg.inv(scene_affine(bold.affine)) @ affine
+    signal = ndimage.affine_transform(
+        bold.scene.spline,
+        matrix[:3, :3],
+        matrix[:3, 3],
+        output_shape=shape,
+        order=3,
+        prefilter=False,
+    )
+    return np.maximum(np.asarray(signal, np.float32), np.float32(0))
+
+
+def _save_series(
+    path: Path, volumes: Iterable[NDArray[np.int16]], affine: Matrix, count: int, period: float
+) -> None:
+    """Write volumes as they come."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = nib.Nifti1Header()
+    header.set_data_dtype(np.int16)
+    # neither a name nor a time in the header, so that the same run makes the same file
+    with (
+        path.open('wb') as file,
+        gzip.GzipFile('', 'wb', compresslevel=COMPRESSION, fileobj=file, mtime=0) as stream,
+    ):
+        for index, volume in enumerate(volumes):
+            if index == 0:
+                _finish(header, (*volume.shape, count), affine, period)
+                stream.write(header.binaryblock + bytes(4))
+            stream.write(volume.astype('<i2').tobytes(order='F'))
+
+
+def _finish(
+    header: nib.Nifti1Header, shape: tuple[int, ...], affine: Matrix, period: float
+) -> None:
+    header.set_data_shape(shape)
+    header.set_sform(affine, code=1)
+    header.set_qform(affine, code=1)
+    header.set_zooms((*np.linalg.norm(affine[:3, :3], axis=0), period))
+    header.set_xyzt_units('mm', 'sec')
+    header.set_slope_inter(1, 0)
+    header['magic'] = b'n+1'
+    header['vox_offset'] = 352

@@ -1,0 +1,218 @@
+"""The steps of BOLD against a run of which everything is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from nibabel.affines import apply_affine
+
+from mriderived.bids.sidecar import write_json
+from mriderived.config import Config
+from mriderived.core.denoising import denoise, make_design
+from mriderived.core.rigid import rigid_matrix, rigid_parameters
+from mriderived.core.strategies import select_confounds
+from mriderived.interfaces.denoising import denoise_run, read_confounds
+from mriderived.interfaces.rigid_files import load_rigid
+from mriderived.interfaces.sink import remarks_file
+from mriderived.interfaces.volumes import load, load_affine
+from mriderived.phantom.bold_options import BoldOptions
+from mriderived.phantom.bold_truth import BoldTruth
+from mriderived.phantom.dataset import bold_truth, write_dataset
+from mriderived.phantom.truth import Truth
+from mriderived.workflows.func_confounds import find_confounds
+from mriderived.workflows.func_distortion import find_distortion
+from mriderived.workflows.func_mask import mask_bold
+from mriderived.workflows.func_motion import estimate_motion, read_motion
+from mriderived.workflows.func_registration import coregister
+from mriderived.workflows.func_series import resample_bold
+from mriderived.workflows.sources import find_sources
+
+pytestmark = pytest.mark.slow
+OPTIONS = BoldOptions(voxel_mm=(4.0, 4.0, 4.0), volumes=240)
+BAND = (0.01, 0.1)
+#: A volume may be this far from its place, root mean square: mm and degrees.
+MOTION_MM, MOTION_DEGREES = 0.05, 0.05
+
+
+class Processed(NamedTuple):
+    """The files of the steps, by the names of the resources, and the truth."""
+
+    files: dict[str, Path]
+    bold: BoldTruth
+    head: Truth
+    folder: Path
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processed]:
+    folder = tmp_path_factory.mktemp('bold_truth')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (head,) = write_dataset(
+            folder / 'bids', participants=1, voxel_mm=2.0, bold=True, bold_options=OPTIONS
+        )
+        truth = bold_truth(folder / 'bids', '01')
+        yield Processed(_process(folder, truth, head), truth, head, folder)
+
+
+def _process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
+    """Run the steps one after the other; the tissues of the T1w are the true ones."""
+    acquisition = folder / 'acquisition.json'
+    write_json(acquisition, _acquisition(folder))
+    moved = estimate_motion(truth.bold, 2)
+    flat = find_distortion(moved.bold_distorted, acquisition, 2)
+    tissues = (head.gm_probseg, head.wm_probseg, head.csf_probseg)
+    xfm = coregister(flat.bold_reference, head.t1w, head.brain_mask, *tissues[:2]).xfm_bold_to_t1w
+    mask = mask_bold(flat.bold_reference, xfm, head.brain_mask).bold_mask
+    series = resample_bold(
+        truth.bold, acquisition, moved.bold_motion, flat.bold_displacement, 2
+    ).bold_preproc
+    table = find_confounds(series, mask, moved.bold_motion, xfm, *tissues, 2).bold_confounds
+    return {
+        **moved._asdict(),
+        **flat._asdict(),
+        'xfm': xfm,
+        'mask': mask,
+        'series': series,
+        'confounds': table,
+    }
+
+
+def _acquisition(folder: Path) -> dict[str, object]:
+    sources = find_sources(Config(folder / 'bids', folder / 'out', folder / 'work'), '01')
+    (bold,) = (source for source in sources if source.image.suffix == 'bold')
+    assert bold.fault == ''
+    assert bold.lender == 'sub-01/anat/sub-01_T1w.nii.gz'
+    return dict(bold.acquisition)
+
+
+def _apart(run: Processed) -> np.ndarray:
+    """Where the reference lies in the head at rest, by volume: one matrix but for errors."""
+    _, matrices, _ = read_motion(run.files['bold_motion'])
+    there = np.linalg.inv(run.bold.load_motion()[1]) @ matrices
+    return rigid_parameters(there, np.array(run.bold.centre))[run.bold.unsteady :]
+
+
+def _reference(run: Processed) -> np.ndarray:
+    return rigid_matrix(_apart(run).mean(axis=0), np.array(run.bold.centre))
+
+
+def test_volumes_before_the_steady_state_are_counted(run: Processed) -> None:
+    assert read_motion(run.files['bold_motion'])[2] == run.bold.unsteady == 3
+
+
+def test_motion_is_recovered(run: Processed) -> None:
+    errors = _apart(run) - _apart(run).mean(axis=0)
+    spread = np.sqrt((errors**2).mean(axis=0))
+    assert spread[:3].max() < MOTION_MM
+    assert np.degrees(spread[3:]).max() < MOTION_DEGREES
+    # the reference is where the head was at the start, within a tenth of a voxel
+    assert np.linalg.norm(_apart(run).mean(axis=0)[:3]) < 0.4
+
+
+def test_framewise_displacement_is_close_to_the_truth(run: Processed) -> None:
+    known = pd.read_csv(run.bold.motion, sep='\t', na_values='n/a')['framewise_displacement']
+    table, _ = read_confounds(run.files['confounds'])
+    found = table['framewise_displacement']
+    steady = slice(run.bold.unsteady + 1, None)
+    # six errors of 0.01 to 0.03 mm add up, and never cancel
+    assert abs(found[steady].mean() - known[steady].mean()) < 0.04
+    assert np.corrcoef(found[steady], known[steady])[0, 1] > 0.85
+    assert np.abs(found - known)[steady].max() < 0.25
+    jumps = np.flatnonzero(known > 0.5)
+    assert jumps.size
+    assert (found[jumps] > 0.35).all()
+
+
+def test_displacement_is_recovered_from_the_field_map(run: Processed) -> None:
+    inside = run.bold.load('brain_mask') > 0
+    error = (load(run.files['bold_displacement']) - run.bold.load('displacement'))[inside]
+    assert np.sqrt(np.mean(error**2)) < 0.1
+    # beside a constant, which registration takes for a shift of the head
+    assert error.std() < 0.04
+    assert np.sqrt(np.mean(run.bold.load('displacement')[inside] ** 2)) > 0.4
+
+
+@pytest.mark.parametrize(('direction', 'field_map'), [('i-', 'gre'), ('j', 'epi')])
+def test_displacement_has_the_sign_of_any_direction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direction: str, field_map: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = BoldOptions(volumes=40, direction=direction, field_map=field_map, apart_mm=0)
+    write_dataset(
+        tmp_path / 'bids', participants=1, voxel_mm=4.0, bold=True, bold_options=options, threads=2
+    )
+    truth = bold_truth(tmp_path / 'bids', '01')
+    write_json(tmp_path / 'acquisition.json', _acquisition(tmp_path))
+    moved = estimate_motion(truth.bold, 2)
+    flat = find_distortion(moved.bold_distorted, tmp_path / 'acquisition.json', 2)
+    inside = truth.load('brain_mask') > 0
+    known, found = truth.load('displacement')[inside], load(flat.bold_displacement)[inside]
+    assert np.sqrt(np.mean((found - known) ** 2)) < 0.1
+    assert np.corrcoef(found, known)[0, 1] > 0.98
+
+
+def test_the_t1w_is_found_in_the_run(run: Processed) -> None:
+    inside = load(run.head.brain_mask) > 0
+    points = apply_affine(load_affine(run.head.brain_mask), np.argwhere(inside)[::50])
+    known = np.linalg.inv(_reference(run)) @ np.array(run.bold.t1w_to_bold)
+    apart = apply_affine(load_rigid(run.files['xfm']), points) - apply_affine(known, points)
+    assert np.sqrt((apart**2).sum(axis=1).mean()) < 0.8
+    mask, brain = load(run.files['mask']) > 0, run.bold.load('brain_mask') > 0
+    assert 2 * (mask & brain).sum() / (mask.sum() + brain.sum()) > 0.98
+
+
+def test_one_interpolation_brings_every_volume_to_rest(run: Processed) -> None:
+    series = np.asarray(load(run.files['series']), np.float32)[..., run.bold.unsteady :]
+    raw = np.asarray(load(run.bold.bold), np.float32)[..., run.bold.unsteady :]
+    brain = run.bold.load('brain_mask') > 0
+    after, before = (
+        float(np.median(each[brain].mean(axis=1) / each[brain].std(axis=1)))
+        for each in (series, raw)
+    )
+    assert after > 1.3 * before
+
+
+@pytest.mark.parametrize('strategy', ['24P', '24P+aCompCor', '36P'])
+def test_planted_correlations_are_recovered(run: Processed, strategy: str) -> None:
+    """Against the planted courses after the same projection, and against the planted matrix.
+
+    Denoising takes most of the 480 s: of the planted courses themselves, about 50 degrees of
+    freedom are left, so that a correlation r is known within (1 - r²) / √50 = 0.14.
+    """
+    files = run.files
+    found = denoise_run(files['series'], files['mask'], files['confounds'], strategy, BAND, 2)
+    table, metadata = read_confounds(files['confounds'])
+    selection = select_confounds(strategy, table, metadata)
+    design = make_design(selection.confounds, selection.keep, found.repetition_time, BAND)
+    courses = np.ascontiguousarray(run.bold.load_courses().T, dtype=np.float32)
+    expected = denoise(courses, design).series
+    weights = run.bold.load('networks')[found.mask].T
+    weights = np.where(weights > 0.4, weights, 0)
+    means = weights @ np.nan_to_num(found.denoised.series)
+    edges = np.triu_indices(len(courses), 1)
+    measured, known = (np.corrcoef(each)[edges] for each in (means, expected))
+    assert np.sqrt(np.mean((measured - known) ** 2)) < 0.05
+    assert np.abs(measured - known).max() < 0.08
+    left = found.denoised.degrees.left
+    planted = np.array(run.bold.correlation)[edges]
+    if strategy != '36P':
+        # the mean of the brain holds some of every network, so 36P changes what is planted
+        assert np.abs(np.arctanh(measured) - np.arctanh(planted)).max() < 3.5 / np.sqrt(left - 3)
+    assert left > 40
+
+
+def test_notes_tell_the_truth(run: Processed) -> None:
+    remarks = json.loads(remarks_file(run.files['bold_reference']).read_text())
+    notes = ' '.join(remarks['Notes'])
+    assert 'Field map: phase difference of sub-01_phasediff.nii.gz' in notes
+    strong = float(notes.partition('95 % of the head within ')[2].partition(' Hz')[0])
+    known = np.percentile(np.abs(run.bold.load('field')[run.bold.load('brain_mask') > 0]), 95)
+    # the face, which is part of the head, is closer to the air of the sinuses
+    assert known < strong < 2 * known
