@@ -3,9 +3,10 @@
     python benchmarks/functional.py [--volumes 200] [--nprocs 2]
 
 A synthetic head with a run of BOLD and its field map is made first. Its T1w is processed by a
-command of its own, which is not counted; what follows is the functional stream: motion, distortion,
-registration, series on its own grid and in the default space, confounds, denoising, every measure,
-and the report. Prints seconds per unit, the wall time, and the peak memory of the largest process.
+command of its own, which is not counted. What follows is the functional stream: motion,
+distortion, registration, series on its own grid and in the default space, confounds, denoising,
+every measure, and the report. Prints seconds per unit, the wall time, and the peak memory of the
+largest process.
 """
 
 from __future__ import annotations
