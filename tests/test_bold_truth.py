@@ -68,7 +68,10 @@ def _process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
     moved = estimate_motion(truth.bold, 2)
     flat = find_distortion(moved.bold_distorted, acquisition, 2)
     tissues = (head.gm_probseg, head.wm_probseg, head.csf_probseg)
-    xfm = coregister(flat.bold_reference, head.t1w, head.brain_mask, *tissues[:2]).xfm_bold_to_t1w
+    anatomy = (head.t1w, head.brain_mask, *tissues[:2])
+    xfm = coregister(
+        flat.bold_reference, moved.bold_distorted, flat.bold_displacement, acquisition, *anatomy
+    ).xfm_bold_to_t1w
     mask = mask_bold(flat.bold_reference, xfm, head.brain_mask).bold_mask
     series = resample_bold(
         truth.bold, acquisition, moved.bold_motion, flat.bold_displacement, 2
@@ -101,6 +104,28 @@ def _apart(run: Processed) -> np.ndarray:
 
 def _reference(run: Processed) -> np.ndarray:
     return rigid_matrix(_apart(run).mean(axis=0), np.array(run.bold.centre))
+
+
+def test_a_wrong_direction_of_the_phase_encoding_is_noticed(
+    run: Processed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = json.loads((run.folder / 'acquisition.json').read_text())
+    right = content['field_map']['run']['direction']
+    content['field_map']['run']['direction'] = content['phase_direction'] = (
+        right[0] if right.endswith('-') else f'{right}-'
+    )
+    monkeypatch.chdir(tmp_path)
+    acquisition = tmp_path / 'acquisition.json'
+    write_json(acquisition, content)
+    flat = find_distortion(run.files['bold_distorted'], acquisition, 2)
+    anatomy = (run.head.t1w, run.head.brain_mask, run.head.gm_probseg, run.head.wm_probseg)
+    given = (flat.bold_reference, run.files['bold_distorted'], flat.bold_displacement, acquisition)
+    wrong = coregister(*given, *anatomy).xfm_bold_to_t1w
+    (note,) = json.loads(remarks_file(wrong).read_text())['Notes']
+    assert 'worse' in note
+    assert 'than with the opposite direction' in note
+    assert 'check PhaseEncodingDirection' in note
+    assert json.loads(remarks_file(run.files['xfm']).read_text())['Notes'] == []
 
 
 def test_volumes_before_the_steady_state_are_counted(run: Processed) -> None:

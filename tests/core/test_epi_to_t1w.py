@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mriderived.core import boundary_registration, mutual_information
 from mriderived.core.boundary_registration import find_boundary, register_boundary
 from mriderived.core.mutual_information import register_rigid
-from mriderived.core.rigid_search import RADIUS, rigid_matrix
+from mriderived.core.rigid_search import RADIUS, to_matrix
 
 Array = NDArray[np.float64]
 #: Half-axes of the brain in mm, and its centre in the T1w.
@@ -88,7 +88,7 @@ def make_epi(
 def make_truth(degrees: float = 5.0, mm: float = 5.0) -> Array:
     turn = np.radians(degrees) * np.array([0.8, -0.36, 0.48]) * RADIUS
     shift = mm * np.array([0.48, 0.6, -0.64])
-    return rigid_matrix(np.concatenate([shift, turn]), CENTRE)
+    return to_matrix(np.concatenate([shift, turn]), CENTRE)
 
 
 def distance(found: Array, truth: Array) -> float:

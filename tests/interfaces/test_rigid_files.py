@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mriderived.core.rigid_search import rigid_matrix
+from mriderived.core.rigid_search import to_matrix
 from mriderived.interfaces.rigid_files import load_rigid, save_rigid
 
 LPS = np.array([-1.0, -1.0, 1.0])
@@ -21,7 +21,7 @@ def test_what_is_written_is_read_again(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(seed)
-    matrix = rigid_matrix(rng.normal(0, 20, 6), rng.normal(0, 40, 3))
+    matrix = to_matrix(rng.normal(0, 20, 6), rng.normal(0, 40, 3))
     path = save_rigid(matrix, 'bold_to_t1w.h5')
     assert path == tmp_path / 'bold_to_t1w.h5'
     np.testing.assert_allclose(load_rigid(path), matrix, atol=1e-4)
@@ -31,7 +31,7 @@ def test_points_of_the_fixed_image_go_where_the_matrix_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    matrix = rigid_matrix(np.array([5.0, -3, 2, 4, -6, 10]), np.array([0.0, -20, 10]))
+    matrix = to_matrix(np.array([5.0, -3, 2, 4, -6, 10]), np.array([0.0, -20, 10]))
     points = np.random.default_rng(9).uniform(-80, 80, (50, 3))
     frame = pd.DataFrame(points * LPS, columns=['x', 'y', 'z'])
     path = save_rigid(matrix, 'x.h5')

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.core.filters import smooth
-from mriderived.core.rigid_search import minimise, rigid_matrix
+from mriderived.core.rigid_search import minimise, to_matrix
 from mriderived.core.sampling import interpolate
 
 Volume = NDArray[np.float32]
@@ -17,8 +17,11 @@ Matrix = NDArray[np.float64]
 
 #: How far from the boundary the tissues are sampled, in mm: into white and into grey matter.
 WHITE_MM, GREY_MM = 2.0, 2.0
-#: Slope of the cost, per percent of contrast (Greve and Fischl 2009).
-SLOPE = 0.5
+#: Slope of the cost, per percent of contrast (Greve and Fischl 2009). The search has a gentler one
+#: where the whole brain is seen: at the 10 to 15 % of EPI the steep one is flat near the solution.
+SLOPE, SEARCH_SLOPE = 0.5, 0.2
+#: This share of the boundary is the whole of it.
+WHOLE = 0.9
 #: The share of points used, and the distance at which the search starts, at each level.
 LEVELS = ((10, 2.0), (1, 0.5))
 #: More points than this add nothing.
@@ -135,9 +138,9 @@ def register_boundary(
     seen = _well_inside(boundary.points, epi.shape, to_voxel @ start, affine)
     if np.count_nonzero(seen) >= MIN_POINTS:
         boundary = Boundary(boundary.points[seen], boundary.normals[seen])
+    slope = SEARCH_SLOPE if seen.mean() >= WHOLE else SLOPE
     centre = boundary.points.mean(axis=0)
     parameters = np.zeros(6)
-    value = 0.0
     for share, step in LEVELS:
         white = boundary.points[::share] - WHITE_MM * boundary.normals[::share]
         grey = boundary.points[::share] + GREY_MM * boundary.normals[::share]
@@ -147,14 +150,15 @@ def register_boundary(
             white: NDArray[np.float64] = white,
             grey: NDArray[np.float64] = grey,
         ) -> float:
-            matrix = to_voxel @ start @ rigid_matrix(p, centre)
-            return float(_mean_cost(_contrast(epi, white, grey, matrix)))
+            matrix = to_voxel @ start @ to_matrix(p, centre)
+            return float(_mean_cost(_contrast(epi, white, grey, matrix), slope))
 
-        value, parameters = minimise(cost, parameters, step)
-    matrix = start @ rigid_matrix(parameters, centre)
+        _, parameters = minimise(cost, parameters, step)
+    matrix = start @ to_matrix(parameters, centre)
     found = _contrast(epi, white, grey, to_voxel @ matrix)
     known = found[~np.isnan(found)]
-    return Refinement(matrix, value, float(np.median(known)) if known.size else float('nan'))
+    median = float(np.median(known)) if known.size else float('nan')
+    return Refinement(matrix, float(_mean_cost(found, SLOPE)), median)
 
 
 def _well_inside(
@@ -191,9 +195,9 @@ def _value(epi, point, m):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _mean_cost(contrast):  # type: ignore[no-untyped-def]
+def _mean_cost(contrast, slope):  # type: ignore[no-untyped-def]
     """Points that are not seen count as without contrast, so that leaving gains nothing."""
     total = 0.0
     for value in contrast:
-        total += 1.0 if np.isnan(value) else 1.0 + np.tanh(-SLOPE * value)
+        total += 1.0 if np.isnan(value) else 1.0 + np.tanh(-slope * value)
     return total / len(contrast)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mriderived.core.filters import smooth
-from mriderived.core.rigid_search import RADIUS, minimise, rigid_matrix
+from mriderived.core.rigid_search import RADIUS, minimise, to_matrix
 from mriderived.core.sampling import interpolate
 
 Volume = NDArray[np.float32]
@@ -110,14 +110,14 @@ def register_rigid(
             samples: _Samples = samples,
             target: _Moving = target,
         ) -> float:
-            matrix = target.to_voxel @ rigid_matrix(parameters, centre)
+            matrix = target.to_voxel @ to_matrix(parameters, centre)
             return -float(_information(samples.points, samples.classes, target.classes, matrix))
 
         best = min((minimise(cost, start, step) for start in starts), key=lambda found: found[0])
         starts = [best[1]]
     if best[0] >= 0:
         raise ValueError('the two images do not overlap: look at their orientation in a viewer')
-    return Alignment(rigid_matrix(best[1], centre), -best[0])
+    return Alignment(to_matrix(best[1], centre), -best[0])
 
 
 def _starts(

@@ -1,4 +1,4 @@
-"""Rigid transforms by six numbers of one order, and the search for the best ones."""
+"""The search for a rigid transform, by six numbers of one order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
+from mriderived.core.rigid import rigid_matrix
+
 Matrix = NDArray[np.float64]
 Parameters = NDArray[np.float64]
 
@@ -15,13 +17,13 @@ Parameters = NDArray[np.float64]
 RADIUS = 50.0
 
 
-def rigid_matrix(parameters: Parameters, centre: NDArray[np.float64]) -> Matrix:
-    """Return the transform that turns about ``centre`` and then moves.
+def to_matrix(lengths: Parameters, centre: NDArray[np.float64]) -> Matrix:
+    """Return the transform that turns about ``centre`` and then shifts.
 
     Parameters
     ----------
-    parameters : array, shape (6,)
-        Shifts along x, y, z in mm, then turns about x, y, z as arc lengths in mm at ``RADIUS``.
+    lengths : array, shape (6,)
+        Shifts along x, y, z in mm, then turns about x, y, z as arcs in mm at ``RADIUS``.
     centre : array, shape (3,)
         In mm.
 
@@ -32,17 +34,10 @@ def rigid_matrix(parameters: Parameters, centre: NDArray[np.float64]) -> Matrix:
     Examples
     --------
     >>> quarter = np.array([0, 0, 0, 0, 0, RADIUS * np.pi / 2])
-    >>> (rigid_matrix(quarter, np.zeros(3)) @ [1, 0, 0, 1]).round(6) + 0.0
+    >>> (to_matrix(quarter, np.zeros(3)) @ [1, 0, 0, 1]).round(6) + 0.0
     array([0., 1., 0., 1.])
     """
-    x, y, z = np.asarray(parameters[3:]) / RADIUS
-    about_x = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
-    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    about_z = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
-    matrix = np.eye(4)
-    matrix[:3, :3] = about_z @ about_y @ about_x
-    matrix[:3, 3] = centre + np.asarray(parameters[:3]) - matrix[:3, :3] @ centre
-    return matrix
+    return rigid_matrix(np.concatenate([lengths[:3], np.divide(lengths[3:], RADIUS)]), centre)
 
 
 def minimise(

@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.boundary_registration import find_boundary, register_boundary
+from mriderived.core.boundary_registration import (
+    Boundary,
+    Refinement,
+    find_boundary,
+    register_boundary,
+)
+from mriderived.core.epi_shift import phase_axis, unwarp
 from mriderived.core.mutual_information import register_rigid
+from mriderived.interfaces.acquisition import read_acquisition
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
@@ -22,7 +30,28 @@ MAX_SHIFT_MM, MAX_TURN = 15.0, 0.35
 #: Contrast of grey over white matter, in percent, below which boundaries say nothing.
 MIN_CONTRAST = 2.0
 
-NEEDS = ('bold_reference', 't1w', 'brain_mask', 'gm_probseg', 'wm_probseg')
+#: The cost of the boundary changes by less than this between equally good corrections.
+WORSE = 0.02
+
+NEEDS = (
+    'bold_reference',
+    'bold_distorted',
+    'bold_displacement',
+    'bold_acquisition',
+    't1w',
+    'brain_mask',
+    'gm_probseg',
+    'wm_probseg',
+)
+
+
+class Trial(NamedTuple):
+    """A reference as acquired, and the displacement that was undone along an axis."""
+
+    distorted: NDArray[np.float32]
+    affine: NDArray[np.float64]
+    displacement: NDArray[np.float32]
+    axis: int
 
 
 class RegistrationFiles(NamedTuple):
@@ -32,7 +61,14 @@ class RegistrationFiles(NamedTuple):
 
 
 def coregister(
-    bold_reference: Path, t1w: Path, brain_mask: Path, gm_probseg: Path, wm_probseg: Path
+    bold_reference: Path,
+    bold_distorted: Path,
+    bold_displacement: Path,
+    bold_acquisition: Path,
+    t1w: Path,
+    brain_mask: Path,
+    gm_probseg: Path,
+    wm_probseg: Path,
 ) -> RegistrationFiles:
     """Align the BOLD reference with the T1w by mutual information, then by boundaries."""
     bold, bold_affine = load(bold_reference), load_affine(bold_reference)
@@ -46,6 +82,11 @@ def coregister(
         f'Boundaries moved the image by {shift:.1f} mm and {np.degrees(turn):.1f} degrees, or '
         f'found no contrast ({fine.contrast:.1f} %): the alignment by mutual information was kept.'
     ]  # fmt: skip
+    direction = read_acquisition(bold_acquisition).phase_direction
+    displacement = load(bold_displacement)
+    if fits and direction and displacement.any():
+        trial = Trial(load(bold_distorted), bold_affine, displacement, phase_axis(direction)[0])
+        notes += _doubt_field_map(boundary, trial, fine)
     path = save_rigid(fine.matrix if fits else rough.matrix, 'bold_to_t1w.h5')
     write_remarks(
         path,
@@ -56,6 +97,24 @@ def coregister(
         NormalisedMutualInformation=round(rough.information + 1, 4),
     )
     return RegistrationFiles(path)
+
+
+def _doubt_field_map(boundary: Boundary, trial: Trial, fine: Refinement) -> list[str]:
+    """Say so if the image fits the T1w better uncorrected, or corrected the other way."""
+    other = unwarp(trial.distorted, -trial.displacement, trial.axis)
+    costs = {
+        'without it': register_boundary(boundary, trial.distorted, trial.affine, fine.matrix).cost,
+        'with the opposite direction': register_boundary(
+            boundary, other, trial.affine, fine.matrix
+        ).cost,
+    }
+    best = min(costs, key=costs.__getitem__)
+    if fine.cost - costs[best] < WORSE:
+        return []
+    return [
+        f'The field map fits the T1w worse (boundary cost {fine.cost:.3f}) than {best} '
+        f'({costs[best]:.3f}): check PhaseEncodingDirection and TotalReadoutTime of the run.'
+    ]
 
 
 def _difference(first: Any, second: Any, centre: Any) -> tuple[float, float]:
