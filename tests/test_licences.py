@@ -25,7 +25,7 @@ import importlib, json, pkgutil, sys
 import mriderived
 names = [m.name for m in pkgutil.walk_packages(mriderived.__path__, 'mriderived.')]
 ours = [name for name in names if not name.endswith('__main__')]
-for name in ours:
+for name in (*ours, 'ants', 'torch'):  # the last two are imported where they compute
     importlib.import_module(name)
 print(json.dumps([ours, sorted({name.partition('.')[0] for name in sys.modules})]))
 """

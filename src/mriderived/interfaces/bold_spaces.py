@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import ants
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mriderived.core.masks import find_box
 from mriderived.core.sampling import resample
 from mriderived.core.series_route import Deformation
+from mriderived.interfaces.points import move_points
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
 
 Matrix = NDArray[np.float64]
@@ -21,7 +20,6 @@ Matrix = NDArray[np.float64]
 STEP_MM = 2.0
 #: Voxels around the brain of the space.
 MARGIN = 2
-_LPS = np.array([-1.0, -1.0, 1.0])
 
 
 class SpaceGrid(NamedTuple):
@@ -47,9 +45,7 @@ def find_deformation(grid: SpaceGrid, xfm_to_space: Path) -> Deformation:
     """Return by how many voxels of the grid the T1w differs from the space, within the brain."""
     voxels = np.argwhere(grid.mask)
     points = voxels @ grid.affine[:3, :3].T + grid.affine[:3, 3]
-    frame = pd.DataFrame(points * _LPS, columns=['x', 'y', 'z'])
-    moved = ants.apply_transforms_to_points(3, frame, [str(xfm_to_space)])
-    there = moved[['x', 'y', 'z']].to_numpy() * _LPS
+    there = move_points(points, xfm_to_space)
     back = np.linalg.inv(grid.affine)
     field = np.zeros((3, *grid.mask.shape), np.float32)
     field[:, grid.mask] = (there @ back[:3, :3].T + back[:3, 3] - voxels).T

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import ants
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from mriderived.interfaces.points import move_points
 from mriderived.interfaces.transforms import affine_transform, write_composite
 
 Matrix = NDArray[np.float64]
 
 #: Points whose images tell a matrix, in mm: far enough apart for single precision.
 POINTS = 100.0 * np.vstack([np.zeros(3), np.eye(3)])
-_LPS = np.array([-1.0, -1.0, 1.0])
 
 
 def save_rigid(matrix: Matrix, name: str) -> Path:
@@ -25,9 +23,7 @@ def save_rigid(matrix: Matrix, name: str) -> Path:
 
 def load_rigid(xfm: Path) -> Matrix:
     """Return the matrix of a linear transform, between RAS mm."""
-    frame = pd.DataFrame(POINTS * _LPS, columns=['x', 'y', 'z'])
-    moved = ants.apply_transforms_to_points(3, frame, [str(xfm)])[['x', 'y', 'z']].to_numpy()
-    images = moved * _LPS
+    images = move_points(POINTS, xfm)
     matrix = np.eye(4)
     matrix[:3, 3] = images[0]
     matrix[:3, :3] = (images[1:] - images[0]).T / POINTS.max()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ants
 import numpy as np
-import pandas as pd
 
 from mriderived.config import Config
 from mriderived.core.voxel_connectivity import map_seed
+from mriderived.interfaces.points import move_points
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
@@ -25,7 +24,6 @@ NEEDS = ('bold_denoised', 'bold_mask', 'xfm_bold_to_t1w', 'xfm_to_space')
 SEED_MM, RADIUS_MM = (-8.0, -56.0, 26.0), 6.0
 #: Fewer voxels with a signal are no seed.
 MIN_VOXELS = 3
-_LPS = np.array([-1.0, -1.0, 1.0])
 
 
 class SeedFiles(NamedTuple):
@@ -61,9 +59,7 @@ def write_seed_map(
 
 def find_seed(xfm_to_space: Path, xfm_bold_to_t1w: Path) -> Any:
     """Return where the seed lies in mm of the BOLD reference."""
-    point = pd.DataFrame([np.array(SEED_MM) * _LPS], columns=['x', 'y', 'z'])
-    moved = ants.apply_transforms_to_points(3, point, [str(xfm_to_space)])
-    in_t1w = moved[['x', 'y', 'z']].to_numpy()[0] * _LPS
+    (in_t1w,) = move_points(np.array([SEED_MM]), xfm_to_space)
     return (load_rigid(xfm_bold_to_t1w) @ [*in_t1w, 1.0])[:3]
 
 
