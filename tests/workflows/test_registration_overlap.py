@@ -69,7 +69,7 @@ def test_a_good_registration_states_its_overlap(
     found = register(files, monkeypatch, 0)
     overlap = json.loads(remarks_file(found.t1w_in_space).read_text())['TissueOverlap']
     assert overlap['GM'] > 0.74  # a shell of two voxels
-    assert overlap['WM'] > 0.9
+    assert overlap['WM'] > 0.8
     assert json.loads(remarks_file(found.log_jacobian).read_text())['Notes'] == []
 
 
