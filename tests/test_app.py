@@ -20,6 +20,7 @@ import pytest
 
 from mriderived.bids.status import read_record
 from mriderived.phantom.dataset import write_dataset
+from mriderived.workflows.anat import STEPS
 
 pytestmark = pytest.mark.slow
 #: Differ between runs by nature: logs, and the reports, which show times.
@@ -136,9 +137,10 @@ def test_a_new_atlas_repeats_no_registration(bids_dir: Path, out_dir: Path) -> N
 def test_killed_in_each_stage_the_next_run_ends_with_the_same_files(
     bids_dir: Path, out_dir: Path
 ) -> None:
+    """Every step of the preprocessing, and measures of each kind of file."""
     folder = out_dir.parent / 'killed'
-    stages = [r.measure for r in read_record(out_dir, '01')]
-    for stage in dict.fromkeys(stages):
+    steps = [step.name for step in STEPS]
+    for stage in (*steps, 'tissue_volume', 'surface_regions', 'vbm', 't1w_quality'):
         _kill_in_stage(bids_dir, folder, stage)
     process = participant(bids_dir, folder)
     assert process.returncode == 0, process.output  # type: ignore[attr-defined]
@@ -148,7 +150,8 @@ def test_killed_in_each_stage_the_next_run_ends_with_the_same_files(
 def _kill_in_stage(bids_dir: Path, folder: Path, stage: str) -> None:
     """Run until the first node of ``stage`` has its folder, then kill every process."""
     process = app(bids_dir, folder, 'participant', '--sloppy', '--skip-bids-validation',
-                  '--atlases', 'DesikanKilliany', wait=False)  # fmt: skip
+                  '--atlases', 'DesikanKilliany', '--participant-label', '01',
+                  wait=False)  # fmt: skip
     deadline = time.monotonic() + 180
     while not list((folder / 'work').glob(f'*/sub_01_wf/T1w_{stage}*/*')):
         assert process.poll() is None, f'the run ended before {stage} began'

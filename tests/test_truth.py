@@ -64,7 +64,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     description = {'Name': 'Heads', 'BIDSVersion': '1.10.0'}
     (bids_dir / 'dataset_description.json').write_text(json.dumps(description))
     command = [sys.executable, '-m', 'mriderived', str(bids_dir), str(folder / 'out'),
-               'participant', '--atlases', 'DesikanKilliany']  # fmt: skip
+               'participant', '--atlases', 'DesikanKilliany',
+               '--measures', 'tissue_volume', 'regional_volume', 'vbm']  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, text=True)
     return Run(truths, folder / 'out')
 
