@@ -97,7 +97,9 @@ def test_an_untidy_dataset_at_low_resolution(test_data: Path, tmp_path: Path) ->
     assert {'bold_motion', 'bold_registration', 'bold_confounds', 'bold_space', 'tsnr'} <= done
     failed = {r.measure: r.reason for r in records if r.status == 'failed'}
     assert set(failed) == {'bold_denoising', 'alff'}
-    assert all('of 20 degrees of freedom are left' in reason for reason in failed.values())
+    # at 4.8 mm hardly a voxel is purely of fluid, so that 36P lacks its signal, too
+    causes = ('of 20 degrees of freedom are left', 'needs confounds that are not there')
+    assert all(any(cause in reason for cause in causes) for reason in failed.values())
 
 
 def test_connectivity_of_a_real_head(test_data: Path, tmp_path: Path) -> None:
@@ -109,7 +111,9 @@ def test_connectivity_of_a_real_head(test_data: Path, tmp_path: Path) -> None:
     found = json.loads(registration.read_text())
     assert found['Method'] == 'boundary-based'
     assert found['BoundaryCost'] < 0.4
-    row = pd.read_csv(next(out_dir.rglob('*_stat-networks_relmat.tsv')), sep='\t').iloc[0]
+    row = pd.read_csv(next(out_dir.rglob('*_scale-200_stat-networks_relmat.tsv')), sep='\t').iloc[
+        0
+    ]
     within = [row[f'z_{name}'] for name in NETWORKS]
     between = [row[name] for name in row.index if name.count('_') == 2]
     assert np.mean(within) > np.mean(between) + 0.1

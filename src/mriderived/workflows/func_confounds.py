@@ -15,7 +15,7 @@ from mriderived.core.confounds import assemble_confounds, mean_signals
 from mriderived.core.dvars import compute_dvars
 from mriderived.interfaces.series import load_masked, repetition_time
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine
+from mriderived.interfaces.volumes import load, load_affine, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_carpet
@@ -24,6 +24,8 @@ from mriderived.workflows.func_motion import read_motion
 
 #: A voxel of BOLD is of a tissue where this share of it is.
 PURE = 0.99
+#: The surface of the brain, to this depth in mm, is not of the inside.
+RIM_MM = 6.0
 #: Fewer voxels give no signal of a tissue.
 MIN_VOXELS = 10
 
@@ -68,7 +70,8 @@ def find_confounds(
             bring_from_t1w(path, xfm_bold_to_t1w, affine, mask.shape)[mask]  # type: ignore[arg-type]
             for path in (gm_probseg, wm_probseg, csf_probseg)
         ]
-        masks = _erode(tissues, mask)
+        rim = max(1, round(RIM_MM / float(voxel_size(affine).mean())))
+        masks = _erode(tissues, mask, rim)
         for name, tissue in (('cerebrospinal fluid', masks.csf), ('white matter', masks.white)):
             if tissue.sum() < MIN_VOXELS:
                 notes.append(
@@ -97,10 +100,10 @@ def find_confounds(
     return ConfoundFiles(out_file)
 
 
-def _erode(tissues: list[NDArray[np.float32]], mask: NDArray[np.bool_]) -> Masks:
+def _erode(tissues: list[NDArray[np.float32]], mask: NDArray[np.bool_], rim: int) -> Masks:
     """Return where a tissue fills a voxel; the rim of the brain is never CSF of the inside."""
     grey, white, csf = tissues
-    inside = ndimage.binary_erosion(mask, iterations=2)[mask]
+    inside = ndimage.binary_erosion(mask, iterations=rim)[mask]
     return Masks(_purest(csf, inside & (grey < 0.05)), _purest(white, inside & (grey < 0.05)))
 
 
