@@ -16,7 +16,7 @@ from mriderived.workflows.steps import preprocessing_steps
 ROOT = Path(__file__).parents[1]
 EVERY = (*preprocessing_steps(), *ALL_MEASURES)
 PROVIDED = {
-    *('raw_t1w', 'raw_bold', 'bold_acquisition'),
+    *('raw_t1w', 'raw_bold', 'bold_acquisition', 'raw_lesion_mask'),
     *('space_brain', 'space_mask', 'space_tissues'),
     *('atlas_image', 'atlas_table', 'structures_image', 'structures_table'),
 }

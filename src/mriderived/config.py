@@ -15,6 +15,8 @@ from mriderived import __version__
 Level = Literal['participant', 'group']
 SkullStrip = Literal['auto', 'skip', 'force']
 Device = Literal['auto', 'cpu', 'cuda']
+#: What keeps regions from having numbers: suspected lesions and given masks, masks alone, nothing.
+Lesions = Literal['auto', 'mask', 'ignore']
 #: How tissues are found and spaces reached; only the first needs no downloaded weights.
 AnatBackend = Literal['builtin', 'deepmriprep']
 #: What is taken off BOLD; see ``core.strategies``. With ``+scrub``, volumes are censored too.
@@ -30,8 +32,8 @@ DEFAULT_MEASURES = 'default'
 
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
-DECISIVE = ('skull_strip', 'anat_backend', 'denoising', 'frequency_band', 'random_seed', 'sloppy',
-            'bids_filter_file')  # fmt: skip
+DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'denoising', 'frequency_band', 'random_seed',
+            'sloppy', 'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
 SLOPPY_TITLE = 'Coarse run: not for research'
@@ -63,6 +65,7 @@ class Config:
     output_spaces: tuple[str, ...] = ('MNI152NLin2009cAsym',)
     skull_strip: SkullStrip = 'auto'
     anat_backend: AnatBackend = 'builtin'
+    lesions: Lesions = 'auto'
     denoising: Denoising = '36P'
     #: Of BOLD, in Hz: the lowest and the highest frequency.
     frequency_band: str = '0.01-0.1'
@@ -179,6 +182,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     'Level': get_args(Level),
     'SkullStrip': get_args(SkullStrip),
     'AnatBackend': get_args(AnatBackend),
+    'Lesions': get_args(Lesions),
     'Denoising': get_args(Denoising),
     'Device': get_args(Device),
     'Export': get_args(Export),

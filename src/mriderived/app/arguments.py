@@ -19,6 +19,7 @@ from mriderived.config import (
     Denoising,
     Device,
     Export,
+    Lesions,
     SkullStrip,
 )
 
@@ -154,6 +155,13 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--anat-backend',
         metavar='|'.join(get_args(AnatBackend)),
         help='what finds tissues and spaces; deepmriprep needs its weights (default: builtin)',
+    )
+    _value(
+        group,
+        '--lesions',
+        metavar='|'.join(get_args(Lesions)),
+        help='what leaves regions without numbers; auto: suspected large lesions and given masks '
+        '(default); mask: given masks alone; ignore: nothing',
     )
     _value(
         group,

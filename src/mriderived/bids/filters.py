@@ -46,7 +46,7 @@ def query(suffix: str, filters: Filters | None) -> dict[str, Any]:
     """Return the pybids query for the images of a suffix; ``None`` is none, ``*`` is any."""
     datatypes = {
         name for rule in rules('raw') if suffix in rule.suffixes for name in rule.datatypes
-    }
+    } or {'anat'}  # masks of lesions lie beside the image, though BIDS knows none in raw data
     wanted = (filters or {}).get(suffix.lower(), {})
     return {
         'suffix': suffix,

@@ -67,7 +67,10 @@ class Diffeomorphism(NamedTuple):
 
 
 def register(
-    channels: Sequence[Channel], schedule: Schedule | None = None, threads: int = 1
+    channels: Sequence[Channel],
+    schedule: Schedule | None = None,
+    threads: int = 1,
+    ignored: Volume | None = None,
 ) -> Diffeomorphism:
     """Align the moving with the fixed images of all channels.
 
@@ -77,6 +80,8 @@ def register(
         Images of shape (x, y, z), affinely aligned.
     schedule : Schedule, optional
     threads : int
+    ignored : array of float32, shape (x, y, z), optional
+        How much of each voxel of the moving images must not pull, 0 to 1.
 
     Returns
     -------
@@ -99,12 +104,13 @@ def register(
     for factor, iterations in zip(schedule.factors, schedule.iterations, strict=True):
         level = [_shrink(channel, factor, threads) for channel in channels]
         shape = level[0].fixed.shape
+        hidden = None if ignored is None else _shrink_one(ignored, factor, threads)
         halves = (
             _start(shape) if halves is None else _refine(halves, last / factor, shape, threads)
         )
         last = factor
         for _ in range(iterations):
-            halves = _advance(level, halves, schedule, threads)
+            halves = _advance(level, halves, schedule, threads, hidden)
     if halves is None:
         raise ValueError('the schedule has no levels')
     halves = _refine(halves, last, channels[0].fixed.shape, threads)
@@ -164,13 +170,18 @@ def _start(shape: tuple[int, ...]) -> _Halves:
 def _shrink(channel: Channel, factor: int, threads: int) -> Channel:
     if factor == 1:
         return channel
-    shape = tuple((n - 2) // factor + 2 for n in channel.fixed.shape)
-    matrix = np.diag([factor, factor, factor, 1.0])
     fixed, moving = (
-        resample(smooth(image, 0.4 * factor, threads), matrix, shape, threads)
-        for image in (channel.fixed, channel.moving)
+        _shrink_one(image, factor, threads) for image in (channel.fixed, channel.moving)
     )
     return Channel(fixed, moving, channel.weight)
+
+
+def _shrink_one(image: Volume, factor: int, threads: int) -> Volume:
+    if factor == 1:
+        return image
+    shape = tuple((n - 2) // factor + 2 for n in image.shape)
+    matrix = np.diag([factor, factor, factor, 1.0])
+    return resample(smooth(image, 0.4 * factor, threads), matrix, shape, threads)
 
 
 def _refine(halves: _Halves, ratio: float, shape: tuple[int, ...], threads: int) -> _Halves:
@@ -185,13 +196,20 @@ def _refine(halves: _Halves, ratio: float, shape: tuple[int, ...], threads: int)
 
 
 def _advance(
-    level: Sequence[Channel], halves: _Halves, schedule: Schedule, threads: int
+    level: Sequence[Channel],
+    halves: _Halves,
+    schedule: Schedule,
+    threads: int,
+    hidden: Volume | None = None,
 ) -> _Halves:
     forces = _start(level[0].fixed.shape)
     for channel in level:
         fixed = warp(channel.fixed, halves.to_fixed, threads=threads)
         moving = warp(channel.moving, halves.to_moving, threads=threads)
         _add_forces(fixed, moving, channel.weight, forces, schedule, threads)
+    if hidden is not None:
+        seen = 1 - warp(hidden, halves.to_moving, threads=threads)
+        forces = _Halves(forces.to_fixed * seen, forces.to_moving * seen)
     return _Halves(
         *(
             _step(half, force, schedule, threads)

@@ -53,6 +53,7 @@ def align(
     tissues: Volume | None = None,
     schedule: Schedule | None = None,
     threads: int = 1,
+    lesion: NDArray[np.bool_] | None = None,
 ) -> Alignment:
     """Align a brain with a template.
 
@@ -65,6 +66,9 @@ def align(
         Grey and white matter fractions on the brain's grid; used if the template has them too.
     schedule : Schedule, optional
     threads : int
+    lesion : array of bool, optional
+        On the brain's grid: what has no say in the nonlinear part (Brett et al. 2001,
+        doi:10.1006/nimg.2001.0845).
 
     Returns
     -------
@@ -95,11 +99,14 @@ def align(
         moved = resample(smooth(moving, blur, threads), matrix, fixed.shape, threads)
         channels.append(Channel(_scale(fixed), _scale(moved), weight))
     schedule = schedule or Schedule()
-    warp_found = register(channels, schedule, threads)
+    ignored = None
+    if lesion is not None:
+        ignored = resample(lesion.astype(np.float32), matrix, template.brain.shape, threads)
+    warp_found = register(channels, schedule, threads, ignored)
     for sigma in STIFFER:
         if jacobian(warp_found.fixed_to_moving, threads).min() > 0:
             break
-        warp_found = register(channels, replace(schedule, field_sigma=sigma), threads)
+        warp_found = register(channels, replace(schedule, field_sigma=sigma), threads, ignored)
     return Alignment(affine, warp_found, template.affine)
 
 

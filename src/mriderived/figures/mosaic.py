@@ -66,17 +66,22 @@ def mosaic(
     margin: float = 8.0,
     title: str = '',
     limits: tuple[float, float] | None = None,
+    focus: Array | None = None,
 ) -> Figure:
     """Draw ``background`` in grey with outlines; left is left.
 
     All arrays share one grid. Cuts are spread over the bounding box of ``crop_to``, by default
-    of the first contour, and what lies within ``margin`` mm of it is shown.
+    of the first contour, and what lies within ``margin`` mm of it is shown. With ``focus``, cuts
+    are spread over its box instead.
     """
     if crop_to is None and contours:
         crop_to = np.asarray(contours[0].mask) > contours[0].level
     grey, ras_affine = to_ras(background, affine)
     mask = to_ras(crop_to, affine)[0] if crop_to is not None else grey > 0
-    layout = plan_layout(mask, ras_affine, planes=planes, n_cuts=n_cuts, margin=margin)
+    centre = None if focus is None else to_ras(focus, affine)[0]
+    layout = plan_layout(
+        mask, ras_affine, planes=planes, n_cuts=n_cuts, margin=margin, focus=centre
+    )
     low, high = limits or window(grey, mask if crop_to is not None and mask.any() else None)
     picture = tint((paint(grey, layout) - low) / (high - low))
     sheet = open_sheet(picture, layout, ras_affine, title)

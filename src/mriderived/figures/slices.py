@@ -70,11 +70,15 @@ def plan_layout(
     margin: float = 8.0,
     cell_width: int = 190,
     gap: int = 4,
+    focus: Array | None = None,
 ) -> Layout:
-    """Choose cuts across the bounding box of ``mask`` (RAS) and lay them out in rows."""
+    """Choose cuts across the bounding box of ``mask`` (RAS) and lay them out in rows.
+
+    With ``focus``, the cuts go through its box instead; what they show stays the same.
+    """
     sizes = voxel_sizes(affine)
     box = bounding_box(mask, margin, sizes)
-    core = bounding_box(mask, 0.0, sizes)
+    core = bounding_box(mask if focus is None else focus, 0.0, sizes)
     cells: list[Cell] = []
     top = 0
     for plane in planes:

@@ -57,7 +57,12 @@ def _pack(plain: Path, packed: Path) -> None:
 
 
 def measure_scaling(xfm: Path) -> float:
-    """Return the determinant of the affine part of a composite.
+    """Return the determinant of the affine part of a composite."""
+    return float(np.linalg.det(read_affine(xfm)[:3, :3]))
+
+
+def read_affine(xfm: Path) -> Matrix:
+    """Return the affine part of a composite: how it moves points, in mm (RAS).
 
     Fields end, and displace nothing beyond their grid: points far away are moved by the affine
     alone. Four of them determine it.
@@ -67,8 +72,9 @@ def measure_scaling(xfm: Path) -> float:
     points = FAR_MM * np.vstack([np.eye(3), np.ones(3)])
     frame = pd.DataFrame(points, columns=['x', 'y', 'z'])
     moved = ants.apply_transforms_to_points(3, frame, [str(xfm)])[['x', 'y', 'z']].to_numpy()
-    before, after = points[:3] - points[3], moved[:3] - moved[3]
-    return float(np.linalg.det(after) / np.linalg.det(before))
+    column = np.ones((4, 1))
+    before, after = np.hstack([points, column]), np.hstack([moved, column])
+    return np.asarray(FLIP @ np.linalg.solve(before, after).T @ FLIP, dtype=np.float64)
 
 
 def affine_transform(matrix: Matrix) -> Any:

@@ -26,7 +26,7 @@ from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.connectivity_figure import draw_connectivity
-from mriderived.measures.missing_regions import read_labels, remark_missing
+from mriderived.measures.missing_regions import explain_lesions, read_labels, remark_missing
 from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('bold_denoised', 'bold_mask', 'bold_atlas_dseg', 'bold_atlas_labels')
@@ -68,7 +68,8 @@ def connect_regions(
     )
     courses = found.courses.copy()
     coverage = found.coverage * labels['coverage'].to_numpy(np.float64)
-    courses[:, ~(coverage >= MIN_COVERAGE)] = np.nan
+    lesions = explain_lesions(labels)
+    courses[:, ~(coverage >= MIN_COVERAGE) | np.array([bool(why) for why in lesions])] = np.nan
     names = [str(name) for name in labels['name']]
     keep, degrees = read_kept(bold_denoised, len(courses))
     pearson = correlate(courses)
@@ -78,7 +79,7 @@ def connect_regions(
         _write(pd.DataFrame(courses, columns=names), 'series.tsv'),
         _write(pd.DataFrame(pearson, columns=names), 'pearson.tsv'),
         _write(pd.DataFrame(partial, columns=names), 'partial.tsv'),
-        _write_activity(labels, courses, lag_one(courses, keep), coverage, z),
+        _write_activity(labels, courses, lag_one(courses, keep), coverage, z, lesions),
         _write_networks(names, z, effective_frames(courses, keep, degrees)),
     )
     write_remarks(files.partial, Shrinkage=round(shrinkage, 5))
@@ -97,6 +98,7 @@ def _write_activity(
     lag1: NDArray[np.float64],
     coverage: NDArray[np.float64],
     z: NDArray[np.float64],
+    lesions: Sequence[str],
 ) -> Path:
     number = np.maximum(np.isfinite(z).sum(axis=0), 1)
     table = pd.DataFrame({
@@ -111,9 +113,9 @@ def _write_activity(
     })  # fmt: skip
     path = _write(table, 'activity.tsv')
     reasons = [
-        '' if np.isfinite(value)
-        else f'{100 * np.nan_to_num(share):.0f} % of the region have a signal in this run'
-        for value, share in zip(table['amplitude'], coverage, strict=True)
+        lesion or ('' if np.isfinite(value)
+        else f'{100 * np.nan_to_num(share):.0f} % of the region have a signal in this run')
+        for value, share, lesion in zip(table['amplitude'], coverage, lesions, strict=True)
     ]  # fmt: skip
     remark_missing(path, table, reasons, ('amplitude', 'lag1', 'strength'), 'series')
     return path

@@ -15,9 +15,17 @@ from mriderived.interfaces.sink import write_remarks
 MIN_COVERAGE = 0.95
 #: The mean of a map needs less of a region; EPI lose their signal in parts of many regions.
 MIN_BOLD_COVERAGE = 0.5
+#: A region of which a lesion covers more has no numbers: a repeated scan changes a region by 2 to
+#: 5 %, so a smaller loss is within what is known of it anyway.
+MOST_LESION = 0.05
 #: A structure with fewer or more of the voxels that the warped atlas has there was not found:
 #: it is not there, or the registration failed. Ventricles vary more than that.
 AGREEMENT = (0.5, 2.0)
+#: What to do about a suspected lesion.
+_WAY_OUT = (
+    ': look at the report; give its mask if it is one (--lesions mask then takes nothing but '
+    'masks), or use --lesions ignore if there is none'
+)
 
 
 def read_labels(path: Path) -> pd.DataFrame:
@@ -28,11 +36,27 @@ def read_labels(path: Path) -> pd.DataFrame:
     return table
 
 
-def explain_coverage(labels: pd.DataFrame, least: float = MIN_COVERAGE) -> list[str]:
-    """Return why each region has no number for want of a field of view, or ``''``."""
-    if 'coverage' not in labels:
+def explain_lesions(labels: pd.DataFrame) -> list[str]:
+    """Return which lesion leaves each region without numbers, or ``''``."""
+    if 'lesion_share' not in labels:
         return [''] * len(labels)
-    return [_explain(1, float(coverage), np.nan, least) for coverage in labels['coverage']]
+    return [
+        f'{what} covers {100 * share:.0f} % of it' + (_WAY_OUT if 'suspected' in what else '')
+        if share > MOST_LESION
+        else ''
+        for what, share in zip(labels['lesion'], labels['lesion_share'].astype(float), strict=True)
+    ]
+
+
+def explain_coverage(labels: pd.DataFrame, least: float = MIN_COVERAGE) -> list[str]:
+    """Return why each region has no number: no field of view there, or a lesion; or ``''``."""
+    lesions = explain_lesions(labels)
+    if 'coverage' not in labels:
+        return lesions
+    return [
+        _explain(1, float(coverage), np.nan, least, lesion)
+        for coverage, lesion in zip(labels['coverage'], lesions, strict=True)
+    ]
 
 
 def explain_missing(n_voxels: NDArray[np.int64], labels: pd.DataFrame) -> list[str]:
@@ -42,12 +66,17 @@ def explain_missing(n_voxels: NDArray[np.int64], labels: pd.DataFrame) -> list[s
     if 'agreement' in labels:
         solid = labels['tissue'] != 'csf'
         agreement = labels['agreement'].where(solid).to_numpy(dtype=np.float64)
-    return [_explain(*row) for row in zip(n_voxels, coverage, agreement, strict=True)]
+    rows = zip(n_voxels, coverage, agreement, explain_lesions(labels), strict=True)
+    return [_explain(*row[:3], lesion=row[3]) for row in rows]
 
 
-def _explain(count: int, coverage: float, agreement: float, least: float = MIN_COVERAGE) -> str:
+def _explain(
+    count: int, coverage: float, agreement: float, least: float = MIN_COVERAGE, lesion: str = ''
+) -> str:
     if coverage == 0:
         return 'outside field of view'
+    if lesion:
+        return lesion
     if coverage < least:
         return f'partly outside field of view ({100 * coverage:.0f} % inside)'
     if count == 0:

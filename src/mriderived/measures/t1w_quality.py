@@ -12,6 +12,7 @@ from nipype.pipeline import engine as pe
 
 from mriderived.bids.image_checks import load_clean
 from mriderived.config import Config
+from mriderived.core.lesion_regions import label_parts
 from mriderived.core.quality_air import AIR, ARTEFACT, BELOW, HEAD, PADDING
 from mriderived.core.quality_noise import fit_noise
 from mriderived.core.quality_t1w import T1wScan, measure_t1w_quality
@@ -33,6 +34,7 @@ NEEDS = (
     'dseg',
     'space_tissues',
     'xfm_from_space',
+    'lesion_dseg',
 )
 
 
@@ -53,6 +55,7 @@ def measure_quality(
     dseg: Path,
     space_tissues: Path,
     xfm_from_space: Path,
+    lesion_dseg: Path,
 ) -> T1wQc:
     """Measure the quality of a scan and label its air, artefacts, head and padding."""
     image, affine = load_ras(t1w)
@@ -79,8 +82,13 @@ def measure_quality(
             templates=(csf_template, gm_template, wm_template),
         )
     )
+    parts = label_parts(load(lesion_dseg) > 0)
+    lesions = {
+        'lesion_volume': float(np.count_nonzero(parts)) * x * y * z / 1000,
+        'lesion_n': float(parts.max()),
+    }
     return T1wQc(
-        t1w_qc=_write_table(quality.values, quality.reasons),
+        t1w_qc=_write_table({**quality.values, **lesions}, quality.reasons),
         air_dseg=save(quality.labels, affine, 'air_dseg.nii.gz'),
     )
 

@@ -66,6 +66,10 @@ def _columns() -> tuple[Column, ...]:
         Column('anisotropy', 'Largest over smallest voxel size.', title='Anisotropy of the voxel'),
         Column('brain_at_border_n', 'Brain voxels on the faces of the image; 0 is uncut.',
                'voxels', 'Brain voxels at the border'),
+        Column('lesion_volume', 'Volume of large lesions, suspected or given; 0 for none.',
+               'mL', 'Volume of large lesions'),
+        Column('lesion_n', 'Connected parts of large lesions, suspected or given.',
+               title='Number of large lesions'),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mriderived.phantom.bold_options import BoldOptions
 from mriderived.phantom.dataset import write_dataset
+from mriderived.phantom.head import HeadOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         voxel_mm=options.voxel,
         sessions=options.sessions,
         runs=options.runs,
+        options=HeadOptions(cavity=tuple(options.cavity) if options.cavity else None),
         bold=options.bold,
         bold_options=BoldOptions(volumes=options.volumes),
         threads=options.threads,
@@ -42,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--voxel', type=float, default=1.0, help='edge of a voxel in mm')
     parser.add_argument('--sessions', nargs='*', default=(), help='labels, such as 1 2')
     parser.add_argument('--runs', type=int, default=1, help='scans per session')
+    parser.add_argument(
+        '--cavity', nargs=4, type=float, metavar=('X', 'Y', 'Z', 'R'),
+        help='a lesion: a ball of fluid at X Y Z of MNI152 and of radius R, in mm',
+    )  # fmt: skip
     parser.add_argument('--bold', action='store_true', help='add a run of BOLD to every scan')
     parser.add_argument('--volumes', type=int, default=150, help='of a run of BOLD')
     parser.add_argument('--threads', type=int, default=1)

@@ -33,6 +33,15 @@ class Deformation(NamedTuple):
         moved = [ndimage.map_coordinates(u, nodes, order=1, mode='nearest') for u in self.field]
         return np.asarray(y + np.stack(moved, axis=1), dtype=np.float64)
 
+    def from_template(self, point: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map one point (3) from template to scanner space, in mm."""
+        inverse = np.linalg.inv(self.matrix)
+        guess = point.copy()
+        for _ in range(50):  # the displacement changes by much less than 1 per mm
+            x = inverse[:3, :3] @ guess + inverse[:3, 3]
+            guess = guess + point - self.to_template(x[None])[0]
+        return np.asarray(inverse[:3, :3] @ guess + inverse[:3, 3], dtype=np.float64)
+
 
 def field_affine() -> NDArray[np.float64]:
     """Return the affine of the displacement's grid."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mriderived.phantom.anatomy import load_anatomy
 from mriderived.phantom.deformation import Deformation, draw_field, draw_matrix
-from mriderived.phantom.rendering import render
+from mriderived.phantom.rendering import NO_CAVITY, Ball, render
 
 #: Intensities of GM, WM and CSF before scaling.
 MEANS = (80.0, 110.0, 32.0)
@@ -30,7 +30,8 @@ class HeadOptions:
     ``zoom`` is its size relative to MNI152NLin2009cAsym (0.93 gives 1.5 L), ``noise`` the standard
     deviation relative to white matter, ``bias`` the amplitude of the bias field. ``flip`` mirrors
     the anatomy in the world; ``orientation`` only stores the same head along other axes.
-    ``anatomy`` seeds the shape, ``scan`` everything that changes from scan to scan.
+    ``anatomy`` seeds the shape, ``scan`` everything that changes from scan to scan. ``cavity`` is
+    a lesion: a ball of fluid, its centre in mm of template space and its radius in mm of the head.
     """
 
     anatomy: tuple[int, ...] = (1,)
@@ -42,6 +43,7 @@ class HeadOptions:
     warp: float = 1.0
     noise: float = 0.025
     bias: float = 0.15
+    cavity: Ball | None = None
 
 
 class Head(NamedTuple):
@@ -57,6 +59,8 @@ class Head(NamedTuple):
     cells: int
     bias: NDArray[np.float32]
     deformation: Deformation
+    #: Centre and radius of a cavity in mm of the scanner.
+    cavity: Ball | None = None
 
     @property
     def brain_mask(self) -> NDArray[np.bool_]:
@@ -71,12 +75,18 @@ def draw_head(options: HeadOptions, threads: int = 1) -> Head:
         draw_matrix(np.random.default_rng([*options.scan, 1]), options.zoom, flip=options.flip),
         draw_field(np.random.default_rng([*options.anatomy, 2]), options.warp),
     )
-    drawn = render(load_anatomy(), deformation, affine, shape, MEANS, threads)
+    cavity = NO_CAVITY
+    if options.cavity is not None:
+        *centre, radius = options.cavity
+        x, y, z = deformation.from_template(np.array(centre))
+        cavity = (float(x), float(y), float(z), radius)
+    drawn = render(load_anatomy(), deformation, affine, shape, MEANS, threads, cavity=cavity)
     bias = draw_bias(np.random.default_rng([*options.scan, 3]), shape, options.bias)
     bias /= np.mean(bias[drawn.counts.any(axis=0)])
     sigma = options.noise * MEANS[1]
     t1w = _scan(np.random.default_rng([*options.scan, 4]), drawn.intensity * bias, sigma)
-    head = Head(t1w, affine, drawn.counts, drawn.cells, bias, deformation)
+    found = cavity if options.cavity is not None else None
+    head = Head(t1w, affine, drawn.counts, drawn.cells, bias, deformation, found)
     return _turn(head, options.orientation)
 
 

@@ -26,6 +26,11 @@ CELL_MM, COARSE_CELL_MM = 0.34, 0.75
 MAX_CELLS = 6
 
 
+#: Centre and radius of a ball in mm of the scanner.
+Ball = tuple[float, float, float, float]
+NO_CAVITY: Ball = (0.0, 0.0, 0.0, 0.0)
+
+
 class Rendering(NamedTuple):
     """Noise-free ``intensity`` and the number of cells of GM, WM and CSF (3, x, y, z)."""
 
@@ -42,8 +47,12 @@ def render(
     means: tuple[float, float, float],
     threads: int = 1,
     cell_mm: float = CELL_MM,
+    cavity: Ball = NO_CAVITY,
 ) -> Rendering:
-    """Draw a head on a grid; ``means`` are the intensities of GM, WM and CSF."""
+    """Draw a head on a grid; ``means`` are the intensities of GM, WM and CSF.
+
+    What lies in the ball ``cavity`` (centre and radius in mm of the scanner) is fluid.
+    """
     voxel = np.linalg.norm(affine[:3, :3], axis=0)
     fine, coarse = (
         np.array([min(MAX_CELLS, math.ceil(size / length)) for size in voxel])
@@ -62,6 +71,7 @@ def render(
             np.array(shells.LOW, np.float64),
         ),
         np.array(means),
+        (np.ascontiguousarray(affine[:3]), np.array(cavity)),
     )
     run_slabs(_render, shape[0], threads, scene, fine, coarse, intensity, counts)
     return Rendering(intensity, counts, int(fine.prod()))
@@ -147,9 +157,19 @@ def _find_zone(shell: Any, point: Any) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
+def _is_in_ball(hole: Any, x: float, y: float, z: float) -> bool:
+    affine, ball = hole
+    square = 0.0
+    for axis in range(3):
+        at = affine[axis, 0] * x + affine[axis, 1] * y + affine[axis, 2] * z + affine[axis, 3]
+        square += (at - ball[axis]) ** 2
+    return bool(square < ball[3] ** 2)
+
+
+@numba.njit(nogil=True, cache=True)
 def _fill_voxel(scene: Any, zone: int, cells: Any, index: Any, counts: Any) -> float:
     """Return the mean intensity of the cells of a voxel and count their tissues."""
-    matrix, warp, brain, shell, means = scene
+    matrix, warp, brain, shell, means, hole = scene
     i, j, k = index
     total = 0.0
     for a in range(cells[0]):
@@ -162,6 +182,9 @@ def _fill_voxel(scene: Any, zone: int, cells: Any, index: Any, counts: Any) -> f
                 tissue, shift = _sample_brain(brain, point) if zone == NEAR else (-1, 0.0)
                 if tissue < 0:
                     total += _sample_shell(shell, point)
+                elif _is_in_ball(hole, x, y, z):
+                    counts[2, i, j, k] += 1
+                    total += means[2]
                 else:
                     counts[tissue, i, j, k] += 1
                     total += means[tissue] + shift * (means[1] - means[0])
@@ -172,7 +195,7 @@ def _fill_voxel(scene: Any, zone: int, cells: Any, index: Any, counts: Any) -> f
 def _render(
     start: int, stop: int, scene: Any, fine: Any, coarse: Any, intensity: Any, counts: Any
 ) -> None:
-    matrix, warp, _, shell, _ = scene
+    matrix, warp, _, shell, _, _ = scene
     for i in range(start, stop):
         for j in range(intensity.shape[1]):
             for k in range(intensity.shape[2]):

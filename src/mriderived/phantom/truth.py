@@ -45,12 +45,19 @@ class Truth:
     bias: Path
     field: Path
     matrix: tuple[tuple[float, ...], ...]
+    #: Centre and radius of a cavity, a ball within the brain, in mm of the scan.
+    cavity: tuple[float, ...] | None = None
 
     @property
     def deformation(self) -> Deformation:
         """The way from the scanner's to template space."""
         field = np.asarray(nib.load(self.field).dataobj, dtype=np.float32)
         return Deformation(np.array(self.matrix), np.ascontiguousarray(np.moveaxis(field, 3, 0)))
+
+    @property
+    def cavity_mm3(self) -> float:
+        """The volume of the cavity; 0 without one."""
+        return 4 / 3 * np.pi * self.cavity[3] ** 3 if self.cavity else 0.0
 
     def load_probsegs(self) -> NDArray[np.float32]:
         """Return the partial volumes of GM, WM and CSF, first axis."""
@@ -102,6 +109,7 @@ def write_truth(folder: Path, t1w: Path, head: Head, options: HeadOptions) -> Tr
         is_flipped=options.flip,
         noise_sigma=options.noise,
         matrix=tuple(tuple(map(float, row)) for row in head.deformation.matrix),
+        cavity=head.cavity,
         **paths,
     )
     write_json(_file(folder, t1w), _relative(truth, folder))
@@ -113,6 +121,8 @@ def read_truth(folder: Path, t1w: Path) -> Truth:
     content = json.loads(_file(folder, t1w).read_text())
     for name in ('t1w', 'gm_probseg', 'wm_probseg', 'csf_probseg', 'brain_mask', 'bias', 'field'):
         content[name] = folder / content[name]
+    if content.get('cavity'):
+        content['cavity'] = tuple(content['cavity'])
     content['matrix'] = tuple(tuple(row) for row in content['matrix'])
     return Truth(**content)
 

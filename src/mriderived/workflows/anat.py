@@ -7,6 +7,7 @@ from mriderived.measures.base import Measure
 from mriderived.workflows.anat_atlas import ATLAS
 from mriderived.workflows.anat_brain import BRAIN
 from mriderived.workflows.anat_cortex import CORTEX
+from mriderived.workflows.anat_lesion import LESIONS
 from mriderived.workflows.anat_network_registration import NETWORK_REGISTRATION
 from mriderived.workflows.anat_network_tissue import NETWORK_TISSUE
 from mriderived.workflows.anat_registration import REGISTRATION
@@ -14,7 +15,9 @@ from mriderived.workflows.anat_structures import STRUCTURES
 from mriderived.workflows.anat_surfaces import SURFACES
 from mriderived.workflows.anat_tissue import TISSUE
 
-STEPS: tuple[Measure, ...] = (BRAIN, TISSUE, REGISTRATION, STRUCTURES, ATLAS, CORTEX, SURFACES)
+STEPS: tuple[Measure, ...] = (
+    BRAIN, TISSUE, REGISTRATION, LESIONS, STRUCTURES, ATLAS, CORTEX, SURFACES,
+)  # fmt: skip
 
 
 _BY_NETWORKS = {step.name: step for step in (NETWORK_TISSUE, NETWORK_REGISTRATION)}

@@ -12,13 +12,12 @@ from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
 from mriderived.core.atlas_structures import follow_structures
-from mriderived.core.labels import Labels, fill_labels
+from mriderived.core.labels import fill_labels
 from mriderived.core.masks import find_box, reaches_edge
 from mriderived.core.partial_volume import Fractions
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.interfaces.warps import (
-    Grid,
     crop_grid,
     measure_coverage,
     read_grid,
@@ -26,6 +25,8 @@ from mriderived.interfaces.warps import (
     warp_sides,
 )
 from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.lesion_cover import COLUMNS as LESION_COLUMNS
+from mriderived.measures.lesion_cover import add_lesions
 from mriderived.spaces.labels import read_table
 from mriderived.spaces.structures import has_structures
 from mriderived.workflows.anat_atlas_figure import draw_regions
@@ -44,6 +45,7 @@ NEEDS = (
     'xfm_from_space',
     'structures_dseg',
     'structures_labels',
+    'lesion_dseg',
     'atlas_image',
     'atlas_table',
 )
@@ -65,24 +67,28 @@ def label_regions(
     xfm_from_space: Path,
     structures_dseg: Path,
     structures_labels: Path,
+    lesion_dseg: Path,
     atlas_image: Path,
     atlas_table: Path,
 ) -> AtlasFiles:
     """Warp an atlas to the grid of ``t1w`` and fit its regions to the grey matter."""
     affine = load_affine(t1w)
     mask = load(brain_mask) > 0
-    box = find_box(mask, (MARGIN, MARGIN, MARGIN))
+    lesions = load(lesion_dseg, np.uint8)
+    # a lesion may lie where the brain mask leaves the brain out
+    box = find_box(mask | (lesions > 0), (MARGIN, MARGIN, MARGIN))
     grid = crop_grid(affine, box)
     table = read_table(atlas_table)
     spacing = [float(size) for size in voxel_size(affine)]
     structures = pd.read_csv(structures_labels, sep='\t', keep_default_na=False, na_values='n/a')
+    warped = warp_labels(atlas_image, grid, xfm_from_space)
     if has_structures(table, structures):
-        warped = warp_labels(atlas_image, grid, xfm_from_space)
         found = follow_structures(warped, table, load(structures_dseg, np.int32)[box], spacing)
         table = table.merge(structures[['index', 'agreement']], how='left', on='index')
     else:
         tissues = Fractions(*(load(path)[box] for path in (gm_probseg, wm_probseg, csf_probseg)))
-        found = _fit_tissues(atlas_image, grid, xfm_from_space, table, tissues, spacing)
+        sides = warp_sides(atlas_image, grid, xfm_from_space)
+        found = fill_labels(warped, table, tissues, sides, spacing, LIMIT_MM)
         table['agreement'] = np.nan
     regions = np.zeros(mask.shape, np.int32)
     regions[box] = np.where(mask[box], found, 0)
@@ -91,21 +97,10 @@ def label_regions(
         index = table['index'].to_numpy()
         whole = read_grid(t1w)
         table['coverage'] = measure_coverage(atlas_image, whole, xfm_from_space, index).round(3)
+    table = add_lesions(table, lesions[box], [warped, regions[box]], spacing)
     labels = Path.cwd() / 'labels.tsv'
     table.to_csv(labels, sep='\t', index=False, na_rep='n/a')
     return AtlasFiles(save(regions, affine, 'regions.nii.gz'), labels)
-
-
-def _fit_tissues(
-    image: Path,
-    grid: Grid,
-    xfm: Path,
-    table: pd.DataFrame,
-    tissues: Fractions,
-    spacing: list[float],
-) -> Labels:
-    labels, sides = warp_labels(image, grid, xfm), warp_sides(image, grid, xfm)
-    return fill_labels(labels, table, tissues, sides, spacing, LIMIT_MM)
 
 
 def init_atlas_wf(config: Config) -> Any:
@@ -163,6 +158,7 @@ ATLAS = Measure(
                     'agreement',
                     "For FreeSurfer's structures, voxels over those of the warped atlas.",
                 ),
+                *LESION_COLUMNS,
             ),
         ),
     ),

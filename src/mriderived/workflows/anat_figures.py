@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
+from mriderived.core.lesions import NUMBERS
 from mriderived.figures.mosaic import Contour, mosaic
 from mriderived.figures.overlays import flicker_pair
 from mriderived.figures.slices import resample, to_ras
@@ -38,6 +39,23 @@ def draw_partial_volume(
     ]
     mask = _load(brain_mask)[0] > 0
     return [mosaic(image, affine, contours=outlines, crop_to=mask, margin=4)]
+
+
+def draw_lesions(t1w: Path, brain_mask: Path, lesion_dseg: Path) -> list[Figure]:
+    """Draw the outlines of lesions; nothing where there is none."""
+    lesions = _load(lesion_dseg)[0]
+    if not lesions.any():
+        return []
+    image, affine = _load(t1w)
+    given = lesions == NUMBERS['given']
+    kinds = (((lesions > 0) & ~given, ROSE, 'suspected lesion'), (given, AMBER, 'given mask'))
+    outlines = [Contour(mask, colour, text) for mask, colour, text in kinds if mask.any()]
+    # the whole width of the brain, for the other side is what a lesion is compared with
+    shown = np.zeros(lesions.shape, bool)
+    brain = np.argwhere((_load(brain_mask)[0] > 0) | (lesions > 0))
+    low, high = brain.min(axis=0), brain.max(axis=0) + 1
+    shown[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = True
+    return [mosaic(image, affine, contours=outlines, crop_to=shown, margin=4, focus=lesions > 0)]
 
 
 def draw_registration(

@@ -17,6 +17,7 @@ from mriderived.interfaces.space_files import load_template
 from mriderived.interfaces.volumes import load, load_affine
 from mriderived.workflows.anat_registration import (
     NEEDS,
+    OPTIONAL,
     REGISTRATION,
     RegistrationFiles,
     register_to_space,
@@ -34,12 +35,14 @@ def register_to_space_by_network(
     threads: int,
     sloppy: bool,
     space_tissues: Path | None = None,
+    raw_lesion_mask: Path | None = None,
 ) -> RegistrationFiles:
     """Align an image with a space: by the network if it has learnt its template, else without."""
     if not knows_space(space_tissues):
         return register_to_space(
-            t1w, brain_mask, gm_probseg, wm_probseg, space_brain, threads, sloppy, space_tissues
-        )
+            t1w, brain_mask, gm_probseg, wm_probseg, space_brain, threads, sloppy, space_tissues,
+            raw_lesion_mask,
+        )  # fmt: skip
     data, affine = load(t1w), load_affine(t1w)
     brain = Brain(np.where(load(brain_mask, bool), data, 0).astype(np.float32), affine)
     tissues = np.stack([load(gm_probseg), load(wm_probseg)])
@@ -51,7 +54,8 @@ def register_to_space_by_network(
 def init_network_registration_wf(config: Config) -> pe.Workflow:
     """Build the workflow of the step ``registration`` with the network."""
     workflow = pe.Workflow(name='registration')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
+    fields = [*NEEDS, *OPTIONAL]
+    inputnode = pe.Node(niu.IdentityInterface(fields), name='inputnode')
     outputnode = pe.Node(niu.IdentityInterface(list(RegistrationFiles._fields)), name='outputnode')
     node = pe.Node(
         Call(
@@ -65,7 +69,7 @@ def init_network_registration_wf(config: Config) -> pe.Workflow:
         mem_gb=NETWORK_REGISTRATION.memory_gb,
     )
     workflow.connect([
-        (inputnode, node, [(name, name) for name in NEEDS]),
+        (inputnode, node, [(name, name) for name in fields]),
         (node, outputnode, [(name, name) for name in RegistrationFiles._fields]),
     ])  # fmt: skip
     return workflow

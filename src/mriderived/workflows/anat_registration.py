@@ -15,6 +15,7 @@ from mriderived.core.affine import Brain
 from mriderived.core.diffeomorphism import Schedule
 from mriderived.core.registration import SLOPPY, Alignment, align, to_template, volume_change
 from mriderived.interfaces.call import Call
+from mriderived.interfaces.lesion_masks import read_lesion_mask
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.space_files import load_template
 from mriderived.interfaces.transforms import affine_transform, field_transform, write_composite
@@ -27,6 +28,7 @@ from mriderived.workflows.anat_figures import draw_registration
 DOUBTFUL, FAILED = 0.74, 0.6
 #: Images that are sampled on the grid of the mapping, and the template they go to.
 NEEDS = ('t1w', 'brain_mask', 'gm_probseg', 'wm_probseg', 'space_brain', 'space_tissues')
+OPTIONAL = ('raw_lesion_mask',)
 
 
 class Overlap(NamedTuple):
@@ -54,15 +56,18 @@ def register_to_space(
     threads: int,
     sloppy: bool,
     space_tissues: Path | None = None,
+    raw_lesion_mask: Path | None = None,
 ) -> RegistrationFiles:
-    """Align an image with the brain template of a space."""
+    """Align an image with the brain template of a space; a lesion that was marked has no say."""
     data, affine = load(t1w), load_affine(t1w)
     brain = Brain(np.where(load(brain_mask, bool), data, 0).astype(np.float32), affine)
     template = load_template(space_brain, space_tissues, threads)
     tissues = (
         np.stack([load(gm_probseg), load(wm_probseg)]) if template.tissues is not None else None
     )
-    found = align(template, brain, tissues, SLOPPY if sloppy else Schedule(), threads)
+    lesion = read_lesion_mask(raw_lesion_mask, t1w, brain_mask) if raw_lesion_mask else None
+    schedule = SLOPPY if sloppy else Schedule()
+    found = align(template, brain, tissues, schedule, threads, lesion)
     overlap = None
     if tissues is not None and template.tissues is not None:
         warped = [to_template(tissue, affine, found, threads) for tissue in tissues]
@@ -131,7 +136,8 @@ def _describe(overlap: Overlap | None) -> dict[str, Any]:
 def init_registration_wf(config: Config) -> pe.Workflow:
     """Build the workflow of the step ``registration``."""
     workflow = pe.Workflow(name='registration')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
+    fields = [*NEEDS, *OPTIONAL]
+    inputnode = pe.Node(niu.IdentityInterface(fields), name='inputnode')
     outputnode = pe.Node(niu.IdentityInterface(list(RegistrationFiles._fields)), name='outputnode')
     node = pe.Node(
         Call(register_to_space, threads=config.omp_nthreads, sloppy=config.sloppy),
@@ -140,7 +146,7 @@ def init_registration_wf(config: Config) -> pe.Workflow:
         mem_gb=REGISTRATION.memory_gb,
     )
     workflow.connect([
-        (inputnode, node, [(name, name) for name in NEEDS]),
+        (inputnode, node, [(name, name) for name in fields]),
         (node, outputnode, [(name, name) for name in RegistrationFiles._fields]),
     ])  # fmt: skip
     return workflow
@@ -150,6 +156,7 @@ REGISTRATION = Measure(
     name='registration',
     title='Registration',
     needs=NEEDS,
+    optional=OPTIONAL,
     outputs=(
         Output(
             field='xfm_to_space',
@@ -195,7 +202,8 @@ REGISTRATION = Measure(
         'Images were registered to each space with a 12-parameter affine transform and symmetric '
         'diffeomorphic normalisation (Avants et al. 2008, doi:10.1016/j.media.2007.06.004) driven '
         'by the local correlation of the T1w and, where the space has tissue maps, of grey and '
-        'white matter.'
+        'white matter. Lesions that were marked by a mask had no say in the nonlinear part (Brett '
+        'et al. 2001, doi:10.1006/nimg.2001.0845).'
     ),
     over='space',
     is_preprocessing=True,

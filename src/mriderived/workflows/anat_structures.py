@@ -20,6 +20,8 @@ from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.interfaces.warps import crop_grid, measure_coverage, read_grid, warp_labels
 from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.lesion_cover import COLUMNS as LESION_COLUMNS
+from mriderived.measures.lesion_cover import add_lesions
 from mriderived.spaces.structures import merge_gyri, read_structures
 from mriderived.workflows.anat_atlas_figure import draw_regions
 
@@ -32,6 +34,7 @@ NEEDS = (
     'wm_probseg',
     'csf_probseg',
     'xfm_from_space',
+    'lesion_dseg',
     'structures_image',
     'structures_table',
 )
@@ -51,6 +54,7 @@ def label_structures(
     wm_probseg: Path,
     csf_probseg: Path,
     xfm_from_space: Path,
+    lesion_dseg: Path,
     structures_image: Path,
     structures_table: Path,
     threads: int,
@@ -58,24 +62,28 @@ def label_structures(
     """Warp the structures to the grid of ``t1w`` and refine them there."""
     affine = load_affine(t1w)
     mask = load(brain_mask) > 0
-    box = find_box(mask, (MARGIN, MARGIN, MARGIN))
+    lesions = load(lesion_dseg, np.uint8)
+    # a lesion may lie where the brain mask leaves the brain out
+    box = find_box(mask | (lesions > 0), (MARGIN, MARGIN, MARGIN))
     inside = mask[box]
     parts = (load(path)[box] for path in (gm_probseg, wm_probseg, csf_probseg))
     tissues = Fractions(*(np.where(inside, part, 0).astype(np.float32) for part in parts))
     warped = merge_gyri(warp_labels(structures_image, crop_grid(affine, box), xfm_from_space))
     table = read_structures(structures_table)
+    spacing = [float(size) for size in voxel_size(affine)]
     found = refine_structures(
         warped,
         table,
         np.ascontiguousarray(load(t1w)[box]),
         tissues,
-        [float(size) for size in voxel_size(affine)],
+        spacing,
         threads=threads,
     )
     regions = np.zeros(mask.shape, np.int32)
     regions[box] = found
     table['coverage'] = _measure_coverage(mask, t1w, structures_image, xfm_from_space, table)
     table['agreement'] = compare_counts(found, fill_holes(warped), table['index'].to_numpy())
+    table = add_lesions(table, lesions[box], [warped, found], spacing)
     labels = Path.cwd() / 'structures.tsv'
     table.to_csv(labels, sep='\t', index=False, na_rep='n/a')
     return StructureFiles(save(regions, affine, 'structures.nii.gz'), labels)
@@ -162,6 +170,7 @@ STRUCTURES = Measure(
                     'agreement',
                     'Voxels of the structure over those that the warped atlas has there.',
                 ),
+                *LESION_COLUMNS,
             ),
         ),
     ),

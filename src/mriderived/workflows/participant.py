@@ -27,7 +27,7 @@ from mriderived.measures.base import Figure, Measure, Output
 from mriderived.spaces import DEFAULT_SPACE, get_atlas, get_space, prepare_atlas
 from mriderived.spaces.structures import ATLAS as STRUCTURES_ATLAS
 from mriderived.workflows.plan import ParticipantPlan, Unit
-from mriderived.workflows.sources import RAW_RESOURCES
+from mriderived.workflows.sources import LESION_MASK, RAW_RESOURCES
 
 #: Where a resource is found: a file that is there, or the field of a node.
 Resource = Path | tuple[Any, str]
@@ -116,6 +116,8 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
         if unit.image not in per_image:
             per_image[unit.image] = Resources(unit, shared, per_image.get(unit.lender))
             _offer_acquisition(per_image[unit.image], unit, plan, base_dir)
+            if unit.image in plan.lesion_masks:
+                per_image[unit.image].offer(LESION_MASK, None, plan.lesion_masks[unit.image])
         resources = per_image[unit.image]
         if unit.state == 'done':
             for field, path in unit.outputs.items():

@@ -16,7 +16,7 @@ from mriderived.config import Config
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.registry import ALL_MEASURES
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
-from mriderived.workflows.sources import RAW_RESOURCES, Source, digest, find_sources
+from mriderived.workflows.sources import LESION_MASK, RAW_RESOURCES, Source, digest, find_sources
 from mriderived.workflows.steps import preprocessing_steps
 
 State = Literal['to run', 'done', 'not available', 'bad input', 'killed']
@@ -66,6 +66,8 @@ class ParticipantPlan:
     previous: Mapping[tuple[str, str, str | None], UnitRecord]
     #: What goes with an image that is more than one file, by its path below the dataset.
     acquisitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Lesion masks, by the path of their image below the dataset.
+    lesion_masks: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,8 @@ def plan_participant(config: Config, participant: str) -> ParticipantPlan:
     ]
     checks = {source.relative: source.check for source in sources if source.check}
     acquisitions = {source.relative: source.acquisition for source in sources}
-    return ParticipantPlan(participant, tuple(units), checks, previous, acquisitions)
+    masks = {source.relative: source.lesion_mask for source in sources if source.lesion_mask}
+    return ParticipantPlan(participant, tuple(units), checks, previous, acquisitions, masks)
 
 
 def _without_images(config: Config, participant: str, suffixes: Sequence[str]) -> Iterator[Unit]:
@@ -195,9 +198,17 @@ def _units(
             state = 'bad input'
         elif record and _is_done(record, fingerprint, config.out_dir, outputs):
             state = 'done'
+        reason = source.fault or _tell_mask(source, measure)
         yield Unit(source.image.participant, source.image, source.relative, measure, variant,
-                   state, source.fault, fingerprint, source.is_reference, source.lender,
+                   state, reason, fingerprint, source.is_reference, source.lender,
                    outputs)  # fmt: skip
+
+
+def _tell_mask(source: Source, measure: Measure) -> str:
+    """Say for a dry run which units a lesion mask goes into."""
+    if source.lesion_mask is None or LESION_MASK not in measure.optional:
+        return ''
+    return f'uses {source.lesion_mask.name}'
 
 
 def output_paths(image: Image, measure: Measure, variant: str | None) -> dict[str, str]:

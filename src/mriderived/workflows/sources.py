@@ -18,14 +18,17 @@ from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
 from mriderived.bids.fieldmaps import FieldMap, find_field_map
 from mriderived.bids.image_checks import BadImageError, ImageCheck, check_image
+from mriderived.bids.lesion_masks import SUFFIXES as LESION_MASKS
+from mriderived.bids.lesion_masks import find_lesion_mask
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 
 #: The resource that a raw image offers, by BIDS suffix; T1w first, for others lean on it.
 RAW_RESOURCES: Mapping[str, str] = {'T1w': 'raw_t1w', 'bold': 'raw_bold'}
+#: The resource that a lesion mask is.
+LESION_MASK = 'raw_lesion_mask'
 
-
-Check = Callable[[Config, tuple[Image, ...]], tuple[ImageCheck | BoldCheck, Mapping[str, Any]]]
+Check = Callable[[Config, tuple[Image, ...]], tuple[ImageCheck | BoldCheck, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Source:
     check: ImageCheck | BoldCheck | None = field(default=None, hash=False)
     #: What goes with the image, as nodes read it; see ``interfaces.acquisition``.
     acquisition: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    #: The mask of lesions that somebody drew on the image.
+    lesion_mask: Path | None = None
 
 
 def find_sources(
@@ -56,14 +61,18 @@ def find_sources(
     images = find_images(
         config.bids_dir,
         participant,
-        suffixes=(*suffixes, *(FIELD_MAPS if 'bold' in suffixes else ())),
+        suffixes=(
+            *suffixes,
+            *(FIELD_MAPS if 'bold' in suffixes else ()),
+            *(LESION_MASKS if config.lesions != 'ignore' else ()),
+        ),
         sessions=config.session_labels,
         filters=filters,
     )
     sources: list[Source] = []
     for suffix in suffixes:
         mine = [image for image in images if image.suffix == suffix]
-        check = partial(_check_bold, images) if suffix == 'bold' else _check_t1w
+        check = partial(_check_bold if suffix == 'bold' else _check_t1w, images)
         sources += _with_references([_check(config, image, check) for image in _join(mine)])
     return tuple(_with_lender(source, sources) for source in sources)
 
@@ -94,13 +103,25 @@ def _check(config: Config, run: tuple[Image, ...], check: Check) -> Source:
         found, acquisition = check(config, run)
     except BadImageError as error:
         return Source(image, relative, shorten_paths(str(error), config.bids_dir))
-    content = digest(*(hash_file(part.path) for part in run), _fingerprint(acquisition))
-    return Source(image, relative, check=found, content=content, acquisition=acquisition)
+    mask = acquisition.pop('lesion_mask', None)
+    files = [*(part.path for part in run), *([mask] if mask else [])]
+    content = digest(*map(hash_file, files), _fingerprint(acquisition))
+    return Source(image, relative, check=found, content=content, acquisition=acquisition,
+                  lesion_mask=mask)  # fmt: skip
 
 
-def _check_t1w(config: Config, run: tuple[Image, ...]) -> tuple[ImageCheck, dict[str, Any]]:
-    del config
-    return check_image(run[0].path), {}
+def _check_t1w(
+    images: Iterable[Image], config: Config, run: tuple[Image, ...]
+) -> tuple[ImageCheck, dict[str, Any]]:
+    """Check a T1w image, and find the lesion mask that belongs to it."""
+    check = check_image(run[0].path)
+    mask = find_lesion_mask(run[0], images)
+    if mask is None:
+        return check, {}
+    if not mask.exists():
+        raise BadImageError(mask, 'its content is not here', 'Get it: datalad get')
+    row = ('Lesion mask', mask.relative_to(config.bids_dir.absolute()).as_posix())
+    return replace(check, rows=(*check.rows, row)), {'lesion_mask': mask}
 
 
 def _check_bold(

@@ -1,0 +1,42 @@
+"""Which of a participant's files is the lesion mask of a T1w image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mriderived.bids.dataset import Image
+from mriderived.bids.image_checks import BadImageError
+from mriderived.bids.names import InvalidNameError, split_name
+
+#: Suffixes of masks: ``sub-01_T1w_label-lesion_roi.nii.gz`` is the name that fMRIPrep reads,
+#: ``sub-01_label-lesion_mask.nii.gz`` the one of BIDS derivatives.
+SUFFIXES = ('roi', 'mask')
+LABEL = 'lesion'
+
+
+def find_lesion_mask(image: Image, images: Iterable[Image]) -> Path | None:
+    """Return the lesion mask beside a T1w image, or nothing.
+
+    Raises
+    ------
+    BadImageError
+        If there are several.
+    """
+    found = [other.path for other in images if _is_mask_of(other, image)]
+    if len(found) > 1:
+        names = ' and '.join(sorted(path.name for path in found))
+        raise BadImageError(image.path, f'it has several lesion masks: {names}', 'Keep one.')
+    return found[0] if found else None
+
+
+def _is_mask_of(mask: Image, image: Image) -> bool:
+    if mask.suffix not in SUFFIXES or mask.path.parent != image.path.parent:
+        return False
+    try:
+        # the suffix of the image stands in the middle of the name that fMRIPrep reads
+        entities = split_name(mask.path.name.replace(f'_{image.suffix}_', '_', 1)).entities
+        mine = split_name(image.path).entities
+    except InvalidNameError:
+        return False
+    return entities == {**mine, 'label': LABEL}
