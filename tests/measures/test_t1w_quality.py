@@ -80,6 +80,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         'dseg': save(tmp_path / 'dseg.nii.gz', (gm + 2 * wm + 3 * csf).astype(np.uint8)),
         'space_tissues': save(tmp_path / 'tissues.nii.gz', np.stack(maps, axis=-1)),
         'xfm_from_space': tmp_path / 'xfm.mat',
+        'lesion_dseg': save(tmp_path / 'lesions.nii.gz', np.zeros(SHAPE, np.uint8)),
     }
 
 
@@ -87,6 +88,16 @@ def read(table: Path) -> tuple[pd.Series, dict[str, Any]]:
     row = pd.read_csv(table, sep='\t', na_values='n/a')
     assert len(row) == 1
     return row.iloc[0], json.loads(remarks_file(table).read_text())
+
+
+def test_lesions_have_a_volume_and_a_number(files: dict[str, Path]) -> None:
+    lesions = np.zeros(SHAPE, np.uint8)
+    lesions[10:14, 10:14, 10:14], lesions[20:22, 20:22, 20:22] = 1, 4
+    save(files['lesion_dseg'], lesions)
+    values, _ = read(measure_quality(**files).t1w_qc)
+    voxel_ml = abs(np.linalg.det(AFFINE)) / 1000
+    assert values['lesion_n'] == 2
+    assert values['lesion_volume'] == pytest.approx((64 + 8) * voxel_ml, rel=1e-6)
 
 
 def test_columns_hold_all_of_mriqcs() -> None:

@@ -59,6 +59,7 @@ def head(tmp_path: Path) -> dict[str, Path]:
     files['atlas'] = write(tmp_path, 'atlas', atlas.astype(np.int32))
     (tmp_path / 'structures.tsv').write_text('index\tname\tagreement\n3\tcortex\t1.0\n')
     files['structures'] = write(tmp_path, 'structures', np.zeros(radius.shape, np.int32))
+    files['lesions'] = write(tmp_path, 'lesions', np.zeros(radius.shape, np.uint8))
     return files | {'table': table}
 
 
@@ -73,7 +74,7 @@ def run(head: dict[str, Path], folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     tissues = [head[name] for name in ('gm', 'wm', 'csf')]
     structures = (head['structures'], tmp_table(head))
     given = (head['t1w'], head['mask'], *tissues, xfm, *structures)
-    return label_regions(*given, head['atlas'], head['table'])
+    return label_regions(*given, head['lesions'], head['atlas'], head['table'])
 
 
 def test_regions_fill_the_shell(head, tmp_path, monkeypatch) -> None:
@@ -173,8 +174,10 @@ def test_a_real_head_agrees_with_freesurfer(test_data, tmp_path, monkeypatch) ->
     xfm = register_to_space(*given, space.brain, 2, False, space.tissues).xfm_from_space
     atlas = get_atlas('DesikanKilliany')
     source = (prepare_atlas(atlas, tmp_path), atlas.table)
-    refined = label_structures(*given, files['csf'], xfm, *source, threads=2)
-    found = label_regions(*given, files['csf'], xfm, *refined, *source)
+    lesions = tmp_path / 'lesions.nii.gz'
+    nb.Nifti1Image(np.zeros(brain.shape, np.uint8), reference.affine).to_filename(lesions)
+    refined = label_structures(*given, files['csf'], xfm, lesions, *source, threads=2)
+    found = label_regions(*given, files['csf'], xfm, *refined, lesions, *source)
     structures = np.asarray(nb.load(refined.structures_dseg).dataobj)
     ours = np.asarray(nb.load(found.atlas_dseg).dataobj)
     cortex = [base + i for base in (1000, 2000) for i in range(1, 36) if i != 4]

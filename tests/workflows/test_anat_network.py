@@ -124,7 +124,7 @@ def test_another_space_is_reached_without_the_network(
     places = [tmp_path / name for name in ('t1w', 'mask', 'gm', 'wm', 'brain')]
     for tissues in (other, None):
         register_to_space_by_network(*places, 'cpu', 2, True, tissues)
-    assert calls == [(*places, 2, True, other), (*places, 2, True, None)]
+    assert calls == [(*places, 2, True, other, None), (*places, 2, True, None, None)]
 
 
 def test_background_in_the_brain_is_noted() -> None:

@@ -45,8 +45,8 @@ def register(
 ) -> RegistrationFiles:
     """Register, and let the affine miss by so much."""
 
-    def misaligned(template: Any, brain: Any, tissues: Any, _: Any, threads: int) -> Any:
-        found = align(template, brain, tissues, SLOPPY, threads)
+    def misaligned(template: Any, brain: Any, tissues: Any, *_: Any) -> Any:
+        found = align(template, brain, tissues, SLOPPY)
         missed = found.affine.copy()
         missed[1, 3] += miss_mm
         return found._replace(affine=missed)

@@ -38,8 +38,11 @@ LEAST_WRONG_ML = 1.0
 DEPTH_MM = {'cavity': (3.0, 6.0), 'solid': (3.0, 5.0), 'gap': (3.0, 5.0)}
 #: The mirrored place is like this one if the like of it lies within this distance, in mm.
 MIRROR_MM = 5.0
-#: With more of a block in doubt, all of it is; with less, what lies this near the doubt, in mm.
-MOST_SHARE, NEAR_MM = 0.5, 4.0
+#: A lesion goes on around what contradicts the template, as far as the sum of the depth and the
+#: tolerance of the mirror, in mm: these leave out its rim.
+NEAR_MM = 8.0
+#: A dark block of which so much is fluid is a cavity and its rim.
+MOST_SHARE = 0.5
 _TOUCHING = np.ones((3, 3, 3), bool)
 
 
@@ -106,12 +109,13 @@ def find_lesions(evidence: Evidence) -> list[Suspect]:
 
 
 def _merge(others: list[Suspect], solids: list[Suspect]) -> list[Suspect]:
-    """Keep the fluid, or the dark block around it if most of that is no fluid."""
+    """Keep the fluid, or the dark block around it if that is more, and in more doubt."""
     kept = list(others)
     for solid in solids:
         inside = [other for other in kept if (other.mask & solid.mask).any()]
         shared = sum(np.count_nonzero(other.mask & solid.mask) for other in inside)
-        if shared < MOST_SHARE * np.count_nonzero(solid.mask):
+        doubt = sum(other.wrong_ml for other in inside)
+        if shared < MOST_SHARE * np.count_nonzero(solid.mask) and solid.wrong_ml > doubt:
             kept = [other for other in kept if all(other is not each for each in inside)]
             union = np.logical_or.reduce([solid.mask, *(other.mask for other in inside)])
             more = float(np.count_nonzero(union) / np.count_nonzero(solid.mask))
@@ -143,11 +147,10 @@ def _suspect(
         part, amount = mine & wrong, _millilitres(mine & wrong, size)
         if amount < LEAST_WRONG_ML:
             continue
-        if amount < MOST_SHARE * _millilitres(mine, size):
-            mine &= _depth(~part, size) <= NEAR_MM
-        volume = _millilitres(mine, size)
-        if volume >= LEAST_ML:
-            radius = float(thickness[mine].max())
+        mine &= (_depth(~part, size) <= NEAR_MM) & (nonlinear | lonely)
+        volume, radius = _millilitres(mine, size), float(_depth(mine, size).max())
+        # what a misregistration leaves over is thin
+        if volume >= LEAST_ML and radius > RADIUS_MM[kind]:
             suspects.append(Suspect(kind, mine, volume, radius, amount))
     return suspects
 
