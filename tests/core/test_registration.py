@@ -80,3 +80,30 @@ def test_a_schedule_that_does_nothing_leaves_the_affine() -> None:
     in_mm = np.c_[points, np.ones(len(points))] @ GRID.T
     error = np.linalg.norm((in_mm @ (found.affine - MOVE).T)[:, :3], axis=1)
     assert np.sqrt((error**2).mean()) < 0.5  # mm
+
+
+def _to_mm(found: Alignment) -> np.ndarray:
+    """Return where in the brain, in mm, every voxel of the template lies."""
+    voxels = np.indices(SHAPE).reshape(3, -1) + found.warp.fixed_to_moving.reshape(3, -1)
+    matrix = found.affine @ GRID
+    return (matrix[:3, :3] @ voxels + matrix[:3, 3:]).reshape(3, *SHAPE)
+
+
+def test_a_lesion_that_is_left_out_pulls_less(aligned) -> None:
+    """Fluid at the rim draws the template by 6 mm; left out of the nonlinear part, by half."""
+    brain, seen, sound = aligned
+    tissues = _tissues()
+    x, y, z = (n // 2 for n in NATIVE_SHAPE)
+    lesion = np.zeros(NATIVE_SHAPE, bool)
+    lesion[x - 4 : x + 8, y + 6 : y + 22, z - 2 : z + 9] = True
+    hurt = Brain(np.where(lesion, 10, seen.data).astype(np.float32), NATIVE)
+    parts = np.stack([np.where(lesion, 0, _seen(part)) for part in tissues]).astype(np.float32)
+    template = Template(brain, GRID, tissues)
+    inside = to_template(lesion.astype(np.float32), NATIVE, sound, 2) > 0.5
+    errors = []
+    for ignored in (None, lesion):
+        found = align(template, hurt, parts, Schedule((2, 1), (15, 8)), 2, ignored)
+        away = np.sqrt(((_to_mm(found) - _to_mm(sound)) ** 2).sum(axis=0))
+        errors.append(float(away[inside].mean()))
+    assert errors[0] > 5
+    assert errors[1] < 0.7 * errors[0]

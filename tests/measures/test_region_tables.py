@@ -115,3 +115,22 @@ def test_a_region_that_the_image_cuts_has_no_value(files: dict[str, Any]) -> Non
     first = str(labels['index'][0])
     cut = 'partly outside field of view (30 % inside)'
     assert reasons(path)['MissingReasons']['mean'][first] == cut
+
+
+def test_a_lesion_leaves_a_region_without_numbers(files: dict[str, Any]) -> None:
+    """Of 5 % and less, nothing follows; a region outside of the image has that reason."""
+    labels = pd.read_csv(files['atlas_labels'], sep='\t')
+    labels['lesion_share'] = [0.38, 0.05, 0.0, 1.0]
+    labels['lesion'] = ['a suspected lesion (14.2 mL)'] * 4
+    labels['coverage'] = [1.0, 1.0, 1.0, 0.0]
+    labels.to_csv(files['atlas_labels'], sep='\t', index=False)
+    path = tabulate_map(**files).table
+    table = read(path)
+    assert table[['mean', 'std', 'median']].loc[[1, 4]].isna().all(axis=None)
+    assert table.loc[2, 'mean'] == 8
+    why = reasons(path)['MissingReasons']['mean']
+    assert set(why) == {'1', '4'}
+    assert why['1'].startswith(
+        'a suspected lesion (14.2 mL) covers 38 % of it: look at the report'
+    )
+    assert why['4'] == 'outside field of view'

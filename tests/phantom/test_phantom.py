@@ -22,7 +22,7 @@ from mriderived.phantom.anatomy import load_anatomy
 from mriderived.phantom.dataset import truth, write_dataset
 from mriderived.phantom.deformation import ASYMMETRY, draw_field, smallest_jacobian
 from mriderived.phantom.head import MEANS, SCALE, Head, HeadOptions, draw_head
-from mriderived.phantom.truth import TISSUES, Truth
+from mriderived.phantom.truth import TISSUES, Truth, read_truth
 
 COARSE = HeadOptions(voxel_mm=(3.0, 3.0, 3.0))
 
@@ -273,3 +273,24 @@ def test_brain_extraction_finds_the_true_mask() -> None:
     both = (found & head.brain_mask).sum()
     assert 2 * both / (found.sum() + head.brain_mask.sum()) > 0.975
     assert found.sum() == pytest.approx(head.brain_mask.sum(), rel=0.02)
+
+
+def test_a_cavity_is_fluid_of_known_volume(tmp_path: Path) -> None:
+    ball = (-32.0, 30.0, 26.0, 14.0)
+    sound = write_dataset(tmp_path / 'a', participants=1, voxel_mm=2.0, zoom=0.93)[0]
+    hurt = write_dataset(tmp_path / 'b', participants=1, voxel_mm=2.0, zoom=0.93,
+                         options=HeadOptions(cavity=ball))[0]  # fmt: skip
+    assert sound.cavity is None and sound.cavity_mm3 == 0
+    assert hurt.cavity_mm3 == pytest.approx(4 / 3 * np.pi * 14**3)
+    assert hurt.tiv_mm3 == pytest.approx(sound.tiv_mm3, rel=1e-3)
+    before, after = sound.load_probsegs(), hurt.load_probsegs()
+    new = (after[2] - before[2]).clip(0).sum() * 8
+    old = before[2][after[2] == 1].sum() * 8
+    assert new < hurt.cavity_mm3 < new + old
+    assert hurt.cavity is not None
+    affine = nib.load(hurt.t1w).affine
+    i, j, k = np.rint(np.linalg.inv(affine) @ [*hurt.cavity[:3], 1])[:3].astype(int)
+    assert after[2][i, j, k] == 1
+    point = hurt.deformation.to_template(np.array([hurt.cavity[:3]]))[0]
+    assert point == pytest.approx(ball[:3], abs=0.01)
+    assert read_truth(tmp_path / 'b', hurt.t1w) == hurt
