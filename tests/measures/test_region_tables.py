@@ -118,9 +118,9 @@ def test_a_region_that_the_image_cuts_has_no_value(files: dict[str, Any]) -> Non
 
 
 def test_a_lesion_leaves_a_region_without_numbers(files: dict[str, Any]) -> None:
-    """Of 5 % and less, nothing follows; a region outside of the image has that reason."""
+    """Of 1 % and less, nothing follows; a region outside of the image has that reason."""
     labels = pd.read_csv(files['atlas_labels'], sep='\t')
-    labels['lesion_share'] = [0.38, 0.05, 0.0, 1.0]
+    labels['lesion_share'] = [0.38, 0.01, 0.0, 1.0]
     labels['lesion'] = ['a suspected lesion (14.2 mL)'] * 4
     labels['coverage'] = [1.0, 1.0, 1.0, 0.0]
     labels.to_csv(files['atlas_labels'], sep='\t', index=False)

@@ -70,11 +70,16 @@ def cover_regions(
 
 def label_parts(lesion: Mask) -> NDArray[np.int32]:
     """Number the connected parts of a lesion from 1, the largest first."""
-    parts, count = ndimage.label(lesion, _TOUCHING)
+    numbers = np.zeros(lesion.shape, np.int32)
+    if not lesion.any():
+        return numbers
+    box = find_box(lesion, (0, 0, 0))
+    parts, count = ndimage.label(lesion[box], _TOUCHING)
     order = np.argsort(-np.bincount(parts.ravel(), minlength=count + 1)[1:], kind='stable')
     rank = np.zeros(count + 1, np.int32)
     rank[order + 1] = np.arange(1, count + 1)
-    return np.asarray(rank[parts], dtype=np.int32)
+    numbers[box] = rank[parts]
+    return numbers
 
 
 def _add_cover(

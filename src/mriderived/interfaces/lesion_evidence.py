@@ -75,10 +75,22 @@ def gather_evidence(
     return evidence, grid.affine
 
 
-def to_image_grid(mask: Mask, grid: Matrix, affine: Matrix, shape: tuple[int, ...]) -> Mask:
-    """Return a mask of the coarse grid on that of the image, half a coarse voxel wider."""
-    matrix = np.linalg.inv(grid) @ affine
-    return np.asarray(resample(mask.astype(np.float32), matrix, shape) > 0)
+def to_image_grid(
+    mask: Mask, grid: Matrix, affine: Matrix, shape: tuple[int, ...]
+) -> tuple[tuple[slice, ...], Mask]:
+    """Return a mask of the coarse grid on that of the image: a box, and the mask in it.
+
+    It is one coarse voxel wider, so that the image itself can decide where its edge is.
+    """
+    to_voxel = np.linalg.inv(affine) @ grid
+    ends = _corners(mask, to_voxel)
+    reach = np.abs(np.diag(to_voxel)[:3])
+    low = np.maximum(np.floor(ends.min(axis=0) - reach), 0).astype(int)
+    high = np.minimum(np.ceil(ends.max(axis=0) + reach) + 1, shape).astype(int)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    cropped = crop_grid(affine, box)
+    matrix = np.linalg.inv(grid) @ cropped.affine
+    return box, np.asarray(resample(mask.astype(np.float32), matrix, cropped.shape) > 0)
 
 
 def _load_box(path: Path, box: tuple[slice, ...]) -> Volume:

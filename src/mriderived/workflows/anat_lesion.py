@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nibabel as nb
 import numpy as np
 from nipype.interfaces import utility as niu
 from nipype.pipeline import engine as pe
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from mriderived.config import Config, Lesions
 from mriderived.core.lesion_regions import label_parts
 from mriderived.core.lesions import LEAST_ML, NUMBERS, RADIUS_MM, Suspect, find_lesions
+from mriderived.core.masks import keep_largest
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.lesion_evidence import gather_evidence, to_image_grid
 from mriderived.interfaces.lesion_masks import read_lesion_mask
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
+from mriderived.interfaces.volumes import load_affine, save, voxel_size
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.workflows.anat_figures import draw_lesions
 
@@ -59,7 +61,7 @@ def mark_lesions(
 ) -> LesionFile:
     """Look for lesions, add the mask that was given, and say what there is."""
     affine = load_affine(t1w)
-    found = np.zeros(load(brain_mask, np.uint8).shape, np.uint8)
+    found = np.zeros(nb.loadsave.load(brain_mask).shape, np.uint8)
     if lesions == 'auto':
         evidence, grid = gather_evidence(
             brain_mask, wm_probseg, csf_probseg, space_tissues, xfm_from_space, threads
@@ -84,10 +86,11 @@ def _paint(
     material: Path,
 ) -> None:
     """Mark a lesion on the grid of the image, to the voxel."""
-    is_it = load(material) > 0.5
+    box, near = to_image_grid(suspect.mask, grid, affine, found.shape)
+    is_it = np.asarray(nb.loadsave.load(material).dataobj)[box] > 0.5
     if suspect.kind != 'cavity':
         is_it = ~is_it
-    found[to_image_grid(suspect.mask, grid, affine, found.shape) & is_it] = NUMBERS[suspect.kind]
+    found[box][keep_largest(near & is_it)] = NUMBERS[suspect.kind]
 
 
 def describe_parts(found: NDArray[np.uint8], affine: NDArray[np.float64]) -> list[dict[str, Any]]:

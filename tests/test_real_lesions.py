@@ -1,0 +1,80 @@
+"""Cavities planted in a real head are found; nothing is where nothing was planted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import ndimage
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+RADIUS_MM = 15.0
+#: Where it is in the scan: white matter and cortex of the left frontal lobe, in mm.
+CENTRE = np.array([-28.0, 53.3, 49.3])
+TOUCHED = 1027
+
+
+def plant(source: Path, target: Path) -> float:
+    """Write the scan with a ball of fluid that has a smooth edge and noise; return its mL."""
+    image = nb.loadsave.load(source)
+    data = np.asarray(image.dataobj, dtype=np.float32)
+    to_mm = image.affine
+    offsets = np.indices(data.shape).reshape(3, -1)
+    away = to_mm[:3, :3] @ offsets + to_mm[:3, 3:] - CENTRE[:, None]
+    distance = np.sqrt((away**2).sum(axis=0)).reshape(data.shape)
+    share = 1 / (1 + np.exp((distance - RADIUS_MM) / 0.5))
+    # fluid is a tenth of white matter, which is the bright half of the lesion's surroundings
+    white = np.percentile(data[(distance < 30) & (distance > 18)], 75)
+    noise = np.random.default_rng(0).normal(0, 0.07 * white, data.shape)
+    share *= ndimage.gaussian_filter((data > 0).astype(np.float32), 0.7)
+    new = data * (1 - share) + share * np.clip(0.1 * white + noise, 0, None)
+    target.parent.mkdir(parents=True)
+    nb.Nifti1Image(np.rint(new).astype(np.int16), to_mm).to_filename(target)
+    return float((share > 0.5).sum() * abs(np.linalg.det(to_mm[:3, :3])) / 1000)
+
+
+def test_a_cavity_in_a_real_head(test_data: Path, tmp_path: Path) -> None:
+    bids_dir, out_dir = tmp_path / 'bids', tmp_path / 'out'
+    source = test_data / 'aomic' / 'sub-0001' / 'anat' / 'sub-0001_T1w.nii.gz'
+    truth = plant(source, bids_dir / 'sub-hurt' / 'anat' / 'sub-hurt_T1w.nii.gz')
+    sound = bids_dir / 'sub-sound' / 'anat' / 'sub-sound_T1w.nii.gz'
+    sound.parent.mkdir(parents=True)
+    sound.symlink_to(source)
+    description = {'Name': 'Planted', 'BIDSVersion': '1.10.0'}
+    (bids_dir / 'dataset_description.json').write_text(json.dumps(description))
+    command = [sys.executable, '-m', 'mriderived', str(bids_dir), str(out_dir), 'participant',
+               '--measures', 'regional_volume', '--atlases', 'DesikanKilliany',
+               '--skip-bids-validation']  # fmt: skip
+    process = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout + process.stderr
+
+    def read(name: str, ending: str) -> Path:
+        return out_dir / f'sub-{name}' / 'anat' / f'sub-{name}_{ending}'
+
+    lesions = {
+        name: json.loads(read(name, 'desc-lesion_dseg.json').read_text())['Lesions']
+        for name in ('hurt', 'sound')
+    }
+    assert lesions['sound'] == []
+    assert [lesion['Kind'] for lesion in lesions['hurt']] == ['cavity']
+    assert lesions['hurt'][0]['Volume'] == pytest.approx(truth, rel=0.15)
+    assert lesions['hurt'][0]['Centre'] == pytest.approx(CENTRE, abs=2)
+    tables = {
+        name: pd.read_csv(read(name, 'atlas-DesikanKilliany_morph.tsv'), sep='\t')
+        for name in ('hurt', 'sound')
+    }
+    volumes = {name: table.set_index('index')['volume'] for name, table in tables.items()}
+    why = json.loads(read('hurt', 'atlas-DesikanKilliany_morph.json').read_text())
+    reasons = why['MissingReasons']['volume']
+    assert np.isnan(volumes['hurt'][TOUCHED])
+    assert 'a suspected lesion' in reasons[str(TOUCHED)]
+    assert volumes['sound'][TOUCHED] > 0
+    change = (volumes['hurt'] / volumes['sound'] - 1).abs().dropna()
+    assert change.median() < 0.01
+    assert change[volumes['sound'] > 2000].max() < 0.1
