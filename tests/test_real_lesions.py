@@ -7,42 +7,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nibabel as nb
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import ndimage
+from lesions import plant
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 RADIUS_MM = 15.0
 #: Where it is in the scan: white matter and cortex of the left frontal lobe, in mm.
-CENTRE = np.array([-28.0, 53.3, 49.3])
+CENTRE = (-28.0, 53.3, 49.3)
 TOUCHED = 1027
-
-
-def plant(source: Path, target: Path) -> float:
-    """Write the scan with a ball of fluid that has a smooth edge and noise; return its mL."""
-    image = nb.loadsave.load(source)
-    data = np.asarray(image.dataobj, dtype=np.float32)
-    to_mm = image.affine
-    offsets = np.indices(data.shape).reshape(3, -1)
-    away = to_mm[:3, :3] @ offsets + to_mm[:3, 3:] - CENTRE[:, None]
-    distance = np.sqrt((away**2).sum(axis=0)).reshape(data.shape)
-    share = 1 / (1 + np.exp((distance - RADIUS_MM) / 0.5))
-    # fluid is a tenth of white matter, which is the bright half of the lesion's surroundings
-    white = np.percentile(data[(distance < 30) & (distance > 18)], 75)
-    noise = np.random.default_rng(0).normal(0, 0.07 * white, data.shape)
-    share *= ndimage.gaussian_filter((data > 0).astype(np.float32), 0.7)
-    new = data * (1 - share) + share * np.clip(0.1 * white + noise, 0, None)
-    target.parent.mkdir(parents=True)
-    nb.Nifti1Image(np.rint(new).astype(np.int16), to_mm).to_filename(target)
-    return float((share > 0.5).sum() * abs(np.linalg.det(to_mm[:3, :3])) / 1000)
 
 
 def test_a_cavity_in_a_real_head(test_data: Path, tmp_path: Path) -> None:
     bids_dir, out_dir = tmp_path / 'bids', tmp_path / 'out'
     source = test_data / 'aomic' / 'sub-0001' / 'anat' / 'sub-0001_T1w.nii.gz'
-    truth = plant(source, bids_dir / 'sub-hurt' / 'anat' / 'sub-hurt_T1w.nii.gz')
+    truth = plant(
+        source, bids_dir / 'sub-hurt' / 'anat' / 'sub-hurt_T1w.nii.gz', CENTRE, RADIUS_MM, 0.1
+    )
     sound = bids_dir / 'sub-sound' / 'anat' / 'sub-sound_T1w.nii.gz'
     sound.parent.mkdir(parents=True)
     sound.symlink_to(source)
