@@ -5,6 +5,7 @@ from mriderived.workflows.func_atlas import BOLD_ATLAS
 from mriderived.workflows.func_confounds import BOLD_CONFOUNDS
 from mriderived.workflows.func_denoising import BOLD_DENOISING
 from mriderived.workflows.func_distortion import BOLD_DISTORTION
+from mriderived.workflows.func_distortion_t1w import BOLD_DISTORTION_T1W
 from mriderived.workflows.func_mask import BOLD_MASK
 from mriderived.workflows.func_motion import BOLD_MOTION
 from mriderived.workflows.func_registration import BOLD_REGISTRATION
@@ -21,4 +22,9 @@ FUNC_STEPS: tuple[Measure, ...] = (
     BOLD_DENOISING,
     BOLD_ATLAS,
     BOLD_SPACE,
+)
+
+#: The same with ``--use-syn-sdc``.
+FUNC_STEPS_T1W = tuple(
+    BOLD_DISTORTION_T1W if step is BOLD_DISTORTION else step for step in FUNC_STEPS
 )
