@@ -11,6 +11,7 @@ from mriderived.workflows.func_motion import BOLD_MOTION
 from mriderived.workflows.func_registration import BOLD_REGISTRATION
 from mriderived.workflows.func_series import BOLD_SERIES
 from mriderived.workflows.func_spaces import BOLD_SPACE
+from mriderived.workflows.func_t1w_space import BOLD_T1W
 
 FUNC_STEPS: tuple[Measure, ...] = (
     BOLD_MOTION,
@@ -21,6 +22,7 @@ FUNC_STEPS: tuple[Measure, ...] = (
     BOLD_CONFOUNDS,
     BOLD_DENOISING,
     BOLD_ATLAS,
+    BOLD_T1W,
     BOLD_SPACE,
 )
 
