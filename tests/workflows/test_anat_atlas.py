@@ -136,7 +136,7 @@ def test_a_mirrored_head_has_its_sides_exchanged(head, tmp_path, monkeypatch) ->
 
 
 def test_an_image_that_misses_a_part_says_so(head, tmp_path, monkeypatch) -> None:
-    for name in ('gm', 'wm', 'csf', 'mask', 't1w'):
+    for name in ('gm', 'wm', 'csf', 'mask', 't1w', 'lesions'):
         write(tmp_path, name, np.asarray(nb.load(head[name]).dataobj)[:24])
     found = run(head, tmp_path / 'node', monkeypatch)
     coverage = pd.read_csv(found.atlas_labels, sep='\t').set_index('index')['coverage']
