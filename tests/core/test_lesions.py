@@ -88,6 +88,12 @@ def test_large_ventricles_that_the_registration_follows_are_none() -> None:
         assert find_lesions(followed(head(large), large)) == []
 
 
+def test_a_hydrocephalus_that_no_registration_follows_is_none_but_one_side_is() -> None:
+    large = ventricles(10)
+    assert find_lesions(head(large)) == []
+    assert [found.kind for found in find_lesions(head(large & (X < 0)))] == ['cavity']
+
+
 def test_a_cavity_that_opens_into_a_ventricle_is_found_without_it() -> None:
     hole = ball(-28, 5, 8, 13)
     (found,) = find_lesions(head(hole))

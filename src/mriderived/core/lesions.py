@@ -38,6 +38,9 @@ LEAST_WRONG_ML = 1.0
 DEPTH_MM = {'cavity': (3.0, 6.0), 'solid': (3.0, 5.0), 'gap': (3.0, 5.0)}
 #: The mirrored place is like this one if the like of it lies within this distance, in mm.
 MIRROR_MM = 5.0
+#: Fluid of the template is a ventricle where it lies this deep in the brain, in mm; ventricles of
+#: both sides may reach so much farther than the registration follows, in mm.
+CENTRAL_MM, SPREAD_MM = 20.0, 15.0
 #: A lesion goes on around what contradicts the template, as far as the sum of the depth and the
 #: tolerance of the mirror, in mm: these leave out its rim.
 NEAR_MM = 8.0
@@ -137,7 +140,9 @@ def _suspect(
     deep_n, deep_a = DEPTH_MM[kind]
     by_mirror = (_depth(affine, size) > deep_a) & lonely
     by_warp = _depth(nonlinear, size) > deep_n
-    if kind == 'solid':  # grey nuclei and the brain stem vary, but are the same on both sides
+    if kind == 'cavity':
+        by_warp &= ~_is_ventricle(whole, nonlinear, evidence)
+    elif kind == 'solid':  # grey nuclei and the brain stem vary, but are the same on both sides
         by_warp &= lonely
     wrong = whole & (by_warp | by_mirror)
     labels, _ = ndimage.label(whole, _TOUCHING)
@@ -153,6 +158,17 @@ def _suspect(
         if volume >= LEAST_ML and radius > RADIUS_MM[kind]:
             suspects.append(Suspect(kind, mine, volume, radius, amount))
     return suspects
+
+
+def _is_ventricle(blocks: Mask, tissue: Mask, evidence: Evidence) -> Mask:
+    """Return where fluid near that of the template's centre has a twin: no lesion, but more of it.
+
+    No registration follows a hydrocephalus all the way.
+    """
+    size = evidence.voxel_mm
+    central = ~tissue & (_depth(evidence.brain, size) > CENTRAL_MM)
+    twin = resample(_depth(~blocks, size), evidence.mirror, blocks.shape) <= MIRROR_MM
+    return twin & (_depth(~central, size) <= SPREAD_MM)
 
 
 def _depth(mask: Mask, size: float) -> Volume:
