@@ -131,6 +131,14 @@ def test_a_mask_is_used_instead_or_ignored(head: tuple[str, Head], tmp_path: Pat
         assert reasons['10'].startswith('the lesion mask that was given (8.0 mL) covers')
         assert 'ignore' not in reasons['10']
     else:
+        drawn = np.zeros(nb.load(files.files['mask']).shape, np.uint8)
+        labels = np.asarray(nb.load(files.mark('auto')).dataobj)
+        i, j, k = np.argwhere(labels).mean(axis=0).astype(int)
+        drawn[i - 6 : i + 6, j - 6 : j + 6, k - 6 : k + 6] = 1
+        mask = tmp_path / 'roi.nii.gz'
+        nb.Nifti1Image(drawn, nb.load(files.files['mask']).affine).to_filename(mask)
+        both = np.asarray(nb.load(files.mark('auto', mask)).dataobj)
+        assert (both == 4 * drawn).all(), 'a mask takes the place of the suspicion'
         for way in ('mask', 'ignore'):
             found = files.mark(way)  # type: ignore[arg-type]
             assert not np.asarray(nb.load(found).dataobj).any()

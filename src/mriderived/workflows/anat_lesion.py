@@ -62,6 +62,8 @@ def mark_lesions(
     """Look for lesions, add the mask that was given, and say what there is."""
     affine = load_affine(t1w)
     found = np.zeros(nb.loadsave.load(brain_mask).shape, np.uint8)
+    if raw_lesion_mask is not None and lesions != 'ignore':
+        found[read_lesion_mask(raw_lesion_mask, t1w, brain_mask)] = NUMBERS['given']
     if lesions == 'auto':
         evidence, grid = gather_evidence(
             brain_mask, wm_probseg, csf_probseg, space_tissues, xfm_from_space, threads
@@ -70,8 +72,6 @@ def mark_lesions(
         material = {'cavity': csf_probseg, 'solid': wm_probseg, 'gap': brain_mask}
         for suspect in suspects[::-1]:  # the largest last, and on top
             _paint(found, suspect, grid, affine, material[suspect.kind])
-    if raw_lesion_mask is not None and lesions != 'ignore':
-        found[read_lesion_mask(raw_lesion_mask, t1w, brain_mask)] = NUMBERS['given']
     out_file = save(found, affine, 'lesions.nii.gz')
     parts = describe_parts(found, affine)
     write_remarks(out_file, notes=_notes(parts), Lesions=parts, LesionSetting=lesions)
@@ -85,12 +85,14 @@ def _paint(
     affine: NDArray[np.float64],
     material: Path,
 ) -> None:
-    """Mark a lesion on the grid of the image, to the voxel."""
+    """Mark a lesion to the voxel, unless it touches the mask that was given."""
     box, near = to_image_grid(suspect.mask, grid, affine, found.shape)
     is_it = np.asarray(nb.loadsave.load(material).dataobj)[box] > 0.5
     if suspect.kind != 'cavity':
         is_it = ~is_it
-    found[box][keep_largest(near & is_it)] = NUMBERS[suspect.kind]
+    marked = keep_largest(near & is_it)
+    if not (found[box][marked] == NUMBERS['given']).any():
+        found[box][marked] = NUMBERS[suspect.kind]
 
 
 def describe_parts(found: NDArray[np.uint8], affine: NDArray[np.float64]) -> list[dict[str, Any]]:
