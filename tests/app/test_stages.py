@@ -201,6 +201,15 @@ def test_a_bad_image_is_blamed_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.count('it is cut off') == 2
 
 
+def test_a_preview_says_what_was_not_read(capsys: pytest.CaptureFixture[str]) -> None:
+    unread = dataclasses.replace(planned('01'), is_unread=True)
+    print_preview([unread, unread, planned('02')], workers=1, each_gb=5.0)
+    out = ' '.join(capsys.readouterr().out.split())
+    assert 'Of 1 image only header and length were looked at; a run reads all of an image' in out
+    print_preview([planned('01')], workers=1, each_gb=5.0)
+    assert 'only header' not in capsys.readouterr().out
+
+
 def test_estimate() -> None:
     units = [planned('01'), planned('01'), planned('02'), planned('03'), planned('04', 'done', 0)]
     assert estimate(units, 1) == (4.0, 1)
