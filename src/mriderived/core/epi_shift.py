@@ -10,9 +10,9 @@ indices of the second axis *of the stored array*. Hence, in voxels of that array
 
     distorted position = true position + s * hz * TotalReadoutTime,   s = +1 (j) or -1 (j-)
 
-for any affine. Only if the array is flipped or its axes exchanged does the direction change;
-:func:`turn_direction` says how. The shift in mm along the world's axes is ``affine[:3, axis]``
-times the shift in voxels.
+for any affine. Series are corrected as they are stored: if an array is flipped or its axes are
+exchanged, the direction changes with it. The shift in mm along the world's axes is
+``affine[:3, axis]`` times the shift in voxels.
 """
 
 from __future__ import annotations
@@ -49,28 +49,6 @@ def phase_axis(direction: str) -> tuple[int, int]:
     return AXES.index(direction[0]), -1 if direction.endswith('-') else 1
 
 
-def turn_direction(direction: str, affine: Matrix, turned: Matrix) -> str:
-    """Return the direction after axes of the array were flipped or exchanged.
-
-    Parameters
-    ----------
-    direction : str
-        As stored, such as ``j-``.
-    affine, turned : array, shape (4, 4)
-        From voxels to mm, of the stored and of the turned array.
-
-    Examples
-    --------
-    >>> turn_direction('i', np.diag([-2.0, 2, 2, 1]), np.eye(4) * 2)
-    'i-'
-    """
-    axis, sign = phase_axis(direction)
-    columns = np.asarray(turned)[:3, :3] / np.linalg.norm(np.asarray(turned)[:3, :3], axis=0)
-    cosines = np.linalg.solve(columns, sign * np.asarray(affine)[:3, axis])
-    new = int(np.abs(cosines).argmax())
-    return AXES[new] + ('-' if cosines[new] < 0 else '')
-
-
 def shift_map(hz: Volume, direction: str, readout_time: float) -> Volume:
     """Return by how many voxels an EPI image is displaced, where it is displaced from.
 
@@ -102,19 +80,6 @@ def shift_map(hz: Volume, direction: str, readout_time: float) -> Volume:
         raise ValueError(f'a total readout time of {readout_time:g} s is impossible')
     _, sign = phase_axis(direction)
     return (hz * np.float32(sign * readout_time)).astype(np.float32)
-
-
-def as_field(shift: Volume, axis: int) -> NDArray[np.float32]:
-    """Return the displacements in voxels, shape (3, x, y, z), of a shift along one axis.
-
-    Examples
-    --------
-    >>> as_field(np.ones((1, 1, 1), np.float32), 1).ravel().tolist()
-    [0.0, 1.0, 0.0]
-    """
-    field = np.zeros((3, *shift.shape), np.float32)
-    field[axis] = shift
-    return field
 
 
 def unwarp(

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
@@ -19,11 +17,11 @@ from mriderived.core.surface_layers import Layers, reconstruct
 from mriderived.core.surface_maps import grey_white_contrast, is_cortex, sample_inside
 from mriderived.figures.meshes import Outlined, mesh_mosaic
 from mriderived.figures.style import AMBER, CYAN
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.gifti import Surface, load_surface, save_surface, save_values
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
 
 NEEDS = (
     't1w',
@@ -242,22 +240,9 @@ def draw_surfaces(
     ]
 
 
-def init_surfaces_wf(config: Config) -> pe.Workflow:
+def init_surfaces_wf(config: Config) -> Any:
     """Build the workflow of the step."""
-    workflow = pe.Workflow(name='surfaces_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(SurfaceFiles._fields)), name='outputnode')
-    node = pe.Node(
-        Call(make_surfaces, threads=config.omp_nthreads),
-        name='make_surfaces',
-        n_procs=config.omp_nthreads,
-        mem_gb=SURFACES.memory_gb,
-    )
-    workflow.connect([
-        (inputnode, node, [(name, name) for name in NEEDS]),
-        (node, outputnode, [(name, name) for name in SurfaceFiles._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(make_surfaces, NEEDS, threads=config.omp_nthreads)
 
 
 def _mesh(layer: str, side: str) -> Output:
