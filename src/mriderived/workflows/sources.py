@@ -14,9 +14,10 @@ import nibabel as nb
 
 from mriderived.bids.bold_checks import BoldCheck, check_bold, look_at_series
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
+from mriderived.bids.fieldmap_candidates import FieldMap
 from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
-from mriderived.bids.fieldmaps import FieldMap, find_field_map
+from mriderived.bids.fieldmaps import find_field_map
 from mriderived.bids.image_checks import (
     BadImageError,
     ImageCheck,
