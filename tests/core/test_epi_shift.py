@@ -7,6 +7,7 @@ from epi_phantoms import SHAPE, distort, field_hz, head
 from mriderived.core.epi_shift import (
     phase_axis,
     shift_map,
+    turn_direction,
     unwarp,
 )
 
@@ -59,14 +60,31 @@ def test_a_flipped_array_holds_the_same_correction(direction, flips):
             turned[a, a] *= -1
     seen = distort(image, shift_map(field_hz(), direction, READOUT), axis)
     plain = unwarp(seen, shift_map(field_hz(), direction, READOUT), axis)
-    sign = '-' if phase_axis(direction)[1] * flips[axis] < 0 else ''
-    other = direction[0] + sign
+    other = turn_direction(direction, affine, turned)
+    assert (other != direction) == (flips[axis] < 0)
     shift = shift_map(np.ascontiguousarray(field_hz()[cut]), other, READOUT)
     again = unwarp(np.ascontiguousarray(seen[cut]), shift, phase_axis(other)[0])
     np.testing.assert_allclose(again[cut], plain, atol=1e-4)
     # in mm of the world nothing has changed
     world = shift_map(field_hz(), direction, READOUT) * affine[axis, axis]
     np.testing.assert_allclose((shift * turned[axis, axis])[cut], world, atol=1e-5)
+
+
+def test_exchanged_axes_exchange_the_direction():
+    affine = np.diag([-2.0, 2, 3, 1])
+    turned = affine[:, [1, 0, 2, 3]]
+    assert turn_direction('i', affine, turned) == 'j'
+    assert turn_direction('j-', affine, turned) == 'i-'
+    assert turn_direction('i', affine, np.diag([2.0, 2, 3, 1])) == 'i-'
+
+
+def test_an_oblique_array_keeps_its_direction():
+    angle = np.deg2rad(30)
+    affine = np.eye(4)
+    affine[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    flipped = affine @ np.diag([1, -1, 1, 1])
+    assert turn_direction('j-', affine, affine) == 'j-'
+    assert turn_direction('j-', affine, flipped) == 'j'
 
 
 def test_any_number_of_threads_gives_the_same_bits():

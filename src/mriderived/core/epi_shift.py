@@ -10,9 +10,9 @@ indices of the second axis *of the stored array*. Hence, in voxels of that array
 
     distorted position = true position + s * hz * TotalReadoutTime,   s = +1 (j) or -1 (j-)
 
-for any affine. Series are corrected as they are stored: if an array is flipped or its axes are
-exchanged, the direction changes with it. The shift in mm along the world's axes is
-``affine[:3, axis]`` times the shift in voxels.
+for any affine. Only if the array is flipped or its axes exchanged does the direction change;
+:func:`turn_direction` says how. The shift in mm along the world's axes is ``affine[:3, axis]``
+times the shift in voxels.
 """
 
 from __future__ import annotations
@@ -47,6 +47,28 @@ def phase_axis(direction: str) -> tuple[int, int]:
     if direction[:1] not in AXES or direction[1:] not in ('', '-') or not direction:
         raise ValueError(f'PhaseEncodingDirection {direction!r} is not one of i, j, k, i-, j-, k-')
     return AXES.index(direction[0]), -1 if direction.endswith('-') else 1
+
+
+def turn_direction(direction: str, affine: Matrix, turned: Matrix) -> str:
+    """Return the direction after axes of the array were flipped or exchanged.
+
+    Parameters
+    ----------
+    direction : str
+        As stored, such as ``j-``.
+    affine, turned : array, shape (4, 4)
+        From voxels to mm, of the stored and of the turned array.
+
+    Examples
+    --------
+    >>> turn_direction('i', np.diag([-2.0, 2, 2, 1]), np.eye(4) * 2)
+    'i-'
+    """
+    axis, sign = phase_axis(direction)
+    columns = np.asarray(turned)[:3, :3] / np.linalg.norm(np.asarray(turned)[:3, :3], axis=0)
+    cosines = np.linalg.solve(columns, sign * np.asarray(affine)[:3, axis])
+    new = int(np.abs(cosines).argmax())
+    return AXES[new] + ('-' if cosines[new] < 0 else '')
 
 
 def shift_map(hz: Volume, direction: str, readout_time: float) -> Volume:
