@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,6 @@ from mriderived.config import Config
 
 Skeleton = Callable[[str], Path]
 UNIT = UnitRecord('01', None, 'sub-01/anat/sub-01_T1w.nii.gz', 'brain', None, 'done')
-
-
-@pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-    tempfile.tempdir = None
 
 
 @pytest.fixture
