@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 import mriderived
+import mriderived.app
 from mriderived import cli
 from mriderived.app.arguments import read_command_line
 from mriderived.app.exit_codes import ExitCode, Problem
@@ -61,6 +66,16 @@ def write_dataset(folder: Path) -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def restored_environment() -> Iterator[None]:
+    """Give variables and the temporary folder back as they were."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+    tempfile.tempdir = None
+
+
 class Stages:
     """Stands for the module that computes: notes what it was asked, answers as told."""
 
@@ -76,6 +91,13 @@ class Stages:
             return self.answer()
 
         return stage
+
+
+def stub_stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
+    stub = Stages()
+    monkeypatch.setattr(mriderived.app, 'stages', stub, raising=False)
+    monkeypatch.setitem(sys.modules, 'mriderived.app.stages', stub)
+    return stub
 
 
 def run(bids_dir: Path, *options: str, level: str = 'participant') -> int:

@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,8 +15,10 @@ import pytest
 from command_lines import (
     SOURCE,
     Stages,
+    restored_environment,
     run,
     run_python,
+    stub_stages,
     write_dataset,
 )
 
@@ -24,6 +27,13 @@ import mriderived.app
 from mriderived import cli
 from mriderived.app.environment import FOLDERS
 from mriderived.app.exit_codes import ExitCode, Problem
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    with restored_environment():
+        yield
+
 
 # Before anything is imported ------------------------------------------------------------------
 
@@ -63,6 +73,11 @@ def test_argparse_never_ends_the_process() -> None:
 
 
 # Dispatch -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
+    return stub_stages(monkeypatch)
 
 
 @pytest.fixture

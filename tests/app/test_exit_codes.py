@@ -10,20 +10,26 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_lines import (
-    SOURCE,
-    Stages,
-    run,
-    write_dataset,
-)
+from command_lines import SOURCE, Stages, restored_environment, run, stub_stages, write_dataset
 
 from mriderived import cli
 from mriderived.app.exit_codes import ERROR_CODES, ExitCode, Problem, UsageError, exit_code
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    with restored_environment():
+        yield
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
+    return stub_stages(monkeypatch)
 
 
 @pytest.fixture
