@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mriderived.app import settings
-from mriderived.app.arguments import build_parser, read_command_line
+from mriderived.app.arguments import POSITIONALS, build_parser, read_command_line
 from mriderived.app.checks import check_measures, check_settings
 from mriderived.app.exit_codes import ExitCode, Problem, UsageError, combine_codes
 from mriderived.app.settings import build_config, share_threads
@@ -69,7 +69,8 @@ def test_all_options() -> None:
         '--skip-measures', 'y', '--atlases', 'A', '--output-spaces', 'S', '--skull-strip', 'skip',
         '--nprocs', '3', '--omp-nthreads', '2', '--mem', '8G', '-w', '/w', '--clean-workdir',
         '--device', 'cpu', '--anat-backend', 'deepmriprep', '--export', 'enigma',
-        '--random-seed', '7', '--sloppy', '--dry-run', '--reports-only', '--write-graph',
+        '--ica-components', '20', '--tangent', '--random-seed', '7', '--sloppy', '--dry-run',
+        '--reports-only', '--write-graph',
         '--stop-on-first-failure', '--skip-bids-validation', '-vv',
     )  # fmt: skip
     assert config == Config(
@@ -77,7 +78,8 @@ def test_all_options() -> None:
         session_labels=('a',), measures=('x',), skip_measures=('y',), atlases=('A',),
         output_spaces=('S',), skull_strip='skip', nprocs=3, omp_nthreads=2, mem_gb=8.0,
         clean_workdir=True, device='cpu', anat_backend='deepmriprep', export='enigma',
-        random_seed=7, sloppy=True, dry_run=True, reports_only=True, write_graph=True,
+        ica_components=20, tangent=True, random_seed=7, sloppy=True, dry_run=True,
+        reports_only=True, write_graph=True,
         stop_on_first_failure=True, skip_bids_validation=True, verbose=2,
     )  # fmt: skip
 
@@ -360,6 +362,27 @@ def test_export_is_for_the_group_level(check: Check, tmp_path: Path) -> None:
     assert problem.message == '--export enigma is an option of the group level.'
     problem = only(check(tmp_path / 'out', '--export', 'enigma', '--reports-only', level='group'))
     assert '--export enigma and --reports-only exclude each other' in problem.message
+
+
+@pytest.mark.parametrize('option', ['--tangent', '--ica-components 20'])
+def test_functional_options_are_for_the_group_level(
+    check: Check, tmp_path: Path, option: str
+) -> None:
+    write_record(tmp_path / 'out', '01', ())
+    words = option.split()
+    assert check(tmp_path / 'out', *words, level='group') == []
+    assert check(tmp_path / 'out', '--ica-components', '0') == []
+    problem = only(check(tmp_path / 'out', *words))
+    assert problem.message == f'{option} is an option of the group level.'
+    problem = only(check(tmp_path / 'out', *words, '--reports-only', level='group'))
+    assert f'{option} and --reports-only exclude each other' in problem.message
+
+
+@pytest.mark.parametrize('number', ['1', '201', '-3', 'many', ''])
+def test_numbers_of_components_that_cannot_be(number: str) -> None:
+    problems = build_config({**dict(zip(POSITIONALS, (*PLACES[:2], 'group'), strict=True)),
+                             'ica_components': number})[1]  # fmt: skip
+    assert 'from 2 to 200, or 0 for none' in only(problems).remedy
 
 
 def test_labels_that_match_nothing(check: Check, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import numpy as np
 from cohort_outputs import Participant, write_table
 from scipy import ndimage
 
+from mriderived.bids.description import write_atlas_description
+
 ATLAS = 'DesikanKilliany'
 SPACE = 'MNI152NLin2009cAsym'
 #: Voxels of the label image, in mm; regions are columns of voxels along x.
@@ -68,6 +70,13 @@ class BoldParticipant(Participant):
         sidecar = path.with_name(path.name.replace('.nii.gz', '.json'))
         sidecar.write_text(json.dumps({'DegreesOfFreedomLeft': degrees}))
         return self.add('denoised_in_space', SPACE, outputs=[file])
+
+
+def describe_atlas(out_dir):
+    """Write what the participant level says of the atlas at the root."""
+    write_atlas_description(
+        out_dir, ATLAS, name=ATLAS, licence='CC0', description='Regions.', references=('x',)
+    )
 
 
 def write_numbers(path, names, values):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cohort_outputs import make_config, write_description
-from functional_outputs import ATLAS, SPACE, STEP, BoldParticipant, square
+from functional_outputs import ATLAS, SPACE, STEP, BoldParticipant, describe_atlas, square
 
 from mriderived.bids.names import bidsignore
 from mriderived.bids.validate import validate_dataset
@@ -80,7 +80,7 @@ def test_participants_that_stand_apart_are_named(out_dir):
     assert table['pearsoncorrelation_mean']['sub-odd'] == pytest.approx(0.9, abs=0.03)
     assert table['mean_fd']['sub-00'] == pytest.approx(0.1)
     picture = (out_dir / chapter(out_dir)['pictures'][0]['path']).read_text()
-    assert 'sub-odd' in picture 
+    assert 'sub-odd' in picture
 
 
 def test_few_participants_are_refused_with_a_reason(out_dir):
@@ -146,6 +146,7 @@ def test_sloppy_files_are_marked(out_dir):
 def test_the_validator_does_not_mind(out_dir, strict):
     write(out_dir, np.linspace(0.1, 0.3, 12), session='a')
     result = run(out_dir)
+    describe_atlas(out_dir)
     (out_dir / '.bidsignore').write_text(bidsignore())
     judged = validate_dataset(out_dir, kind='derivatives', strict=strict)
     found = [str(issue) for issue in (*judged.errors, *judged.warnings)]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cohort_outputs import make_config, write_description
-from functional_outputs import ATLAS, SPACE, BoldParticipant
+from functional_outputs import ATLAS, SPACE, BoldParticipant, describe_atlas
 from nilearn.connectome import ConnectivityMeasure
 
 from mriderived.bids.names import bidsignore
@@ -135,6 +135,7 @@ def test_the_validator_does_not_mind(out_dir):
     write(out_dir, '01')
     write(out_dir, '02')
     run(out_dir)
+    describe_atlas(out_dir)
     (out_dir / '.bidsignore').write_text(bidsignore())
     judged = validate_dataset(out_dir, kind='derivatives', strict=True)
     found = [str(issue) for issue in (*judged.errors, *judged.warnings)]

@@ -37,7 +37,8 @@ _MOST_LISTED = 10
 def preview(config: Config) -> ExitCode:
     """Print what would run, and write nothing."""
     if config.level == 'group':
-        check_cohort(config, read_cohort(config, planned_units(config.out_dir)))
+        if config.export != 'none' or config.ica_components or config.tangent:
+            check_cohort(config, read_cohort(config, planned_units(config.out_dir)))
         print_group_preview(config.out_dir)
         return ExitCode.OK
     labels = select_participants(config.bids_dir, config.participant_labels)

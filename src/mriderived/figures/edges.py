@@ -87,6 +87,7 @@ def _draw_motion(axes: Axes, correlation: Array, number: int) -> None:
     chance = (1 - r**2) ** ((number - 4) / 2)
     axes.plot(r, chance / (chance.sum() * (r[1] - r[0])), color=TEXT, linestyle='--', linewidth=1)
     axes.axvline(0, color=GRID, linewidth=0.8)
+    axes.set_xticks((-1, -0.5, 0, 0.5, 1))
     _dress(axes, 'r of edge and motion', 'density', f'median |r| {np.median(np.abs(found)):.3f}')
 
 

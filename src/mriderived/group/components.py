@@ -29,6 +29,7 @@ from mriderived.group.component_runs import (
 )
 from mriderived.group.connectivity_files import label, mixed_tasks, write_values
 from mriderived.group.records import Cohort
+from mriderived.interfaces.bold_spaces import STEP_MM
 from mriderived.interfaces.group_ica import (
     SMOOTHING_MM,
     STARTS,
@@ -43,6 +44,10 @@ from mriderived.interfaces.volumes import save
 Maps = NDArray[np.float32]
 #: The share of the memory that the reduced runs may take, with the copies that are made of them.
 SHARE_OF_MEMORY, COPIES = 0.5, 4
+GRID = {
+    'SkullStripped': True,
+    'Resolution': f'{STEP_MM:g} mm, the box around the brain of the space',
+}
 ICA = 'https://doi.org/10.1016/j.neuroimage.2010.02.010'
 DUAL = 'https://doi.org/10.3389/fnins.2017.00115'
 TEXT = (
@@ -107,7 +112,7 @@ def _process_space(config: Config, cohort: Cohort, space: str, chapter: Chapter)
     _save(task, components.maps, task.group_file, {
         'Description': 'Independent components of the cohort, not thresholded; each has a mean of '
         '0 and a standard deviation of 1 within the mask, and its peak is positive.',
-        'Units': '1', **said,
+        'Units': '1', **GRID, **said,
     })  # fmt: skip
     chapter.files.append(task.group_file)
     reasons = dict(gathered.reasons)
@@ -155,6 +160,7 @@ def _write_own(task: _Task, run: DenoisedRun) -> list[PurePosixPath]:
     )
     entities = {**split_name(run.file).entities, 'desc': 'dualregression'}
     said = {
+        **GRID,
         'Reference': DUAL,
         'Sources': [bids_uri('', run.file), bids_uri('', task.group_file)],
         'DegreesOfFreedom': run.degrees - len(found.beta),
