@@ -19,7 +19,8 @@ UPPER = np.triu_indices(REGIONS, 1)
 EDGES = len(UPPER[0])
 #: Motion drives the edges of neighbours.
 DRIVEN = UPPER[1] - UPPER[0] <= 4
-FILE = f'tpl-{SPACE}/func/tpl-{SPACE}_task-rest_atlas-{ATLAS}_stat-qcfc_desc-pearsoncorrelation_relmat'
+STEM = f'tpl-{SPACE}_task-rest_atlas-{ATLAS}_stat-qcfc'
+FILE = f'tpl-{SPACE}/func/{STEM}_desc-pearsoncorrelation_relmat'
 
 
 @pytest.fixture

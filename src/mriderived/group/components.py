@@ -93,7 +93,8 @@ def _process_space(config: Config, cohort: Cohort, space: str, chapter: Chapter)
                           Path(folder) / f'{place}.nii', config.nprocs)
             for place, run in enumerate(chosen)
         ]  # fmt: skip
-        components = find_components(reduced, gathered.mask, gathered.affine, number, seed)
+        components = find_components(reduced, gathered.mask, gathered.affine, number, seed,
+                                     min(config.nprocs, STARTS))  # fmt: skip
     notes = mixed_tasks(run.image for run in gathered.runs)
     if len(chosen) < len(gathered.runs):
         notes.append(

@@ -49,7 +49,7 @@ TEXT = (
     'and r does not depend on the length of the edge.'
 )
 CAPTION = (
-    "Left: Fisher's z of the edges of each participant, one line each; named are those whose "
+    "Left: Fisher's z of the edges, one line per participant (200 at most); named are those whose "
     'mean or spread stands apart. Middle: correlation of each edge with motion, and what chance '
     'gives (dashed). Right: the same by the length of the edge, with the median (line).'
 )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import nibabel as nb
 import numpy as np
+from joblib import parallel_config
 from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.exceptions import ConvergenceWarning
@@ -52,7 +53,12 @@ def write_reduced(path: Path, mask: Mask, components: int, out_file: Path, threa
 
 
 def find_components(
-    reduced: Sequence[Path], mask: Mask, affine: NDArray[np.float64], components: int, seed: int
+    reduced: Sequence[Path],
+    mask: Mask,
+    affine: NDArray[np.float64],
+    components: int,
+    seed: int,
+    threads: int = 1,
 ) -> Components:
     """Return independent components of reduced runs.
 
@@ -71,9 +77,10 @@ def find_components(
         threshold=None,
         n_init=STARTS,
         random_state=seed,
-        n_jobs=1,
+        n_jobs=threads,
     )
-    with warnings.catch_warnings(record=True) as told:
+    # Threads, because the warnings of other processes would be lost; starts are independent.
+    with warnings.catch_warnings(record=True) as told, parallel_config(backend='threading'):
         warnings.simplefilter('always')
         decomposition.fit([str(path) for path in reduced])
     lost = sum(issubclass(warning.category, ConvergenceWarning) for warning in told)
