@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +16,9 @@ from nibabel.affines import apply_affine
 from mriderived.bids.sidecar import write_json
 from mriderived.config import Config
 from mriderived.core.denoising import denoise, make_design
+from mriderived.core.epi_shift import turn_direction
 from mriderived.core.rigid import rigid_matrix, rigid_parameters
+from mriderived.core.sampling import resample
 from mriderived.core.strategies import select_confounds
 from mriderived.interfaces.denoising import denoise_run, read_confounds
 from mriderived.interfaces.rigid_files import load_rigid
@@ -27,6 +30,7 @@ from mriderived.phantom.dataset import bold_truth, write_dataset
 from mriderived.phantom.truth import Truth
 from mriderived.workflows.func_confounds import find_confounds
 from mriderived.workflows.func_distortion import find_distortion
+from mriderived.workflows.func_distortion_t1w import find_distortion_anyway
 from mriderived.workflows.func_mask import mask_bold
 from mriderived.workflows.func_motion import estimate_motion, read_motion
 from mriderived.workflows.func_registration import coregister
@@ -87,7 +91,7 @@ def _process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
     }
 
 
-def _acquisition(folder: Path) -> dict[str, object]:
+def _acquisition(folder: Path) -> dict[str, Any]:
     sources = find_sources(Config(folder / 'bids', folder / 'out', folder / 'work'), '01')
     (bold,) = (source for source in sources if source.image.suffix == 'bold')
     assert bold.fault == ''
@@ -126,6 +130,54 @@ def test_a_wrong_direction_of_the_phase_encoding_is_noticed(
     assert 'than with the opposite direction' in note
     assert 'check PhaseEncodingDirection' in note
     assert json.loads(remarks_file(run.files['xfm']).read_text())['Notes'] == []
+
+
+def test_without_a_field_map_the_t1w_tells_most_of_the_displacement(
+    run: Processed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquisition = tmp_path / 'acquisition.json'
+    content = json.loads((run.folder / 'acquisition.json').read_text())
+    write_json(acquisition, {**content, 'field_map': None})
+    monkeypatch.chdir(tmp_path)
+    anatomy = (run.head.t1w, run.head.brain_mask, run.head.gm_probseg, run.head.wm_probseg)
+    flat = find_distortion_anyway(run.files['bold_distorted'], acquisition, *anatomy, 2)
+    found, measured = load(flat.bold_displacement), load(run.files['bold_displacement'])
+    inside = load(run.files['mask']) > 0
+    # as everywhere, a shift of the whole head is the registration's
+    assert measured[inside].std() > 0.4  # voxels
+    assert np.corrcoef(found[inside], measured[inside])[0, 1] > 0.8
+    assert (found - measured)[inside].std() < 0.75 * measured[inside].std()
+    (note,) = json.loads(remarks_file(flat.bold_reference).read_text())['Notes'][-1:]
+    assert 'told from the T1w image (--use-syn-sdc)' in note
+
+
+def test_a_displacement_that_fits_no_better_is_not_applied(
+    run: Processed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told to move along an axis along which nothing was displaced."""
+    acquisition = tmp_path / 'acquisition.json'
+    content = json.loads((run.folder / 'acquisition.json').read_text())
+    write_json(acquisition, {**content, 'field_map': None, 'phase_direction': 'i'})
+    monkeypatch.chdir(tmp_path)
+    anatomy = (run.head.t1w, run.head.brain_mask, run.head.gm_probseg, run.head.wm_probseg)
+    flat = find_distortion_anyway(run.files['bold_distorted'], acquisition, *anatomy, 2)
+    assert not load(flat.bold_displacement).any()
+    assert np.array_equal(load(flat.bold_reference), load(run.files['bold_distorted']))
+    (note,) = json.loads(remarks_file(flat.bold_reference).read_text())['Notes'][-1:]
+    assert 'does not fit the white matter better' in note
+
+
+def test_a_run_without_a_t1w_says_why_nothing_was_displaced(
+    run: Processed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquisition = tmp_path / 'acquisition.json'
+    content = json.loads((run.folder / 'acquisition.json').read_text())
+    write_json(acquisition, {**content, 'field_map': None})
+    monkeypatch.chdir(tmp_path)
+    flat = find_distortion_anyway(run.files['bold_distorted'], acquisition)
+    (note,) = json.loads(remarks_file(flat.bold_reference).read_text())['Notes'][-1:]
+    assert note.endswith('--use-syn-sdc needs a T1w image, and there is none.')
+    assert not load(flat.bold_displacement).any()
 
 
 def test_volumes_before_the_steady_state_are_counted(run: Processed) -> None:
@@ -181,6 +233,47 @@ def test_displacement_has_the_sign_of_any_direction(
     known, found = truth.load('displacement')[inside], load(flat.bold_displacement)[inside]
     assert np.sqrt(np.mean((found - known) ** 2)) < 0.1
     assert np.corrcoef(found, known)[0, 1] > 0.98
+
+
+def test_epi_on_another_grid_tell_the_same_displacement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored with its axes exchanged and flipped, and finer along the phase encoding."""
+    monkeypatch.chdir(tmp_path)
+    options = BoldOptions(volumes=40, field_map='epi', apart_mm=0)
+    write_dataset(
+        tmp_path / 'bids', participants=1, voxel_mm=4.0, bold=True, bold_options=options, threads=2
+    )
+    truth = bold_truth(tmp_path / 'bids', '01')
+    acquisition = _acquisition(tmp_path)
+    for role, way in acquisition['field_map']['epi'].items():
+        path = Path(acquisition['field_map']['files'][role])
+        if path == truth.bold:
+            continue
+        way['direction'] = _store_otherwise(path, way['direction'])
+        way['readout_time'] *= 1.25  # voxels are shorter, so that there are more of them
+    write_json(tmp_path / 'acquisition.json', acquisition)
+    moved = estimate_motion(truth.bold, 2)
+    flat = find_distortion(moved.bold_distorted, tmp_path / 'acquisition.json', 2)
+    inside = truth.load('brain_mask') > 0
+    known, found = truth.load('displacement')[inside], load(flat.bold_displacement)[inside]
+    assert np.std(found - known) < 0.15
+    assert np.corrcoef(found, known)[0, 1] > 0.97
+
+
+def _store_otherwise(path: Path, direction: str) -> str:
+    """Write an image again on another grid; return its phase-encode direction there."""
+    image = nb.load(path)
+    finer = np.eye(4)
+    finer[1, 1] = 0.8
+    shape = np.array(image.shape[:3])
+    shape[1] = shape[1] / 0.8
+    data = np.asarray(image.dataobj, np.float32).reshape(*image.shape[:3], -1).mean(axis=3)
+    affine = image.affine @ finer
+    fine = resample(data, finer, tuple(shape))
+    stored = nb.Nifti1Image(fine, affine).as_reoriented(nb.io_orientation(affine)[[1, 0, 2]])
+    stored.to_filename(path)
+    return turn_direction(direction, image.affine, stored.affine)
 
 
 def test_the_t1w_is_found_in_the_run(run: Processed) -> None:

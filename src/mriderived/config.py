@@ -30,8 +30,8 @@ DEFAULT_MEASURES = 'default'
 
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
-DECISIVE = ('skull_strip', 'anat_backend', 'denoising', 'frequency_band', 'random_seed', 'sloppy',
-            'bids_filter_file')  # fmt: skip
+DECISIVE = ('skull_strip', 'anat_backend', 'denoising', 'frequency_band', 'use_syn_sdc',
+            'random_seed', 'sloppy', 'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
 SLOPPY_TITLE = 'Coarse run: not for research'
@@ -66,6 +66,7 @@ class Config:
     denoising: Denoising = '36P'
     #: Of BOLD, in Hz: the lowest and the highest frequency.
     frequency_band: str = '0.01-0.1'
+    use_syn_sdc: bool = False
     device: Device = 'auto'
     export: Export = 'none'
     #: At the group level, of denoised runs in a space; 0 for none.
