@@ -183,7 +183,7 @@ def test_too_few_runs_are_refused_with_a_reason(out_dir):
     for label in ('01', '02'):
         BoldParticipant(out_dir, label).denoised(data, AFFINE, 12).write()
     (warning,) = run(out_dir).warnings
-    assert 'they want 2 runs and there are 0' in warning
+    assert 'they want 2 participants and there are 0' in warning
     assert '12 degrees of freedom are too few' in warning
 
 

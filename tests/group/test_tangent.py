@@ -103,7 +103,7 @@ def test_too_few_runs_are_refused_with_a_reason(out_dir):
     result = run(out_dir)
     assert result.files == ()
     (warning,) = result.warnings
-    assert 'it wants 2 runs and there are 1' in warning
+    assert 'it wants 2 participants and there are 1' in warning
     assert 'sub-02: it has 20 volumes left' in warning
     assert notes(out_dir) == [warning]
 
@@ -112,6 +112,18 @@ def test_one_participant_ends_with_what_to_do(out_dir):
     write(out_dir, '01')
     with pytest.raises(NoInputError, match='--tangent needs connectivity of two participants'):
         run(out_dir)
+
+
+def test_two_sessions_are_not_two_participants(out_dir):
+    write(out_dir, '01', session='a')
+    write(out_dir, '01', session='b')
+    with pytest.raises(NoInputError, match='of two participants, and 1 has it'):
+        run(out_dir)
+    write(out_dir, '02', session='a')
+    run(out_dir)
+    # All sessions are departures from one mean.
+    assert len(list(out_dir.glob('sub-*/ses-*/func/*stat-tangent_relmat.tsv'))) == 3
+    assert len(list(out_dir.glob('tpl-*/func/*stat-tangent*.tsv'))) == 1
 
 
 def test_memory_is_kept_to(out_dir):

@@ -72,9 +72,10 @@ def gather(cohort: Cohort, space: str | None, components: int, out_dir: Path) ->
         if share < SHARE_OF_BRAIN:
             reasons[label(run.row)] = f'it has a signal in {100 * share:.0f} % of the brain'
             runs.remove(run)
-    if len(runs) < 2:
+    participants = len({run.row.participant for run in runs})
+    if participants < 2:
         told = '; '.join(f'{name}: {reason}' for name, reason in sorted(reasons.items())[:3])
-        raise ValueError(f'they want 2 runs and there are {len(runs)}'
+        raise ValueError(f'they want 2 participants and there are {participants}'
                          + (f' ({told})' if told else ''))  # fmt: skip
     mask = np.mean([masks[run] for run in runs], axis=0) >= SHARE_OF_RUNS
     return Gathered(runs, mask, nb.load(out_dir / runs[0].file).affine, reasons)

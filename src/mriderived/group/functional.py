@@ -22,13 +22,12 @@ def check_cohort(config: Config, cohort: Cohort) -> None:
 
 
 def _want_two(cohort: Cohort, option: str, measure: str, names: str) -> None:
-    most = max(
-        (
-            sum(unit.status == 'done' for unit in cohort.units[measure, variant].values())
-            for variant in cohort.variants(measure)
-        ),
-        default=0,
-    )
+    having = (
+        {row.participant for row, unit in cohort.units[measure, variant].items()
+         if unit.status == 'done'}
+        for variant in cohort.variants(measure)
+    )  # fmt: skip
+    most = max(map(len, having), default=0)
     if most < 2:
         raise NoInputError(
             f'{option} needs {measure} of two participants, and {most or "none"} '

@@ -72,12 +72,14 @@ def _write_atlas(config: Config, cohort: Cohort, atlas: str, chapter: Chapter) -
     found = find_runs(cohort, atlas, cohort.rows, config.out_dir)
     series = _read_series(found.runs, found.names, config)
     series.reasons.update({label(row): reason for row, reason in found.reasons.items()})
-    if len(series.runs) < 2:
+    participants = len({run.row.participant for run in series.runs})
+    if participants < 2:
         told = '; '.join(
             f'{name}: {reason}' for name, reason in sorted(series.reasons.items())[:3]
         )
         raise ValueError(
-            f'it wants 2 runs and there are {len(series.runs)}' + (f' ({told})' if told else '')
+            f'it wants 2 participants and there are {participants}'
+            + (f' ({told})' if told else '')
         )
     regions = int(series.kept.sum())
     if regions < 2:
