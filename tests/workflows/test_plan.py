@@ -11,6 +11,7 @@ import pytest
 
 from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.image_checks import BadImageError, ImageCheck
+from mriderived.bids.known_files import Look
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
 from mriderived.workflows import sources
@@ -30,12 +31,12 @@ Skeleton = Callable[[str], Path]
 def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of skeletons are no heads; a missing one is still refused."""
 
-    def check(path: Path) -> ImageCheck:
+    def check(path: Path, look: Look) -> ImageCheck:
         if not path.exists():
             raise BadImageError(path, 'its content is not here', 'Get it: datalad get')
         return ImageCheck(path, (), {}, ())
 
-    def check_series(path: Path, metadata: Mapping[str, Any]) -> BoldCheck:
+    def check_series(path: Path, metadata: Mapping[str, Any], look: Look) -> BoldCheck:
         time = float(metadata['RepetitionTime'])
         return BoldCheck(path, (), {}, (), 10, time, None, metadata.get('PhaseEncodingDirection'))
 
