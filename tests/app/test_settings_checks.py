@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_lines import (
-    accept,
-    only,
-)
+from command_lines import PLACES, accept, only
 
+from mriderived.app.arguments import POSITIONALS
 from mriderived.app.checks import check_settings
 from mriderived.app.exit_codes import ExitCode, Problem
+from mriderived.app.settings import build_config
 from mriderived.bids.status import write_record
 
 
@@ -99,6 +98,27 @@ def test_export_is_for_the_group_level(check: Check, tmp_path: Path) -> None:
     assert problem.message == '--export enigma is an option of the group level.'
     problem = only(check(tmp_path / 'out', '--export', 'enigma', '--reports-only', level='group'))
     assert '--export enigma and --reports-only exclude each other' in problem.message
+
+
+@pytest.mark.parametrize('option', ['--tangent', '--ica-components 20'])
+def test_functional_options_are_for_the_group_level(
+    check: Check, tmp_path: Path, option: str
+) -> None:
+    write_record(tmp_path / 'out', '01', ())
+    words = option.split()
+    assert check(tmp_path / 'out', *words, level='group') == []
+    assert check(tmp_path / 'out', '--ica-components', '0') == []
+    problem = only(check(tmp_path / 'out', *words))
+    assert problem.message == f'{option} is an option of the group level.'
+    problem = only(check(tmp_path / 'out', *words, '--reports-only', level='group'))
+    assert f'{option} and --reports-only exclude each other' in problem.message
+
+
+@pytest.mark.parametrize('number', ['1', '201', '-3', 'many', ''])
+def test_numbers_of_components_that_cannot_be(number: str) -> None:
+    texts = dict(zip(POSITIONALS, (*PLACES[:2], 'group'), strict=True))
+    problems = build_config({**texts, 'ica_components': number})[1]
+    assert 'from 2 to 200, or 0 for none' in only(problems).remedy
 
 
 def test_labels_that_match_nothing(check: Check, tmp_path: Path) -> None:

@@ -116,8 +116,9 @@ def test_group(
 ) -> None:
     tables = (PurePosixPath('phenotype/brain.tsv'), PurePosixPath('phenotype/mriderived.tsv'))
     exports = (PurePosixPath('exports/enigma/LandRvolumes.csv'),)
+    files = (PurePosixPath('tpl-X/func/tpl-X_desc-canica_components.nii.gz'),)
     result = SimpleNamespace(
-        tables=tables, participants=3, columns=70, warnings=(), exports=exports
+        tables=tables, participants=3, columns=70, warnings=(), exports=exports, files=files
     )
     reported: list[Path] = []
     asked: list[tuple[str, str | None]] = []
@@ -139,6 +140,7 @@ def test_group(
     assert '3 participants, 70 columns' in out
     assert str(config.out_dir / 'phenotype' / 'mriderived.tsv') in out
     assert f'Export  {config.out_dir / exports[0]}' in out
+    assert f'File    {config.out_dir / files[0]}' in out
     assert str(config.out_dir / 'group.html') in out
 
 
@@ -148,6 +150,10 @@ def test_dry_run_of_an_export_tells_what_it_lacks(config: Config) -> None:
     assert stages.preview(group) is ExitCode.OK
     with pytest.raises(NoInputError, match='--export enigma needs surface_regions'):
         stages.preview(replace(group, export='enigma'))
+    with pytest.raises(NoInputError, match='--tangent needs connectivity of two participants'):
+        stages.preview(replace(group, tangent=True))
+    with pytest.raises(NoInputError, match='--ica-components needs denoised_in_space of two'):
+        stages.preview(replace(group, ica_components=9))
 
 
 def test_reports_only(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,7 @@ def test_some_measures_run_only_where_named(skeleton: Skeleton) -> None:
     def names(**changes: object) -> list[str]:
         return [m.name for m in selected_measures(dataclasses.replace(settings, **changes))]
 
-    opt_in = ['thickness_laplace', 'thickness_laplace_regions']
+    opt_in = ['thickness_laplace', 'denoised_in_space', 'thickness_laplace_regions']
     assert not set(opt_in) & set(names())
     assert unasked_measures(settings) == tuple(opt_in)
     added = names(measures=('default', *opt_in))
@@ -116,7 +116,7 @@ def test_some_measures_run_only_where_named(skeleton: Skeleton) -> None:
     assert 'cortex' not in only
     assert 'structures' in only
     asked = dataclasses.replace(settings, measures=('default', opt_in[0]))
-    assert unasked_measures(asked) == ('thickness_laplace_regions',)
+    assert unasked_measures(asked) == tuple(opt_in[1:])
 
 
 def test_a_participant_without_images_has_reasons(skeleton: Skeleton) -> None:

@@ -179,6 +179,18 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         metavar='|'.join(get_args(Export)),
         help='group only: its tables also in the form of the ENIGMA protocols (default: none)',
     )
+    _value(
+        group,
+        '--ica-components',
+        metavar='N',
+        help='group only: find so many components of denoised_in_space, by CanICA and dual '
+        'regression (default: none)',
+    )
+    group.add_argument(
+        '--tangent',
+        action='store_true',
+        help='group only: connectivity in tangent space too',
+    )
     _value(group, '--random-seed', metavar='N', help=f'default: {Config.random_seed}')
     group.add_argument(
         '--sloppy',
