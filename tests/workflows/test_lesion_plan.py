@@ -21,7 +21,7 @@ ANAT = 'sub-01/anat/'
 
 @pytest.fixture(autouse=True)
 def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, 'check_image', lambda path: ImageCheck(path, (), {}, ()))
+    monkeypatch.setattr(sources, 'check_image', lambda path, *_: ImageCheck(path, (), {}, ()))
 
 
 def config(bids_dir: Path, **settings: object) -> Config:

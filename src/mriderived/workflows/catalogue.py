@@ -19,7 +19,8 @@ Every file is named after its source image (`sub-01[_ses-1][_acq-x][_run-1]`), h
 beside it, and is described by `bids_validator_config/schema.yaml` where no BIDS release names it
 yet (column *Standard*). `<space>` and `<atlas>` stand for each of `--output-spaces` and
 `--atlases`. With `--anat-backend deepmriprep`, other means make the files of the steps `tissue`
-and `registration` ([networks](networks.md)).
+and `registration` ([networks](networks.md)). What the group level writes beside its tables is on
+[a page of its own](group.md).
 """
 
 
