@@ -22,6 +22,8 @@ Denoising = Literal[
     '6P', '6P+scrub', '8P', '8P+scrub', '9P', '9P+scrub', '24P', '24P+scrub', '24P+aCompCor',
     '24P+aCompCor+scrub', '24P+aCompCor50', '24P+aCompCor50+scrub', '36P', '36P+scrub',
 ]  # fmt: skip
+#: What the amplitude of low-frequency fluctuations is; see ``core.alff``.
+AlffDefinition = Literal['amplitude', 'deviation']
 #: In which form of others the group level writes its tables as well.
 Export = Literal['none', 'enigma']
 
@@ -30,8 +32,8 @@ DEFAULT_MEASURES = 'default'
 
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
-DECISIVE = ('skull_strip', 'anat_backend', 'denoising', 'frequency_band', 'random_seed', 'sloppy',
-            'bids_filter_file')  # fmt: skip
+DECISIVE = ('skull_strip', 'anat_backend', 'denoising', 'frequency_band', 'alff_definition',
+            'random_seed', 'sloppy', 'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
 SLOPPY_TITLE = 'Coarse run: not for research'
@@ -66,6 +68,9 @@ class Config:
     denoising: Denoising = '36P'
     #: Of BOLD, in Hz: the lowest and the highest frequency.
     frequency_band: str = '0.01-0.1'
+    alff_definition: AlffDefinition = 'amplitude'
+    #: A BIDS Stats Model: what to measure on runs with events.
+    task_model: Path | None = None
     device: Device = 'auto'
     export: Export = 'none'
     random_seed: int = 42
@@ -180,6 +185,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     'SkullStrip': get_args(SkullStrip),
     'AnatBackend': get_args(AnatBackend),
     'Denoising': get_args(Denoising),
+    'AlffDefinition': get_args(AlffDefinition),
     'Device': get_args(Device),
     'Export': get_args(Export),
 }

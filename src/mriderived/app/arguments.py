@@ -14,6 +14,7 @@ from typing import Any, NoReturn, get_args
 from mriderived.app.exit_codes import Problem, UsageError
 from mriderived.config import (
     DEFAULT_MEASURES,
+    AlffDefinition,
     AnatBackend,
     Config,
     Denoising,
@@ -167,6 +168,18 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--frequency-band',
         metavar='LOW-HIGH',
         help=f'of BOLD, in Hz (default: {Config.frequency_band})',
+    )
+    _value(
+        group,
+        '--alff-definition',
+        metavar='|'.join(get_args(AlffDefinition)),
+        help='ALFF as mean amplitude (Zang, Zou; default) or as standard deviation (C-PAC)',
+    )
+    _value(
+        group,
+        '--task-model',
+        metavar='JSON',
+        help='BIDS Stats Model of runs with events: adds maps of its contrasts',
     )
     _value(
         group,

@@ -24,8 +24,8 @@ from mriderived.config import Config
 from mriderived.interfaces.brain_extraction import find_device
 from mriderived.interfaces.sink import remove_partial_files
 from mriderived.measures.base import Measure
-from mriderived.measures.registry import ALL_MEASURES
 from mriderived.reports.individual import write_participant_report
+from mriderived.workflows.asked import measures_of_folder
 from mriderived.workflows.participant import Assembly, init_participant_wf
 from mriderived.workflows.plan import WHOLE, ParticipantPlan, Unit, plan_participant
 from mriderived.workflows.runner import UnitPlugin, UnitResult, root_causes
@@ -212,7 +212,7 @@ def report_measures(out_dir: Path) -> tuple[Measure, ...]:
     The steps are those that made the results: a run that only reads need not name them again.
     """
     steps = preprocessing_steps(read_settings(out_dir).get('anat_backend', 'builtin'))
-    return (*steps, *ALL_MEASURES)
+    return (*steps, *measures_of_folder(out_dir))
 
 
 def _record(unit: Unit, status: Any, reason: str) -> UnitRecord:

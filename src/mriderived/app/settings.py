@@ -13,6 +13,7 @@ from mriderived.app.exit_codes import ExitCode, Problem, UsageError
 from mriderived.app.machine import available_cpus, available_memory
 from mriderived.config import (
     PARTICIPANT_GB,
+    AlffDefinition,
     AnatBackend,
     Config,
     Denoising,
@@ -266,6 +267,7 @@ _CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'out_dir': _path,
     'work_dir': _path,
     'bids_filter_file': _path,
+    'task_model': _path,
     'level': _level,
     'participant_labels': read_labels,
     'session_labels': read_labels,
@@ -275,6 +277,7 @@ _CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'anat_backend': _one_of(*get_args(AnatBackend)),
     'denoising': _one_of(*get_args(Denoising)),
     'frequency_band': _band,
+    'alff_definition': _one_of(*get_args(AlffDefinition)),
     'device': _one_of(*get_args(Device)),
     'export': _one_of(*get_args(Export)),
     'random_seed': _whole_number(0, 2**32 - 1),

@@ -84,6 +84,7 @@ def process_group(config: Config) -> ExitCode:
         f'{count(len(result.tables), "table")} in {config.out_dir / "phenotype"}',
         *(f'Table   {config.out_dir / path}' for path in wide),
         *(f'Export  {config.out_dir / path}' for path in result.exports),
+        *(f'Map     {config.out_dir / path}' for path in result.maps),
         f'Report  {config.out_dir / "group.html"}',
         f'Log     {log_file}',
     )

@@ -24,6 +24,7 @@ from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.findings import Findings
 from mriderived.group.outliers import FEWEST, THRESHOLD
 from mriderived.group.records import Cohort, read_cohort
+from mriderived.group.task_means import write_task_means
 from mriderived.group.writing import replace_listing, write_lines, write_tables
 from mriderived.measures.base import Measure
 
@@ -41,6 +42,8 @@ class GroupResult(NamedTuple):
     warnings: tuple[str, ...]
     #: The same for files in the form of others (``--export``).
     exports: tuple[PurePosixPath, ...] = ()
+    #: Means of contrasts of tasks, in template spaces.
+    maps: tuple[PurePosixPath, ...] = ()
 
 
 def run_group(
@@ -70,6 +73,7 @@ def run_group(
     exports: tuple[PurePosixPath, ...] = ()
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
+    maps = write_task_means(config.out_dir, cohort, measures)
     warnings = tuple(dict.fromkeys(cohort.warnings))
     participants = len({row.participant for row in cohort.rows})
     columns = sum(len(block.columns) for block in blocks)
@@ -85,11 +89,12 @@ def run_group(
         'fewest': FEWEST,
         'tables': [str(table) for table in tables],
         'exports': [str(path) for path in exports],
+        'maps': [str(path) for path in maps],
         'warnings': list(warnings),
     })  # fmt: skip
     for warning in warnings:
         LOGGER.warning(warning)
-    return GroupResult(tuple(tables), participants, columns, warnings, exports)
+    return GroupResult(tuple(tables), participants, columns, warnings, exports, maps)
 
 
 def _is_sloppy(config: Config, cohort: Cohort) -> bool:

@@ -144,6 +144,8 @@ def _offer_acquisition(
         path = base_dir / 'acquisitions' / f'{_word(unit.image)}.json'
         write_json(path, acquisition)
         resources.offer(f'{unit.source.suffix}_acquisition', None, path)
+        if acquisition['events']:
+            resources.offer(f'{unit.source.suffix}_events', None, Path(acquisition['events']))
 
 
 def _word(text: str) -> str:

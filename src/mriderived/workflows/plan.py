@@ -14,8 +14,9 @@ from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, find_record
 from mriderived.config import Config
 from mriderived.measures.base import Measure, Output
-from mriderived.measures.registry import ALL_MEASURES
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
+from mriderived.workflows.asked import asked_measures
+from mriderived.workflows.scopes import find_references, hash_scope, is_in_scope
 from mriderived.workflows.sources import RAW_RESOURCES, Source, digest, find_sources
 from mriderived.workflows.steps import preprocessing_steps
 
@@ -86,22 +87,24 @@ def selected_measures(config: Config) -> tuple[Measure, ...]:
     """Return the steps, then the measures that the settings ask for, in their fixed order."""
     chosen = tuple(
         measure
-        for measure in ALL_MEASURES
-        if _is_asked_for(measure, config) and measure.name not in config.skip_measures
+        for measure in asked_measures(config)
+        if _is_asked_for(measure, config)
+        and not {measure.name, measure.scope.family} & {*config.skip_measures}
     )
     steps = preprocessing_steps(config.anat_backend)
     return (*(steps if config.asks_for_default else needed_steps(chosen, steps)), *chosen)
 
 
 def _is_asked_for(measure: Measure, config: Config) -> bool:
-    return measure.name in config.measures or (config.asks_for_default and not measure.is_opt_in)
+    is_named = bool({measure.name, measure.scope.family} & {*config.measures})
+    return is_named or (config.asks_for_default and not measure.is_opt_in)
 
 
 def unasked_measures(config: Config) -> tuple[str, ...]:
     """Return the names of the measures that run only where named, and are not named."""
     return tuple(
         measure.name
-        for measure in ALL_MEASURES
+        for measure in asked_measures(config)
         if measure.is_opt_in and not {measure.name} & {*config.measures, *config.skip_measures}
     )
 
@@ -160,12 +163,13 @@ def plan_participant(config: Config, participant: str) -> ParticipantPlan:
         return ParticipantPlan(
             participant, tuple(_without_images(config, participant, suffixes)), {}, previous
         )
+    references = find_references(measures, sources)
     units = [
         unit
         for source in sources
         for measure in measures
-        if measure.source == source.image.suffix
-        for unit in _units(config, source, measure, previous)
+        if is_in_scope(measure, source)
+        for unit in _units(config, source, measure, previous, source in references[measure.name])
     ]
     checks = {source.relative: source.check for source in sources if source.check}
     acquisitions = {source.relative: source.acquisition for source in sources}
@@ -185,9 +189,11 @@ def _units(
     source: Source,
     measure: Measure,
     previous: Mapping[tuple[str, str, str | None], UnitRecord],
+    is_reference: bool,
 ) -> Iterator[Unit]:
+    beside = hash_scope(measure, source)
     for variant in variants(measure, config):
-        fingerprint = digest(source.content, config.hash, measure.name, variant or '')
+        fingerprint = digest(source.content, config.hash, measure.name, variant or '', *beside)
         outputs = {} if source.fault else output_paths(source.image, measure, variant)
         record = previous.get((source.relative, measure.name, variant))
         state: State = 'to run'
@@ -196,7 +202,7 @@ def _units(
         elif record and _is_done(record, fingerprint, config.out_dir, outputs):
             state = 'done'
         yield Unit(source.image.participant, source.image, source.relative, measure, variant,
-                   state, source.fault, fingerprint, source.is_reference, source.lender,
+                   state, source.fault, fingerprint, is_reference, source.lender,
                    outputs)  # fmt: skip
 
 
