@@ -142,7 +142,7 @@ CONTRAST = ('Nodes', 0, 'Contrasts', 0)
         ((*CONTRAST, 'Weights'), [1, 'x'], "'x' is not a number"),
         ((*CONTRAST, 'Weights'), [0, 0], 'one that is not 0'),
         ((*CONTRAST, 'ConditionList'), ['trial_type.*', 'a'], 'has wildcards'),
-        ((*CONTRAST, 'ConditionList'), ['trans_x', 'trial_type.face'], "'trans_x' is not a variab"),
+        ((*CONTRAST, 'ConditionList'), ['trans_x', 'trial_type.face'], "'trans_x' is not a var"),
         ((*CONTRAST, 'Name'), 'trial type Face', 'are the same contrast in the names of files'),
         ((*CONTRAST, 'Name'), '> <', 'has neither letters nor digits'),
         ((*NODE, 'DummyContrasts', 'Test'), 'F', "DummyContrasts.Test 'F' is not supported"),

@@ -64,11 +64,15 @@ def write_events(**changes: Any) -> Path:
 def write_confounds(outliers: tuple[int, ...] = (), unsteady: int = 0) -> Path:
     table = pd.DataFrame(np.random.default_rng(5).normal(size=(FRAMES, 6)), columns=list(MOTION))
     table['trans_x_derivative1'] = table['trans_x'].diff()
-    for prefix, frames in (
-        ('non_steady_state_outlier', range(unsteady)), ('motion_outlier', outliers)
-    ):  # fmt: skip
-        for number, frame in enumerate(frames):
-            table[f'{prefix}{number:02d}'] = (np.arange(FRAMES) == frame).astype(int)
+    marked = {
+        f'{prefix}{number:02d}': (np.arange(FRAMES) == frame).astype(int)
+        for prefix, frames in (
+            ('non_steady_state_outlier', range(unsteady)),
+            ('motion_outlier', outliers),
+        )
+        for number, frame in enumerate(frames)
+    }
+    table = pd.concat([table, pd.DataFrame(marked)], axis=1)
     path = Path('confounds.tsv').absolute()
     table.to_csv(path, sep='\t', index=False, na_rep='n/a')
     write_remarks(path, RepetitionTime=TR)
@@ -103,13 +107,15 @@ def write_run(noise: float = 1.0) -> tuple[Path, Path]:
 
 
 def design(model: StatsModel = MODEL, **changes: Any) -> Path:
-    given = {
-        'bold_confounds': write_confounds(),
-        'bold_acquisition': write_acquisition(),
-        'bold_events': write_events(),
-        'model': model.to_json(),
+    writers = {
+        'bold_confounds': write_confounds,
+        'bold_acquisition': write_acquisition,
+        'bold_events': write_events,
     }
-    return write_design(**(given | changes)).task_design
+    for name, write in writers.items():
+        if name not in changes:
+            changes[name] = write()
+    return write_design(model=model.to_json(), **changes).task_design
 
 
 def contrast(path: Path, number: int, **changes: Any) -> Any:
@@ -149,10 +155,10 @@ def test_without_slice_times_volumes_stand_for_their_middle() -> None:
 def test_effects_are_recovered_in_percent() -> None:
     path = design()
     found = contrast(path, 0)
-    effect, z = (load(file)[MASK] for file in (found.effect, found.z))
+    effect = load(found.effect)[MASK]
     assert effect[WHERE['face']].mean() == pytest.approx(1.5, rel=0.05)
     assert effect[WHERE['neither']].mean() == pytest.approx(0, abs=0.05)
-    assert 0.03 < (np.abs(z[WHERE['neither'] | WHERE['house']]) > 1.96).mean() < 0.07
+    assert np.median(load(found.z)[MASK][WHERE['face']]) > 5
     assert not load(found.t)[~MASK].any()
     remarks = said(found.effect)
     assert remarks['Contrast'] == {'trial_type.face': 1.0}

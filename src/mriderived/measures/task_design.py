@@ -62,10 +62,10 @@ def write_design(
         notes.append(f'Events more than {BEFORE:g} s before the run were left aside.')
     keep = _find_kept(wanted, table, censor)
     confounds = _take_confounds(wanted, table, keep)
-    design = pd.concat([conditions, confounds, _drifts(wanted, table, period)], axis=1)
     marks, names = mark_frames(keep)
-    design[names] = marks
-    design[_CONSTANT] = 1.0
+    left_out = pd.DataFrame(marks, columns=names)
+    parts = [conditions, confounds, _drifts(wanted, table, period), left_out]
+    design = pd.concat(parts, axis=1).assign(**{_CONSTANT: 1.0})
     left = frames - int(np.linalg.matrix_rank(_scaled(design)))
     if left < MIN_DEGREES:
         raise ValueError(
