@@ -22,9 +22,11 @@ def check_names(config: Config) -> list[Problem]:
         config = replace(config, task_model=None)
     measures = asked_measures(config)
     families = {measure.scope.family for measure in measures} - {''}
+    # Of a model that cannot be used, the problem is told once.
+    lost = [name for name in config.measures if name.startswith('task_')] if problems else []
     problems += check_measures(
         config,
-        selectable=[*(measure.name for measure in measures), *families],
+        selectable=[*(measure.name for measure in measures), *families, *lost],
         steps=[step.name for step in preprocessing_steps()],
         opt_in=[measure.name for measure in measures if measure.is_opt_in],
     )
