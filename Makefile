@@ -1,10 +1,11 @@
 # Two commands: `make demo` and `make test`. Both install into .venv first, from the pins in
 # constraints.txt. PYTHON chooses the interpreter; TORCH_INDEX a package index for torch alone,
-# such as the one that PyTorch names for its CPU builds.
+# such as the one that PyTorch names for its CPU builds; WORKERS how many tests run at a time.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
+WORKERS ?= 2
 
 .PHONY: install demo test lint wheel clean
 
@@ -28,7 +29,7 @@ demo: install
 	@echo 'Cohort table:        $(DEMO)/derivatives/phenotype/mriderived.tsv'
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -68,3 +68,10 @@ def test_data() -> Path:
     if not folder.is_dir():
         pytest.skip('no real scans: set MRIDERIVED_TEST_DATA')
     return folder
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several workers, begin with the files that take longest: else one ends alone."""
+    if hasattr(config, 'workerinput'):
+        slow = {item.path for item in items if item.get_closest_marker('slow')}
+        items.sort(key=lambda item: item.path not in slow)

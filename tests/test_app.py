@@ -103,10 +103,8 @@ def test_a_coarse_run_says_so(out_dir: Path) -> None:
 
 def test_a_rerun_computes_nothing(bids_dir: Path, out_dir: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in out_dir.rglob('*.nii.gz')}
-    start = time.perf_counter()
     process = participant(bids_dir, out_dir)
     assert process.returncode == 0
-    assert time.perf_counter() - start < 60
     assert {path: path.stat().st_mtime_ns for path in out_dir.rglob('*.nii.gz')} == before
 
 
@@ -142,9 +140,11 @@ def test_killed_in_each_stage_the_next_run_ends_with_the_same_files(
     steps = [step.name for step in STEPS]
     for stage in (*steps, 'tissue_volume', 'surface_regions', 'vbm', 't1w_quality'):
         _kill_in_stage(bids_dir, folder, stage)
-    process = participant(bids_dir, folder)
+    process = participant(bids_dir, folder, '--participant-label', '01')
     assert process.returncode == 0, process.output  # type: ignore[attr-defined]
-    assert tree(folder) == tree(out_dir)
+    whole = {name: content for name, content in tree(out_dir).items() if '01' in name}
+    assert len(whole) > 100
+    assert {name: content for name, content in tree(folder).items() if '01' in name} == whole
 
 
 def _kill_in_stage(bids_dir: Path, folder: Path, stage: str) -> None:
@@ -193,7 +193,7 @@ def test_one_bad_image_takes_nothing_else_down(bids_dir: Path, out_dir: Path) ->
     image = broken / 'sub-02' / 'anat' / 'sub-02_T1w.nii.gz'
     image.write_bytes(image.read_bytes()[:20000])
     folder = out_dir.parent / 'broken'
-    process = participant(broken, folder)
+    process = participant(broken, folder, '--measures', 'tissue_volume', 't1w_quality')
     assert process.returncode == 1
     assert 'sub-02_T1w.nii.gz' in process.output  # type: ignore[attr-defined]
     assert {r.status for r in read_record(folder, '01')} == {'done'}

@@ -28,6 +28,7 @@ from mriderived.phantom.dataset import bold_truth, write_dataset
 from mriderived.phantom.truth import Truth
 from mriderived.workflows.func_confounds import find_confounds
 from mriderived.workflows.func_distortion import find_distortion
+from mriderived.workflows.func_distortion_t1w import find_distortion_anyway
 from mriderived.workflows.func_mask import mask_bold
 from mriderived.workflows.func_motion import estimate_motion
 from mriderived.workflows.func_registration import coregister
@@ -127,6 +128,54 @@ def test_a_wrong_direction_of_the_phase_encoding_is_noticed(
     assert 'than with the opposite direction' in note
     assert 'check PhaseEncodingDirection' in note
     assert json.loads(remarks_file(run.files['xfm']).read_text())['Notes'] == []
+
+
+def test_without_a_field_map_the_t1w_tells_most_of_the_displacement(
+    run: Processed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquisition = tmp_path / 'acquisition.json'
+    content = json.loads((run.folder / 'acquisition.json').read_text())
+    write_json(acquisition, {**content, 'field_map': None})
+    monkeypatch.chdir(tmp_path)
+    anatomy = (run.head.t1w, run.head.brain_mask, run.head.gm_probseg, run.head.wm_probseg)
+    flat = find_distortion_anyway(run.files['bold_distorted'], acquisition, *anatomy, 2)
+    found, measured = load(flat.bold_displacement), load(run.files['bold_displacement'])
+    inside = load(run.files['mask']) > 0
+    # as everywhere, a shift of the whole head is the registration's
+    assert measured[inside].std() > 0.4  # voxels
+    assert np.corrcoef(found[inside], measured[inside])[0, 1] > 0.8
+    assert (found - measured)[inside].std() < 0.75 * measured[inside].std()
+    (note,) = json.loads(remarks_file(flat.bold_reference).read_text())['Notes'][-1:]
+    assert 'told from the T1w image (--use-syn-sdc)' in note
+
+
+def test_a_displacement_that_fits_no_better_is_not_applied(
+    run: Processed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told to move along an axis along which nothing was displaced."""
+    acquisition = tmp_path / 'acquisition.json'
+    content = json.loads((run.folder / 'acquisition.json').read_text())
+    write_json(acquisition, {**content, 'field_map': None, 'phase_direction': 'i'})
+    monkeypatch.chdir(tmp_path)
+    anatomy = (run.head.t1w, run.head.brain_mask, run.head.gm_probseg, run.head.wm_probseg)
+    flat = find_distortion_anyway(run.files['bold_distorted'], acquisition, *anatomy, 2)
+    assert not load(flat.bold_displacement).any()
+    assert np.array_equal(load(flat.bold_reference), load(run.files['bold_distorted']))
+    (note,) = json.loads(remarks_file(flat.bold_reference).read_text())['Notes'][-1:]
+    assert 'does not fit the white matter better' in note
+
+
+def test_a_run_without_a_t1w_says_why_nothing_was_displaced(
+    run: Processed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquisition = tmp_path / 'acquisition.json'
+    content = json.loads((run.folder / 'acquisition.json').read_text())
+    write_json(acquisition, {**content, 'field_map': None})
+    monkeypatch.chdir(tmp_path)
+    flat = find_distortion_anyway(run.files['bold_distorted'], acquisition)
+    (note,) = json.loads(remarks_file(flat.bold_reference).read_text())['Notes'][-1:]
+    assert note.endswith('--use-syn-sdc needs a T1w image, and there is none.')
+    assert not load(flat.bold_displacement).any()
 
 
 def test_volumes_before_the_steady_state_are_counted(run: Processed) -> None:

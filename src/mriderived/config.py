@@ -33,7 +33,7 @@ DEFAULT_MEASURES = 'default'
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
 DECISIVE = ('skull_strip', 'anat_backend', 'denoising', 'frequency_band', 'alff_definition',
-            'random_seed', 'sloppy', 'bids_filter_file')  # fmt: skip
+            'use_syn_sdc', 'random_seed', 'sloppy', 'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
 SLOPPY_TITLE = 'Coarse run: not for research'
@@ -71,6 +71,7 @@ class Config:
     alff_definition: AlffDefinition = 'amplitude'
     #: A BIDS Stats Model: what to measure on runs with events.
     task_model: Path | None = None
+    use_syn_sdc: bool = False
     device: Device = 'auto'
     export: Export = 'none'
     random_seed: int = 42

@@ -104,10 +104,8 @@ def test_the_first_failure_ends_who_runs_and_begins_nobody(
     config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = replace(config, stop_on_first_failure=True)
-    start = time.monotonic()
     with caplog.at_level(logging.WARNING):
         records = run.run_participants(config, ['01', '02', '03'], LineProgress(_Sink()))  # type: ignore[arg-type]
-    assert time.monotonic() - start < 30
     assert [(r.participant, r.status, r.reason) for r in records] == [
         ('01', 'failed', 'broken'), ('02', 'skipped', 'the run was interrupted'),
     ]  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nibabel as nb
@@ -18,6 +20,7 @@ from mriderived.measures.seed_map import SEED_MM, write_seed_map
 from mriderived.measures.space_maps import bring_map
 from mriderived.workflows.func_motion import MATRIX
 from mriderived.workflows.func_spaces import bring_to_space
+from mriderived.workflows.func_t1w_space import bring_to_t1w
 
 #: BOLD voxels of 3 mm around the seed; the T1w lies 5 mm to the right of the template, and BOLD
 #: 4 mm in front of the T1w.
@@ -97,12 +100,12 @@ def ramp(affine: np.ndarray) -> np.ndarray:
     return (200 + points[:, 0] + 2 * points[:, 1]).reshape(SHAPE).astype(np.float32)
 
 
-def expected(path: Path) -> np.ndarray:
-    """Return what the ramp of BOLD is at the voxels of the space."""
+def expected(path: Path, apart: np.ndarray = T1W_SHIFT + BOLD_SHIFT) -> np.ndarray:
+    """Return what the ramp of BOLD is at the voxels of a space that lies so far from it."""
     affine = load_affine(path)
     shape = nb.load(path).shape[:3]
     points = np.indices(shape).reshape(3, -1).T @ affine[:3, :3].T + affine[:3, 3]
-    points = points + T1W_SHIFT + BOLD_SHIFT
+    points = points + apart
     return (200 + points[:, 0] + 2 * points[:, 1]).reshape(shape)
 
 
@@ -122,9 +125,9 @@ def test_a_map_keeps_its_values_in_the_space(files: dict[str, Path]) -> None:
     assert found[middle] == pytest.approx(expected(path)[middle], abs=0.05)
 
 
-def test_a_series_is_brought_to_the_space_with_its_motion(files: dict[str, Path]) -> None:
-    """Each volume is moved by a whole voxel more; in the space nothing moves."""
-    affine = load_affine(files['bold_mask'])
+def write_moving_run() -> tuple[Path, ...]:
+    """Write a ramp that moves by a voxel of 3 mm more in each of three volumes."""
+    affine = load_affine(Path('mask.nii.gz'))
     still = ramp(affine)
     data = np.stack([np.roll(still, t, axis=0) for t in range(3)], axis=-1)
     nb.Nifti1Image(data, affine).to_filename('raw.nii.gz')
@@ -138,17 +141,35 @@ def test_a_series_is_brought_to_the_space_with_its_motion(files: dict[str, Path]
         'task': 'rest', 'echoes': [{'path': str(here / 'raw.nii.gz'), 'echo_time': None}],
         'events': None, 'field_map': None, 'notes': [],
     }))  # fmt: skip
-    path = bring_to_space(
-        here / 'raw.nii.gz',
-        here / 'acquisition.json',
-        here / 'motion.tsv',
-        here / 'shift.nii.gz',
-        files['xfm_bold_to_t1w'],
-        files['xfm_to_space'],
-        files['space_mask'],
-    ).bold_in_space
+    return tuple(
+        here / name for name in ('raw.nii.gz', 'acquisition.json', 'motion.tsv', 'shift.nii.gz')
+    )
+
+
+def check_still(path: Path, truth: Callable[[Path], np.ndarray]) -> None:
     found = load(path)
     assert nb.load(path).header.get_zooms()[3] == 2.5
     middle = tuple(slice(n // 2 - 3, n // 2 + 3) for n in found.shape[:3])
     for t in range(3):
-        assert found[(*middle, t)] == pytest.approx(expected(path)[middle], abs=0.1)
+        assert found[(*middle, t)] == pytest.approx(truth(path)[middle], abs=0.1)
+
+
+def test_a_series_is_brought_to_the_space_with_its_motion(files: dict[str, Path]) -> None:
+    places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
+    check_still(bring_to_space(*write_moving_run(), *places).bold_in_space, expected)
+
+
+def test_a_series_is_brought_to_the_t1w_with_its_motion(files: dict[str, Path]) -> None:
+    brain = np.diag([1.0, 1, 1.5, 1])
+    brain[:3, 3] = np.array(SEED_MM) + T1W_SHIFT - [20, 20, 30]
+    mask = np.zeros((40, 40, 40), np.uint8)
+    mask[8:32, 8:32, 12:28] = 1
+    nb.Nifti1Image(mask, brain).to_filename('brain.nii.gz')
+    moving = write_moving_run()
+    made = bring_to_t1w(*moving, files['xfm_bold_to_t1w'], Path('brain.nii.gz').absolute())
+    check_still(made.bold_in_t1w, partial(expected, apart=BOLD_SHIFT))
+    assert nb.load(made.bold_in_t1w).header.get_zooms()[:3] == (3, 3, 3)
+    inside = load(made.bold_in_t1w_mask)
+    assert inside.sum() * 27 == pytest.approx(mask.sum() * 1.5, rel=0.15)
+    assert not load(made.bold_in_t1w)[inside == 0].any()
+    assert json.loads(remarks_file(made.bold_in_t1w).read_text())['Resolution'].startswith('3 mm')

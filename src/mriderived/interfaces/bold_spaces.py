@@ -23,16 +23,16 @@ MARGIN = 2
 
 
 class SpaceGrid(NamedTuple):
-    """The brain of a space on voxels of ``STEP_MM``."""
+    """The brain of a space on coarse cubic voxels."""
 
     mask: NDArray[np.bool_]
     affine: Matrix
 
 
-def read_space_grid(space_mask: Path) -> SpaceGrid:
+def read_space_grid(space_mask: Path, step_mm: float = STEP_MM) -> SpaceGrid:
     """Return the grid that BOLD of a space is on: the box around the brain."""
     affine, mask = load_affine(space_mask), load(space_mask) > 0
-    scale = np.diag([*(STEP_MM / voxel_size(affine)), 1.0])
+    scale = np.diag([*(step_mm / voxel_size(affine)), 1.0])
     shape = tuple(int(n) for n in np.ceil((np.array(mask.shape) - 1) / np.diag(scale)[:3]) + 1)
     coarse = resample(mask.astype(np.float32), scale, shape) > 0.5
     box = find_box(coarse, (MARGIN, MARGIN, MARGIN))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,17 +43,17 @@ class Field(NamedTuple):
 
 
 def find_distortion(
-    bold_distorted: Path, bold_acquisition: Path, threads: int = 1
+    bold_distorted: Path, bold_acquisition: Path, threads: int = 1, remarks: Sequence[str] = ()
 ) -> DistortionFiles:
     """Turn the field map of a run into displacements, and undo them in its reference.
 
-    Without a field map, nothing is displaced, which a note says.
+    Without a field map, nothing is displaced, which a note says. ``remarks`` are further notes.
     """
     acquisition = read_acquisition(bold_acquisition)
     reference, affine = load(bold_distorted), load_affine(bold_distorted)
     shift = np.zeros(reference.shape, np.float32)
     chosen = acquisition.field_map
-    notes = list(acquisition.notes)
+    notes = [*acquisition.notes, *remarks]
     method = 'none'
     if chosen and chosen['kind']:
         direction = chosen['run']['direction']

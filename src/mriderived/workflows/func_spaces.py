@@ -10,10 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.series_route import plan_route
+from mriderived.core.series_route import Deformation, plan_route
 from mriderived.interfaces.acquisition import read_acquisition
 from mriderived.interfaces.bold_sampling import make_distortion, resample_run
-from mriderived.interfaces.bold_spaces import STEP_MM, find_deformation, read_space_grid
+from mriderived.interfaces.bold_spaces import (
+    STEP_MM,
+    SpaceGrid,
+    find_deformation,
+    read_space_grid,
+)
 from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.series import save_series
@@ -34,6 +39,16 @@ NEEDS = (
 )
 
 
+class RunFiles(NamedTuple):
+    """What is needed to sample a run anywhere: the raw series, and where its voxels belong."""
+
+    raw: Path
+    acquisition: Path
+    motion: Path
+    displacement: Path
+    xfm_to_t1w: Path
+
+
 class SpaceFiles(NamedTuple):
     """The file that :func:`bring_to_space` writes."""
 
@@ -51,18 +66,29 @@ def bring_to_space(
     threads: int = 1,
 ) -> SpaceFiles:
     """Compose motion, distortion and both registrations, and sample every raw volume once."""
-    acquisition = read_acquisition(bold_acquisition)
-    affine = load_affine(raw_bold)
-    _, matrices, unsteady = read_motion(bold_motion)
     grid = read_space_grid(space_mask)
-    distortion = make_distortion(load(bold_displacement), acquisition)
+    run = RunFiles(raw_bold, bold_acquisition, bold_motion, bold_displacement, xfm_bold_to_t1w)
+    return SpaceFiles(sample_run(run, grid, find_deformation(grid, xfm_to_space), threads))
+
+
+def sample_run(
+    run: RunFiles, grid: SpaceGrid, deformation: Deformation | None, threads: int, **remarks: Any
+) -> Path:
+    """Interpolate every raw volume of a run once within the brain of a grid.
+
+    ``remarks`` are further metadata of the series.
+    """
+    acquisition = read_acquisition(run.acquisition)
+    _, matrices, unsteady = read_motion(run.motion)
+    displacement = load(run.displacement)
+    distortion = make_distortion(displacement, acquisition)
     route = plan_route(
         grid.mask.shape,
         grid.affine,
-        load(bold_displacement).shape,
-        affine,
-        load_rigid(xfm_bold_to_t1w),
-        find_deformation(grid, xfm_to_space),
+        displacement.shape,
+        load_affine(run.raw),
+        load_rigid(run.xfm_to_t1w),
+        deformation,
         distortion,
         modulate=distortion is not None,
         threads=threads,
@@ -75,8 +101,10 @@ def bring_to_space(
         acquisition.repetition_time,
         'bold.nii.gz',
     )
-    write_remarks(path, RepetitionTime=acquisition.repetition_time, TaskName=acquisition.task)
-    return SpaceFiles(path)
+    write_remarks(
+        path, RepetitionTime=acquisition.repetition_time, TaskName=acquisition.task, **remarks
+    )
+    return path
 
 
 def _within(

@@ -91,7 +91,7 @@ def selected_measures(config: Config) -> tuple[Measure, ...]:
         if _is_asked_for(measure, config)
         and not {measure.name, measure.scope.family} & {*config.skip_measures}
     )
-    steps = preprocessing_steps(config.anat_backend)
+    steps = preprocessing_steps(config.anat_backend, config.use_syn_sdc)
     return (*(steps if config.asks_for_default else needed_steps(chosen, steps)), *chosen)
 
 
