@@ -126,7 +126,7 @@ def test_group(
     tables = (PurePosixPath('phenotype/brain.tsv'), PurePosixPath('phenotype/mriderived.tsv'))
     exports = (PurePosixPath('exports/enigma/LandRvolumes.csv'),)
     result = SimpleNamespace(
-        tables=tables, participants=3, columns=70, warnings=(), exports=exports
+        tables=tables, participants=3, columns=70, warnings=(), exports=exports, maps=()
     )
     reported: list[Path] = []
     asked: list[tuple[str, str | None]] = []
