@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from mriderived.app.exit_codes import ExitCode
 from mriderived.app.late_checks import check_names
 from mriderived.config import Config
@@ -38,6 +40,20 @@ def test_a_model_that_is_supported_and_its_measures_are_accepted(tmp_path: Path)
     names = ('task_glm', 'task_glm_trial_type_a', 'task_trial_type_a_z_regions')
     assert check(tmp_path, MODEL, measures=names) == []
     assert check(tmp_path, MODEL, skip_measures=('task_glm',)) == []
+
+
+@pytest.fixture(autouse=True)
+def dataset(tmp_path: Path) -> None:
+    folder = tmp_path / 'sub-01' / 'ses-1' / 'func'
+    folder.mkdir(parents=True)
+    (folder / 'sub-01_ses-1_task-a_run-1_bold.nii.gz').touch()
+
+
+def test_a_task_that_nobody_did_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = check(tmp_path, MODEL | {'Input': {'task': ['b', 'c']}})
+    assert 'no participant has a run of b or c' in problem
+    assert problem.endswith('Correct Input.task. Tasks here: a.')
+    assert check(tmp_path, MODEL | {'Input': {'task': ['b', 'a']}}) == []
 
 
 def test_what_is_not_supported_is_a_problem_that_names_the_key(tmp_path: Path) -> None:

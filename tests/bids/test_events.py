@@ -29,6 +29,11 @@ def test_the_nearest_events_that_fit_are_found(tmp_path: Path) -> None:
     own = touch(image.with_name('sub-01_task-faces_run-1_events.tsv'))
     touch(image.with_name('sub-01_task-faces_events.tsv'))
     assert find_events(image, ENTITIES, tmp_path) == own
+    own.unlink()
+    own.symlink_to('not-here')  # as of datalad, without the content
+    assert find_events(image, ENTITIES, tmp_path) == image.with_name(
+        'sub-01_task-faces_events.tsv'
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,11 @@ import pytest
 from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.image_checks import ImageCheck
 from mriderived.config import Config
+from mriderived.group.blocks import _explain_absence
+from mriderived.group.columns import Source
+from mriderived.measures.base import Scope
+from mriderived.measures.registry import find_measures
+from mriderived.measures.t2star import T2STAR
 from mriderived.workflows import sources
 from mriderived.workflows.asked import asked_measures, measures_of_folder
 from mriderived.workflows.participant import init_participant_wf
@@ -144,6 +149,14 @@ def test_t2star_is_of_runs_of_several_echoes(settings: Config) -> None:
     assert units[0].outputs['t2star'] == (
         'sub-01/ses-b/func/sub-01_ses-b_task-rest_T2starmap.nii.gz'
     )
+
+
+def test_a_scope_says_what_is_missing() -> None:
+    assert Scope(tasks=('a', 'b')).describe() == 'run of a or b'
+    source = Source(
+        next(m for m in find_measures() if m.name == 't2star'), T2STAR.outputs[1], None
+    )
+    assert _explain_absence(source) == 'there is no multi-echo run'
 
 
 def test_a_folder_knows_its_model_and_its_definition_of_alff(tmp_path: Path) -> None:

@@ -21,14 +21,16 @@ class EventsError(ValueError):
 def find_events(image: Path, entities: Mapping[str, str], bids_dir: Path) -> Path | None:
     """Return the events of a run: the nearest file that all of whose entities the run has.
 
-    Files further up in the dataset hold for all runs below (the principle of inheritance).
+    Files further up in the dataset hold for all runs below (the principle of inheritance). A link
+    to content that is not here counts as no file.
     """
     folder = image.parent
     while True:
-        fitting = [path for path in sorted(folder.glob('*_events.tsv')) if _fits(path, entities)]
+        found = sorted(folder.glob('*_events.tsv'))
+        fitting = [path for path in found if path.is_file() and _fits(path, entities)]
         if fitting:
             return max(fitting, key=lambda path: len(parse_entities(path)))
-        if folder == bids_dir or folder == folder.parent:
+        if folder.resolve() == bids_dir.resolve() or folder == folder.parent:
             return None
         folder = folder.parent
 
@@ -49,7 +51,7 @@ def read_events(path: Path, duration: float) -> pd.DataFrame:
         If there is no table, a column is missing, or an event begins after the end of the run.
     """
     try:
-        table = pd.read_csv(path, sep='\t', dtype=str, keep_default_na=False, na_values=[])
+        table = pd.read_csv(path, sep='\t', dtype=str, keep_default_na=False, encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
         raise EventsError(f'{path.name} cannot be read: {error}') from error
     except pd.errors.EmptyDataError as error:
