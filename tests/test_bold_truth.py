@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +16,9 @@ from nibabel.affines import apply_affine
 from mriderived.bids.sidecar import write_json
 from mriderived.config import Config
 from mriderived.core.denoising import denoise, make_design
+from mriderived.core.epi_shift import turn_direction
 from mriderived.core.rigid import rigid_matrix, rigid_parameters
+from mriderived.core.sampling import resample
 from mriderived.core.strategies import select_confounds
 from mriderived.interfaces.denoising import denoise_run, read_confounds
 from mriderived.interfaces.motion_files import read_motion
@@ -89,7 +92,7 @@ def _process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
     }
 
 
-def _acquisition(folder: Path) -> dict[str, object]:
+def _acquisition(folder: Path) -> dict[str, Any]:
     sources = find_sources(Config(folder / 'bids', folder / 'out', folder / 'work'), '01')
     (bold,) = (source for source in sources if source.image.suffix == 'bold')
     assert bold.fault == ''
@@ -231,6 +234,47 @@ def test_displacement_has_the_sign_of_any_direction(
     known, found = truth.load('displacement')[inside], load(flat.bold_displacement)[inside]
     assert np.sqrt(np.mean((found - known) ** 2)) < 0.1
     assert np.corrcoef(found, known)[0, 1] > 0.98
+
+
+def test_epi_on_another_grid_tell_the_same_displacement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored with its axes exchanged and flipped, and finer along the phase encoding."""
+    monkeypatch.chdir(tmp_path)
+    options = BoldOptions(volumes=40, field_map='epi', apart_mm=0)
+    write_dataset(
+        tmp_path / 'bids', participants=1, voxel_mm=4.0, bold=True, bold_options=options, threads=2
+    )
+    truth = bold_truth(tmp_path / 'bids', '01')
+    acquisition = _acquisition(tmp_path)
+    for role, way in acquisition['field_map']['epi'].items():
+        path = Path(acquisition['field_map']['files'][role])
+        if path == truth.bold:
+            continue
+        way['direction'] = _store_otherwise(path, way['direction'])
+        way['readout_time'] *= 1.25  # voxels are shorter, so that there are more of them
+    write_json(tmp_path / 'acquisition.json', acquisition)
+    moved = estimate_motion(truth.bold, 2)
+    flat = find_distortion(moved.bold_distorted, tmp_path / 'acquisition.json', 2)
+    inside = truth.load('brain_mask') > 0
+    known, found = truth.load('displacement')[inside], load(flat.bold_displacement)[inside]
+    assert np.std(found - known) < 0.15
+    assert np.corrcoef(found, known)[0, 1] > 0.97
+
+
+def _store_otherwise(path: Path, direction: str) -> str:
+    """Write an image again on another grid; return its phase-encode direction there."""
+    image = nb.load(path)
+    finer = np.eye(4)
+    finer[1, 1] = 0.8
+    shape = np.array(image.shape[:3])
+    shape[1] = shape[1] / 0.8
+    data = np.asarray(image.dataobj, np.float32).reshape(*image.shape[:3], -1).mean(axis=3)
+    affine = image.affine @ finer
+    fine = resample(data, finer, tuple(shape))
+    stored = nb.Nifti1Image(fine, affine).as_reoriented(nb.io_orientation(affine)[[1, 0, 2]])
+    stored.to_filename(path)
+    return turn_direction(direction, image.affine, stored.affine)
 
 
 def test_the_t1w_is_found_in_the_run(run: Processed) -> None:

@@ -10,20 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.config import Config
+from mriderived.core.epi_alignment import STILL_MM, align_encoded
 from mriderived.core.epi_distortion import Encoded, estimate_distortion
-from mriderived.core.epi_shift import phase_axis, shift_map, unwarp
+from mriderived.core.epi_shift import phase_axis, shift_map, turn_direction, unwarp
 from mriderived.core.field_cleaning import demean, extend, resample_field
 from mriderived.core.field_map import field_from_phase, phase_difference, scale_phase, to_hertz
 from mriderived.core.masks import find_signal
 from mriderived.core.rigid_series import estimate_series
+from mriderived.core.sampling import resample
 from mriderived.interfaces.acquisition import Acquisition, read_acquisition
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine, save
+from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_distortion
 
 Volume = NDArray[np.float32]
+#: The cosine between the phase-encode axes of two images, at least: 15 degrees.
+MOST_OBLIQUE = 0.966
 NEEDS = ('bold_distorted', 'bold_acquisition')
 
 
@@ -128,19 +132,42 @@ def _from_opposite(
     """Make the field from images with opposite directions of the phase encoding."""
     images = [Encoded(reference, chosen['run']['direction'], chosen['run']['readout_time'])]
     for role, path in sorted(files.items()):
-        readout = chosen['epi'][role]
-        data = _mean_volume(path)
-        if data.shape != reference.shape or not np.allclose(load_affine(path), affine, atol=0.1):
-            raise ValueError(f'{path.name} has another grid than the run that it is to correct')
-        scale = np.median(reference[find_signal(reference)]) / np.median(data[find_signal(data)])
-        images.append(Encoded(data * np.float32(scale), readout['direction'],
-                              readout['readout_time']))  # fmt: skip
-    found = estimate_distortion(images, threads=threads)
+        images.append(_on_grid(path, chosen['epi'][role], reference, affine))
+    aligned = align_encoded(images, affine, threads)
+    found = estimate_distortion(aligned.images, voxel_size(affine).tolist(), threads=threads)
+    moved = f', after they were moved by up to {aligned.moved_mm:.1f} mm'
     note = (
-        'Distortion: corrected with images of opposite phase encoding, whose correlation rose '
-        f'from {found.similarity_before:.3f} to {found.similarity_after:.3f}.'
+        'Distortion: corrected with images of opposite phase encoding'
+        f'{moved if aligned.moved_mm >= STILL_MM else ""}, whose correlation rose from '
+        f'{found.similarity_before:.3f} to {found.similarity_after:.3f}.'
     )
     return Field(found.hz, 'opposite phase encoding', (note,))
+
+
+def _on_grid(
+    path: Path, readout: Mapping[str, Any], reference: Volume, affine: NDArray[np.float64]
+) -> Encoded:
+    """Bring an EPI to the grid and the brightness of the reference, by the scanner's mm."""
+    data, own = _mean_volume(path), load_affine(path)
+    direction, readout_time = readout['direction'], float(readout['readout_time'])
+    if data.shape != reference.shape or not np.allclose(own, affine, atol=0.1):
+        axes = own[:3, :3] / voxel_size(own), affine[:3, :3] / voxel_size(affine)
+        turned = turn_direction(direction, own, affine)
+        there, here = phase_axis(direction)[0], phase_axis(turned)[0]
+        if abs(axes[0][:, there] @ axes[1][:, here]) < MOST_OBLIQUE:
+            raise ValueError(
+                f'the phase encoding of {path.name} is oblique to that of the run; '
+                'take an EPI with the orientation of the run, or remove its IntendedFor'
+            )
+        data = resample(data, np.linalg.inv(own) @ affine, reference.shape)
+        # the same field moves by more voxels where they are shorter
+        readout_time *= voxel_size(own)[there] / voxel_size(affine)[here]
+        direction = turned
+    signal = find_signal(data)
+    if not signal.any():
+        raise ValueError(f'{path.name} lies elsewhere than the run that it is to correct')
+    scale = np.median(reference[find_signal(reference)]) / np.median(data[signal])
+    return Encoded(data * np.float32(scale), direction, float(readout_time))
 
 
 def _load_first(path: Path) -> Volume:
