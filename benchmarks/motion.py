@@ -153,14 +153,16 @@ def measure_left(
     from mriderived.core.motion_reference import weigh_head
     from mriderived.core.rigid_series import read_volume
     from mriderived.core.series_route import plan_route
-    from mriderived.core.series_sampling import find_coverage, resample_series
+    from mriderived.core.series_sampling import resample_series
 
     shape = series.shape[:3]
     route = plan_route(shape, affine, shape, affine)
     volumes = (read_volume(series, index) for index in range(series.shape[3]))
     aligned = np.stack(list(resample_series(volumes, matrices, route, threads)))
     mean = aligned.mean(axis=0)
-    head = find_coverage(matrices, route) & (weigh_head(mean) > 0)
+    ones = [np.ones(shape, np.float32)] * len(matrices)
+    covered = np.all([volume > 0.5 for volume in resample_series(ones, matrices, route)], axis=0)
+    head = covered & (weigh_head(mean) > 0)
     return float(100 * aligned.std(axis=0)[head].mean() / mean[head].mean())
 
 

@@ -19,7 +19,8 @@ from mriderived.phantom.dataset import write_dataset
 
 pytestmark = pytest.mark.slow
 OPTIONS = ('--sloppy', '--skip-bids-validation', '--atlases', 'DesikanKilliany',
-           '--denoising', '9P', '--frequency-band', '0.01-0.2')  # fmt: skip
+           '--denoising', '9P', '--frequency-band', '0.01-0.2',
+           '--measures', 'default', 'denoised_in_space')  # fmt: skip
 #: What needs neither regions nor a space.
 OF_BOLD_ALONE = {'bold_motion', 'bold_distortion', 'bold_mask', 'bold_series', 'bold_confounds',
                  'tsnr', 'bold_quality'}  # fmt: skip
@@ -54,7 +55,9 @@ def bold_units(out_dir: Path, label: str) -> list[UnitRecord]:
 def test_everything_is_done_and_drawn(out_dir: Path) -> None:
     units = bold_units(out_dir, '01')
     assert {unit.status for unit in units} == {'done'}
-    assert {'connectivity', 'reho', 'alff', 'seed_map', 'bold_space'} <= {u.measure for u in units}
+    assert {'connectivity', 'reho', 'alff', 'seed_map', 'bold_space', 'denoised_in_space'} <= {
+        u.measure for u in units
+    }
     notes = [note for unit in units for note in unit.notes]
     assert not [note for note in notes if 'could not be drawn' in note]
     assert any('corrected with a field map (phasediff)' in note for note in notes)
@@ -106,6 +109,9 @@ def test_the_cohort_table_has_both(dataset: Path, out_dir: Path) -> None:
     assert pd.isna(table.loc['sub-02', 'tissue_volume_gm_volume'])
     reasons = (out_dir / 'phenotype' / 'mriderived_reasons.tsv').read_text()
     assert 'there is no T1w image of sub-02' in reasons
+    edges = pd.read_csv(out_dir / 'phenotype' / 'edges_atlas-DesikanKilliany.tsv', sep='\t')
+    assert edges['reason'].notna().tolist() == [False, True]
+    assert 'Motion and connectivity' in (out_dir / 'group.html').read_text()
 
 
 def test_the_outputs_are_valid_in_both_ways(out_dir: Path) -> None:

@@ -74,6 +74,10 @@ class Config:
     use_syn_sdc: bool = False
     device: Device = 'auto'
     export: Export = 'none'
+    #: At the group level, of denoised runs in a space; 0 for none.
+    ica_components: int = 0
+    #: At the group level, connectivity in tangent space.
+    tangent: bool = False
     random_seed: int = 42
     sloppy: bool = False
     nprocs: int = 1

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import mriderived
-from mriderived.app import child
-from mriderived.app.child import report_measures, write_provenance
+from mriderived.app import provenance
+from mriderived.app.child import report_measures
+from mriderived.app.provenance import write_provenance
 from mriderived.bids.description import build_description
 from mriderived.config import AnatBackend, Config, Device
 from mriderived.reports.methods import write_methods
@@ -55,10 +56,10 @@ def test_settings_are_recorded_as_values(tmp_path: Path) -> None:
 def test_who_runs_nothing_does_not_ask_for_a_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child, 'find_device', lambda device: pytest.fail('asked'))
+    monkeypatch.setattr(provenance, 'find_device', lambda device: pytest.fail('asked'))
     config = Config(tmp_path / 'bids', tmp_path, tmp_path / 'work')
     write_provenance(config, ParticipantPlan('01', (), {}, {}), is_idle=True)
-    content = json.loads(child.provenance_file(config, '01').read_text())
+    content = json.loads(provenance.provenance_file(config, '01').read_text())
     assert content['device_used'] == 'none'
 
 

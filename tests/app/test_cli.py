@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import errno
-import importlib
 import logging
 import os
 import resource
-import signal
 import subprocess
 import sys
-import tempfile
-import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
+from command_lines import (
+    SOURCE,
+    Stages,
+    restored_environment,
+    run,
+    run_python,
+    stub_stages,
+    write_dataset,
+)
 
 import mriderived
 import mriderived.app
 from mriderived import cli
-from mriderived.app.environment import FOLDERS, describe_environment, scratch_environment
-from mriderived.app.exit_codes import ERROR_CODES, ExitCode, Problem, UsageError, exit_code
-from mriderived.config import Config
-
-SOURCE = Path(mriderived.__file__).parents[1]
+from mriderived.app.environment import FOLDERS
+from mriderived.app.exit_codes import ExitCode, Problem
 
 
-def run_python(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process that knows nothing: no HOME, nowhere to write."""
-    return subprocess.run(
-        [sys.executable, '-B', '-c', textwrap.dedent(code)],
-        env={'PYTHONPATH': str(SOURCE), **environ}, cwd='/', text=True, capture_output=True,
-        check=False,
-    )  # fmt: skip
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    with restored_environment():
+        yield
 
 
 # Before anything is imported ------------------------------------------------------------------
@@ -80,61 +76,13 @@ def test_argparse_never_ends_the_process() -> None:
 
 
 @pytest.fixture
-def bids_dir(tmp_path: Path) -> Path:
-    return write_dataset(tmp_path / 'bids')
-
-
-def write_dataset(folder: Path) -> Path:
-    (folder / 'sub-01').mkdir(parents=True)
-    description = '{"Name": "none", "BIDSVersion": "1.10.0"}'
-    (folder / 'dataset_description.json').write_text(description)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-    tempfile.tempdir = None
-
-
-class Stages:
-    """Stands for the module that computes: notes what it was asked, answers as told."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, Config]] = []
-        self.environ: dict[str, str] = {}
-        self.answer: Callable[[], ExitCode] = lambda: ExitCode.OK
-
-    def __getattr__(self, name: str) -> Callable[[Config], ExitCode]:
-        def stage(config: Config) -> ExitCode:
-            self.calls.append((name, config))
-            self.environ = dict(os.environ)
-            return self.answer()
-
-        return stage
+def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
+    return stub_stages(monkeypatch)
 
 
 @pytest.fixture
-def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
-    stub = Stages()
-    monkeypatch.setattr(mriderived.app, 'stages', stub, raising=False)
-    monkeypatch.setitem(sys.modules, 'mriderived.app.stages', stub)
-    return stub
-
-
-def run(bids_dir: Path, *options: str, level: str = 'participant') -> int:
-    places = [str(bids_dir), str(bids_dir.parent / 'out'), level]
-    return cli.main([*places, '--skip-bids-validation', *options])
-
-
-def raising(error: BaseException) -> Callable[[], ExitCode]:
-    def answer() -> ExitCode:
-        raise error
-
-    return answer
+def bids_dir(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / 'bids')
 
 
 def test_participant_level(bids_dir: Path, stages: Stages) -> None:
@@ -203,157 +151,6 @@ def test_common_code_of_problems(tmp_path: Path, bids_dir: Path) -> None:
     assert run(bids_dir, '-p', '77', '--mem', '8') == 64
     assert run(bids_dir, level='session') == 17
     assert run(bids_dir, level='group') == 66
-
-
-def make(name: str, *bases: type[BaseException]) -> BaseException:
-    error: BaseException = type(name, bases or (Exception,), {})('the text')
-    return error
-
-
-@pytest.mark.parametrize(('error', 'code'), [
-    (make('InvalidDatasetError'), 16),
-    (make('FilterError', ValueError), 18),
-    (make('FilterFileError', ValueError), 65),
-    (make('BadImageError', ValueError), 65),
-    (make('NoParticipantsError'), 66),
-    (make('NoInputError'), 66),
-    (make('UnavailableError'), 66),
-    (make('OutputMismatchError'), 73),
-    (OSError(errno.ENOSPC, 'No space left on device', '/o/x'), 73),
-    (PermissionError(errno.EACCES, 'Permission denied', '/o/x'), 73),
-    (OSError(errno.EROFS, 'Read-only file system', '/o/x'), 73),
-    (OSError(errno.EIO, 'Input/output error', '/o/x'), 74),
-    (FileNotFoundError(errno.ENOENT, 'No such file or directory', '/o/x'), 74),
-    (OSError(errno.ESTALE, 'Stale file handle', '/o/x'), 75),
-    (OSError(errno.EMFILE, 'Too many open files'), 75),
-    (MemoryError(), 75),
-    (RuntimeError('a bug'), 70),
-    (ZeroDivisionError(), 70),
-    (UsageError([Problem('a', 'b', ExitCode.NO_INPUT)]), 66),
-    (KeyboardInterrupt(), 130),
-])  # fmt: skip
-def test_errors_get_their_code_and_one_clear_line(
-    error: BaseException, code: int, bids_dir: Path, stages: Stages,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    stages.answer = raising(error)
-    assert run(bids_dir) == code
-    text = capsys.readouterr().err
-    last = text.splitlines()[-1]
-    assert last.startswith('mriderived: ')
-    assert len(last) > len('mriderived: .')
-    assert ('Traceback' in text) == (code == ExitCode.INTERNAL)
-
-
-def test_what_cannot_be_read_is_input(bids_dir: Path, stages: Stages) -> None:
-    path = bids_dir / 'sub-01' / 'x.json'
-    stages.answer = raising(PermissionError(errno.EACCES, 'Permission denied', str(path)))
-    assert run(bids_dir) == ExitCode.NO_INPUT
-
-
-@pytest.mark.parametrize(('module', 'names'), [
-    ('mriderived.bids.dataset', ('InvalidDatasetError', 'FilterError', 'NoParticipantsError')),
-    ('mriderived.bids.filters', ('FilterFileError',)),
-    ('mriderived.bids.image_checks', ('BadImageError',)),
-    ('mriderived.bids.description', ('OutputMismatchError',)),
-    ('mriderived.bids.status', ('NoInputError', 'RecordError')),
-    ('mriderived.group.sheets', ('SheetError',)),
-    ('mriderived.spaces', ('UnavailableError',)),
-])  # fmt: skip
-def test_every_name_in_the_table_of_codes_exists(module: str, names: tuple[str, ...]) -> None:
-    for name in names:
-        assert name in ERROR_CODES
-        kind = getattr(importlib.import_module(module), name)
-        assert issubclass(kind, Exception)
-        assert exit_code(kind.__new__(kind)) is ERROR_CODES[name]
-
-
-def test_a_folder_that_cannot_take_caches(
-    bids_dir: Path, stages: Stages, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise PermissionError(errno.EACCES, 'Permission denied', '/o/work')
-
-    monkeypatch.setattr(cli, 'prepare_environment', refuse)
-    assert run(bids_dir) == ExitCode.CANNOT_WRITE
-    assert stages.calls == []
-
-
-@pytest.mark.parametrize(('number', 'code'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_signals(number: signal.Signals, code: int, bids_dir: Path) -> None:
-    script = f"""
-        import sys, time, types
-        import mriderived.app
-        def wait(config):
-            print('ready', flush=True)
-            try:
-                time.sleep(60)
-            except Exception:
-                print('a unit caught the signal')
-            finally:
-                print('cleaned up')
-        mriderived.app.stages = types.SimpleNamespace(process_participants=wait)
-        from mriderived.cli import main
-        sys.exit(main([{str(bids_dir)!r}, {str(bids_dir.parent / 'out')!r}, 'participant']))
-    """
-    process = subprocess.Popen(
-        [sys.executable, '-c', textwrap.dedent(script)], text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': str(SOURCE)},
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == 'ready\n'
-    time.sleep(0.1)
-    process.send_signal(number)
-    output, errors = process.communicate(timeout=20)
-    assert process.returncode == code
-    assert output == 'cleaned up\n'
-    assert errors.startswith('mriderived: ')
-    assert 'goes on from there' in errors
-    assert len(errors.splitlines()) == 1
-
-
-# Environment ----------------------------------------------------------------------------------
-
-
-def test_environment_without_home_and_name() -> None:
-    variables = describe_environment(Path('/w/cache'), 4, {})
-    assert variables['HOME'] == '/w/cache'
-    assert variables['USER'] == 'mriderived'
-    assert variables['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] == '1'
-    assert variables['NO_ET'] == variables['NIPYPE_NO_ET'] == '1'
-    assert 'TEMPLATEFLOW_HOME' not in variables
-
-
-def test_environment_keeps_home_and_a_filled_templateflow(tmp_path: Path) -> None:
-    current = {'HOME': str(tmp_path), 'USER': 'me'}
-    assert 'TEMPLATEFLOW_HOME' not in describe_environment(Path('/w'), 1, current)
-    (tmp_path / '.cache' / 'templateflow').mkdir(parents=True)
-    variables = describe_environment(Path('/w'), 1, current)
-    assert variables['TEMPLATEFLOW_HOME'] == str(tmp_path / '.cache' / 'templateflow')
-    assert not {'HOME', 'USER'} & variables.keys()
-    chosen = {**current, 'TEMPLATEFLOW_HOME': '/tf'}
-    assert 'TEMPLATEFLOW_HOME' not in describe_environment(Path('/w'), 1, chosen)
-
-
-def test_temporary_files_go_to_the_work_folder(tmp_path: Path) -> None:
-    done = run_python(f"""
-        import tempfile
-        from pathlib import Path
-        tempfile.gettempdir()
-        from mriderived.app.environment import prepare_environment
-        prepare_environment(Path({str(tmp_path)!r}), 1)
-        print(tempfile.gettempdir())
-    """)
-    assert done.stdout.strip() == str(tmp_path / 'cache' / 'tmp'), done.stderr
-
-
-def test_scratch_is_removed_after_an_error() -> None:
-    with pytest.raises(ValueError, match='x'), scratch_environment(1):
-        folder = Path(os.environ['TMPDIR'])
-        assert folder.is_dir()
-        raise ValueError('x')
-    assert not folder.exists()
-    assert tempfile.gettempdir() != str(folder)
 
 
 def test_logging_is_left_as_it_was(bids_dir: Path, stages: Stages) -> None:

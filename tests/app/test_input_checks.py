@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_lines import restored_environment
 
 from mriderived import cli
 from mriderived.app import input_checks, stages
@@ -27,11 +27,8 @@ UNIT = UnitRecord('01', None, 'sub-01/anat/sub-01_T1w.nii.gz', 'brain', None, 'd
 
 @pytest.fixture(autouse=True)
 def same_environment() -> Iterator[None]:
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-    tempfile.tempdir = None
+    with restored_environment():
+        yield
 
 
 @pytest.fixture

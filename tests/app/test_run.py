@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mriderived.app import run
-from mriderived.app.child import Counted, Event, Finished, Started
+from mriderived.app.events import Counted, Event, Finished, Started
 from mriderived.app.progress import LineProgress
 from mriderived.bids.status import UnitRecord, read_record, write_record
 from mriderived.config import Config, replace

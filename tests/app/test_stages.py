@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-import os
-import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from command_lines import restored_environment
 
 from mriderived import cli
 from mriderived.app import run_log, stages
 from mriderived.app.exit_codes import ExitCode
-from mriderived.app.preview import estimate, print_preview
 from mriderived.bids.status import NoInputError, UnitRecord, write_record
 from mriderived.config import Config, read_config, replace
-from mriderived.spaces import bundled_atlases
-from mriderived.workflows.plan import PlannedUnit
 
 Skeleton = Callable[[str], Path]
 
 
 @pytest.fixture(autouse=True)
 def same_environment() -> Iterator[None]:
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-    tempfile.tempdir = None
+    with restored_environment():
+        yield
 
 
 @pytest.fixture
@@ -125,8 +116,9 @@ def test_group(
 ) -> None:
     tables = (PurePosixPath('phenotype/brain.tsv'), PurePosixPath('phenotype/mriderived.tsv'))
     exports = (PurePosixPath('exports/enigma/LandRvolumes.csv'),)
+    files = (PurePosixPath('tpl-X/func/tpl-X_desc-canica_components.nii.gz'),)
     result = SimpleNamespace(
-        tables=tables, participants=3, columns=70, warnings=(), exports=exports, maps=()
+        tables=tables, participants=3, columns=70, warnings=(), exports=exports, files=files
     )
     reported: list[Path] = []
     asked: list[tuple[str, str | None]] = []
@@ -148,6 +140,7 @@ def test_group(
     assert '3 participants, 70 columns' in out
     assert str(config.out_dir / 'phenotype' / 'mriderived.tsv') in out
     assert f'Export  {config.out_dir / exports[0]}' in out
+    assert f'File    {config.out_dir / files[0]}' in out
     assert str(config.out_dir / 'group.html') in out
 
 
@@ -157,6 +150,10 @@ def test_dry_run_of_an_export_tells_what_it_lacks(config: Config) -> None:
     assert stages.preview(group) is ExitCode.OK
     with pytest.raises(NoInputError, match='--export enigma needs surface_regions'):
         stages.preview(replace(group, export='enigma'))
+    with pytest.raises(NoInputError, match='--tangent needs connectivity of two participants'):
+        stages.preview(replace(group, tangent=True))
+    with pytest.raises(NoInputError, match='--ica-components needs denoised_in_space of two'):
+        stages.preview(replace(group, ica_components=9))
 
 
 def test_reports_only(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,104 +164,6 @@ def test_reports_only(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     stages.rewrite_reports(config)
     stages.rewrite_reports(replace(config, participant_labels=('02',)))
     assert written == ['01', '02', '02']
-
-
-# Dry run --------------------------------------------------------------------------------------
-
-
-def planned(participant: str, state: Any = 'to run', minutes: float = 1.0) -> PlannedUnit:
-    image = f'sub-{participant}/anat/x_T1w.nii.gz'
-    reason = 'no [left]' if state == 'not available' else ''
-    return PlannedUnit(participant, None, image, 'tissue', None, state, reason, minutes)
-
-
-def test_preview(capsys: pytest.CaptureFixture[str]) -> None:
-    units = [planned('01'), planned('01', 'done', 0), planned('02', 'not available', 0)]
-    print_preview(units, workers=2, each_gb=5.0)
-    out = capsys.readouterr().out
-    assert re.search(r'sub-01 *\n.*\n *x_T1w.nii.gz +tissue +to run +1\.0', out)
-    assert re.search(r'not available +no \[left\]', out)
-    assert '2 participants, 3 units: 1 to run, 1 done, 1 not available' in out
-    assert 'about 1 min and 5 GiB with 1 participant at a time' in out
-    assert 'Nothing was written.' in out
-    assert 'Only where named' not in out
-    print_preview(units, workers=2, each_gb=5.0, unasked=('b', 'b_regions'))
-    assert 'Only where named: --measures default b b_regions\n' in capsys.readouterr().out
-
-
-def test_a_bad_image_is_blamed_once(capsys: pytest.CaptureFixture[str]) -> None:
-    bad = dataclasses.replace(planned('01', 'bad input', 0), reason='it is cut off')
-    other = dataclasses.replace(bad, image='sub-01/anat/y_T1w.nii.gz')
-    print_preview([bad, bad, bad, other, other], workers=1, each_gb=5.0)
-    out = capsys.readouterr().out
-    assert out.count('bad input') == 5 + 1  # the sums
-    assert out.count('it is cut off') == 2
-
-
-def test_estimate() -> None:
-    units = [planned('01'), planned('01'), planned('02'), planned('03'), planned('04', 'done', 0)]
-    assert estimate(units, 1) == (4.0, 1)
-    assert estimate(units, 2) == (2.0, 2)
-    assert estimate(units, 8) == (2.0, 3)  # no shorter than the longest participant
-    assert estimate([planned('01', 'done', 0)], 2) == (0.0, 0)
-
-
-def test_one_is_no_plural(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
-    print_preview([planned('01')], workers=1, each_gb=2.5)
-    out = capsys.readouterr().out
-    assert '1 participant, 1 unit: 1 to run' in out
-    assert 'about 1 min and 2.5 GiB with 1 participant at a time' in out
-    write_record(config.out_dir, '01', [record()])
-    stages.preview(replace(config, level='group', dry_run=True))
-    assert '1 participant with results in ' in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(('is_filtered', 'code'), [
-    (True, ExitCode.NO_MATCH), (False, ExitCode.NO_INPUT),
-])  # fmt: skip
-def test_dry_run_of_no_image_has_the_code_of_the_run(
-    is_filtered: bool, code: ExitCode, config: Config
-) -> None:
-    for image in config.bids_dir.rglob('*_T1w.nii.gz'):
-        image.unlink()
-    changes = {'session_labels': ('a',)} if is_filtered else {}
-    assert stages.preview(replace(config, dry_run=True, **changes)) is code
-
-
-def test_dry_run_of_a_dataset_writes_nothing(
-    skeleton: Skeleton, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bids_dir = skeleton('single')
-    before = sorted(tmp_path.rglob('*'))
-    words = [str(bids_dir), str(tmp_path / 'out'), 'participant', '--dry-run',
-             '--skip-bids-validation']  # fmt: skip
-    assert cli.main(words) == 0
-    assert sorted(tmp_path.rglob('*')) == before
-    out = capsys.readouterr().out
-    assert 'sub-01' in out
-    assert 'Nothing was written.' in out
-    opt_in = ['thickness_laplace', 'thickness_laplace_regions']
-    assert f'Only where named: --measures default {" ".join(opt_in)}\n' in out
-    assert out.count('thickness_laplace') == 2
-    assert cli.main([*words, '--measures', 'default', 'thickness-laplace']) == 0
-    more = capsys.readouterr().out
-    assert re.search(r'T1w.nii.gz +thickness_laplace +bad input', more)
-    assert re.search(r'T1w.nii.gz +tissue_volume +bad input', more)
-    assert f'Only where named: --measures default {opt_in[1]}\n' in more
-
-
-def test_unknown_names_of_a_real_run(
-    skeleton: Skeleton, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = [str(skeleton('single')), str(tmp_path / 'out'), 'participant', '--dry-run',
-             '--measures', 'tissue_volumes', '--atlases', 'NoSuchAtlas', '--mem', '9']  # fmt: skip
-    assert cli.main(words) == ExitCode.USAGE
-    err = capsys.readouterr().err
-    assert '--measures tissue_volumes: there is no such measure.' in err
-    assert '--atlases NoSuchAtlas' in err
-    assert f'Shipped are: {", ".join(bundled_atlases())}.' in err
-    assert err.count('NoSuchAtlas: ') == 1
-    assert '--mem 9 has no unit.' in err
 
 
 # Logging --------------------------------------------------------------------------------------

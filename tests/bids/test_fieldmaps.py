@@ -10,7 +10,8 @@ import pytest
 
 from conftest import build_skeleton
 from mriderived.bids.dataset import Image, find_images
-from mriderived.bids.fieldmaps import SUFFIXES, FieldMap, find_field_map
+from mriderived.bids.fieldmap_candidates import FieldMap
+from mriderived.bids.fieldmaps import SUFFIXES, find_field_map
 
 ROOT = Path('/data')
 ECHOES = {'EchoTime1': 0.00492, 'EchoTime2': 0.00738}

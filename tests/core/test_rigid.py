@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mriderived.core.rigid import COLUMNS, motion_columns, rigid_matrix, rigid_parameters
+from mriderived.core.rigid import rigid_matrix, rigid_parameters
 
 CENTRE = np.array([3.0, -20.0, 11.0])
 
@@ -30,14 +30,6 @@ def test_turns_are_right_handed(turn: int, start: list[int], end: list[int]) -> 
     np.testing.assert_allclose(
         rigid_matrix(parameters, np.zeros(3))[:3, :3] @ start, end, atol=1e-12
     )
-
-
-def test_columns_have_the_names_of_fmriprep() -> None:
-    given = np.array([[1, 2, 3, 0.1, 0.2, 0.3]])
-    columns = motion_columns(rigid_matrix(given[0], CENTRE)[None], CENTRE)
-    assert tuple(columns) == COLUMNS
-    assert COLUMNS == ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
-    np.testing.assert_allclose(np.stack(list(columns.values()), axis=1), given)
 
 
 @pytest.mark.parametrize('change', [np.diag([1.1, 1, 1, 1]), np.diag([-1.0, 1, 1, 1])])

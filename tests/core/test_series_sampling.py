@@ -1,4 +1,4 @@
-"""One interpolation: identity, known transforms, distortion, deformation and coverage."""
+"""One interpolation: identity, known transforms, distortion, deformation and the field of view."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from scipy import ndimage
 from mriderived.core.rigid import rigid_matrix
 from mriderived.core.sampling import jacobian
 from mriderived.core.series_route import Deformation, Distortion, plan_route
-from mriderived.core.series_sampling import find_coverage, resample_series
+from mriderived.core.series_sampling import resample_series
 
 SHAPE, VOXEL = (48, 56, 34), (3.6, 3.6, 4.0)
 AFFINE = make_affine(SHAPE, VOXEL)
@@ -20,6 +20,12 @@ CLOSE, CLOSE_ON_AVERAGE = 20.0, 1.5
 def _one(volume, matrix, route, threads=1):
     (found,) = resample_series([volume], [matrix], route, threads)
     return found
+
+
+def _covered(matrices, route):
+    """Return what lies in the field of view of every volume."""
+    ones = [np.ones(route.size, np.float32)] * len(matrices)
+    return np.all([volume > 0.5 for volume in resample_series(ones, matrices, route)], axis=0)
 
 
 def _inside(shape=SHAPE, affine=AFFINE, matrix=STILL):
@@ -38,7 +44,7 @@ def test_identity_is_exact() -> None:
     volume = np.random.default_rng(0).random(SHAPE, np.float32)
     route = plan_route(SHAPE, AFFINE, SHAPE, AFFINE)
     assert np.abs(_one(volume, STILL, route) - volume).max() < 1e-4
-    assert find_coverage([STILL], route).all()
+    assert _covered([STILL], route).all()
 
 
 def test_motion_is_undone() -> None:
@@ -46,7 +52,7 @@ def test_motion_is_undone() -> None:
     resting = draw_head(SHAPE, AFFINE)
     matrices = [rigid_matrix(each, CENTRE) for each in make_motion(4)]
     volumes = [draw_head(SHAPE, AFFINE, matrix) for matrix in matrices]
-    seen = find_coverage(matrices, route) & _inside()
+    seen = _covered(matrices, route) & _inside()
     for volume, found in zip(volumes, resample_series(volumes, matrices, route), strict=True):
         before = np.abs(volume - resting)[seen].mean()
         after = np.abs(found - resting)[seen]
@@ -62,7 +68,7 @@ def test_the_way_to_another_space_is_one_matrix() -> None:
     route = plan_route(shape, there, SHAPE, AFFINE, to_series)
     found = _one(draw_head(SHAPE, AFFINE, move), move, route)
     expected = draw_head(shape, there, np.linalg.inv(to_series))
-    covered = find_coverage([move], route)
+    covered = _covered([move], route)
     assert 0.5 < covered.mean() < 1
     assert not found[~covered].any()
     inside = covered & _inside(shape, there, np.linalg.inv(to_series))
@@ -79,7 +85,7 @@ def test_distortion_is_taken_along_the_axis_of_the_scanner(axis: int) -> None:
     along[:3, 3] = AFFINE[:3, axis] * 2.3
     seen = draw_head(SHAPE, AFFINE, along @ move)
     route = plan_route(SHAPE, AFFINE, SHAPE, AFFINE, distortion=Distortion(shift, axis))
-    covered = find_coverage([move], route) & _inside()
+    covered = _covered([move], route) & _inside()
     error = np.abs(_one(seen, move, route) - draw_head(SHAPE, AFFINE))[covered]
     assert error.mean() < CLOSE_ON_AVERAGE
     assert error.max() < CLOSE
@@ -149,20 +155,6 @@ def test_what_lies_outside_is_zero_in_every_volume() -> None:
     assert (first > 6.99).all()
     assert not second[..., 8:].any()
     np.testing.assert_allclose(second[..., :8], 7, rtol=1e-5)
-    covered = find_coverage(moves, route)
-    assert covered[..., :8].all()
-    assert not covered[..., 8:].any()
-
-
-def test_coverage_is_that_of_every_volume() -> None:
-    matrices = [rigid_matrix(each, CENTRE) for each in make_motion(5, 8, 8)]
-    distortion = Distortion(_bump(6.0) - 3, 1)
-    route = plan_route(SHAPE, AFFINE, SHAPE, AFFINE, distortion=distortion)
-    ones = [np.ones(SHAPE, np.float32)] * 5
-    naive = np.all([v > 0.5 for v in resample_series(ones, matrices, route)], axis=0)
-    found = find_coverage(matrices, route, threads=2)
-    assert 0.3 < naive.mean() < 0.95
-    assert np.array_equal(found, naive)
 
 
 def test_it_reads_and_writes_a_few_volumes_at_a_time() -> None:
@@ -197,9 +189,7 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
             threads=threads,
         )
         found.append(np.stack(list(resample_series(volumes, matrices, route, threads))))
-        found.append(find_coverage(matrices, route, threads))
-    assert np.array_equal(found[0], found[2])
-    assert np.array_equal(found[1], found[3])
+    assert np.array_equal(found[0], found[1])
 
 
 def test_voxels_that_are_not_finite_count_as_zero() -> None:

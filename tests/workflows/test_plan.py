@@ -11,6 +11,7 @@ import pytest
 
 from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.image_checks import BadImageError, ImageCheck
+from mriderived.bids.known_files import Look
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
 from mriderived.workflows import sources
@@ -30,12 +31,12 @@ Skeleton = Callable[[str], Path]
 def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of skeletons are no heads; a missing one is still refused."""
 
-    def check(path: Path) -> ImageCheck:
+    def check(path: Path, look: Look) -> ImageCheck:
         if not path.exists():
             raise BadImageError(path, 'its content is not here', 'Get it: datalad get')
         return ImageCheck(path, (), {}, ())
 
-    def check_series(path: Path, metadata: Mapping[str, Any]) -> BoldCheck:
+    def check_series(path: Path, metadata: Mapping[str, Any], look: Look) -> BoldCheck:
         time = float(metadata['RepetitionTime'])
         return BoldCheck(path, (), {}, (), 10, time, None, metadata.get('PhaseEncodingDirection'))
 
@@ -103,7 +104,7 @@ def test_some_measures_run_only_where_named(skeleton: Skeleton) -> None:
     def names(**changes: object) -> list[str]:
         return [m.name for m in selected_measures(dataclasses.replace(settings, **changes))]
 
-    opt_in = ['thickness_laplace', 'thickness_laplace_regions']
+    opt_in = ['thickness_laplace', 'denoised_in_space', 'thickness_laplace_regions']
     assert not set(opt_in) & set(names())
     assert unasked_measures(settings) == tuple(opt_in)
     added = names(measures=('default', *opt_in))
@@ -115,7 +116,7 @@ def test_some_measures_run_only_where_named(skeleton: Skeleton) -> None:
     assert 'cortex' not in only
     assert 'structures' in only
     asked = dataclasses.replace(settings, measures=('default', opt_in[0]))
-    assert unasked_measures(asked) == ('thickness_laplace_regions',)
+    assert unasked_measures(asked) == tuple(opt_in[1:])
 
 
 def test_a_participant_without_images_has_reasons(skeleton: Skeleton) -> None:

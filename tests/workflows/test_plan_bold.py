@@ -14,6 +14,7 @@ import pytest
 
 from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.image_checks import ImageCheck
+from mriderived.bids.known_files import Look
 from mriderived.config import Config
 from mriderived.interfaces.acquisition import read_acquisition
 from mriderived.workflows import sources
@@ -33,12 +34,12 @@ MAGNITUDE = f'{B}/func/sub-01_ses-b_task-nback_part-mag_bold.nii.gz'
 def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of skeletons are neither heads nor series."""
 
-    def check_series(path: Path, metadata: Mapping[str, Any]) -> BoldCheck:
+    def check_series(path: Path, metadata: Mapping[str, Any], look: Look) -> BoldCheck:
         direction = metadata.get('PhaseEncodingDirection')
         time = float(metadata['RepetitionTime'])
         return BoldCheck(path, (), {}, (), 10, time, (0.0, 1.0), direction)
 
-    monkeypatch.setattr(sources, 'check_image', lambda path: ImageCheck(path, (), {}, ()))
+    monkeypatch.setattr(sources, 'check_image', lambda path, look: ImageCheck(path, (), {}, ()))
     monkeypatch.setattr(sources, 'check_bold', check_series)
     monkeypatch.setattr(sources, 'check_field_map_geometry', lambda files, run: [])
 

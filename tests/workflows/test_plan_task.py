@@ -12,6 +12,7 @@ import pytest
 
 from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.image_checks import ImageCheck
+from mriderived.bids.known_files import Look
 from mriderived.config import Config
 from mriderived.group.blocks import _explain_absence
 from mriderived.group.columns import Source
@@ -50,10 +51,12 @@ NAMES = {'task_glm', 'task_glm_trial_type_two', 'task_trial_type_two_effect_regi
 
 @pytest.fixture(autouse=True)
 def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    def check_series(path: Path, metadata: Mapping[str, Any]) -> BoldCheck:
-        return BoldCheck(path, (), {}, (), 10, float(metadata['RepetitionTime']), None, None)
+    def check_series(path: Path, metadata: Mapping[str, Any], look: Look) -> BoldCheck:
+        direction = metadata.get('PhaseEncodingDirection')
+        time = float(metadata['RepetitionTime'])
+        return BoldCheck(path, (), {}, (), 10, time, (0.0, 1.0), direction)
 
-    monkeypatch.setattr(sources, 'check_image', lambda path: ImageCheck(path, (), {}, ()))
+    monkeypatch.setattr(sources, 'check_image', lambda path, look: ImageCheck(path, (), {}, ()))
     monkeypatch.setattr(sources, 'check_bold', check_series)
     monkeypatch.setattr(sources, 'check_field_map_geometry', lambda files, run: [])
 

@@ -7,11 +7,11 @@ arguments are found and reported together, and its exit code 2 cannot occur.
 from __future__ import annotations
 
 import argparse
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn, get_args
 
 from mriderived.app.exit_codes import Problem, UsageError
+from mriderived.app.misspelt import unknown_option
 from mriderived.config import (
     DEFAULT_MEASURES,
     AlffDefinition,
@@ -45,9 +45,6 @@ BIDS; 17 unknown level; 18 labels or filters match nothing; 64 wrong usage; 65 w
 a file; 66 missing input; 70 a bug (see the log); 73 cannot write; 74 I/O error; 75 try again;
 130 interrupted (Ctrl-C); 143 asked to end (SIGTERM): the same command goes on from there.
 """
-
-#: From 0 to 1; below it, two options have little in common but their dashes.
-_LEAST_RESEMBLANCE = 0.65
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -192,6 +189,18 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         metavar='|'.join(get_args(Export)),
         help='group only: its tables also in the form of the ENIGMA protocols (default: none)',
     )
+    _value(
+        group,
+        '--ica-components',
+        metavar='N',
+        help='group only: find so many components of denoised_in_space, by CanICA and dual '
+        'regression (default: none)',
+    )
+    group.add_argument(
+        '--tangent',
+        action='store_true',
+        help='group only: connectivity in tangent space too',
+    )
     _value(group, '--random-seed', metavar='N', help=f'default: {Config.random_seed}')
     group.add_argument(
         '--sloppy',
@@ -263,11 +272,13 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
 
 def read_command_line(argv: Sequence[str]) -> tuple[dict[str, Any], list[Problem]]:
     """Split a command line into texts by setting, and say what in it cannot be understood."""
-    given, rest = build_parser().parse_known_args([_with_dashes(word) for word in argv])
+    parser = build_parser()
+    flags = list(parser._option_string_actions)
+    given, rest = parser.parse_known_args([_with_dashes(word) for word in argv])
     texts = vars(given)
     unknown = [word for word in rest if word.startswith('-') and word != '--']
     words = [word for word in rest if not word.startswith('-')]
-    problems = [_unknown_option(word) for word in unknown]
+    problems = [unknown_option(word, flags) for word in unknown]
     texts |= dict(zip(POSITIONALS, words, strict=False))
     if not unknown:  # else the surplus is most likely the value of the unknown option
         problems += [
@@ -283,33 +294,3 @@ def _with_dashes(word: str) -> str:
         return word
     name, equals, value = word.partition('=')
     return name.replace('_', '-') + equals + value
-
-
-def _unknown_option(word: str) -> Problem:
-    name = word.partition('=')[0]
-    close = _resembling(name, build_parser()._option_string_actions)
-    return Problem(
-        f'Unknown option {name}.',
-        f'Did you mean {" or ".join(close)}?' if close else 'See --help.',
-    )
-
-
-def _resembling(name: str, flags: Iterable[str]) -> list[str]:
-    """Return the options that a word abbreviates, or else the one that it resembles most."""
-    known = [flag for flag in flags if flag.startswith('--')]
-    if not name.startswith('--') or name == '--':
-        return []
-    short = [flag for flag in known if flag.startswith(name)]
-    if short:
-        return short
-    # An abbreviation may have a slip too: compare with as much of each option as well.
-    scores = {
-        flag: max(_resemblance(name, flag), _resemblance(name, flag[: len(name) + 1]) - 0.1)
-        for flag in known
-    }
-    best = max(known, key=lambda flag: scores[flag])
-    return [best] if scores[best] >= _LEAST_RESEMBLANCE else []
-
-
-def _resemblance(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, one, other).ratio()

@@ -26,7 +26,7 @@ def check_settings(config: Config) -> list[Problem]:
     problems = [*_check_bids_dir(config), *_check_out_dir(config), *_check_work_dir(config)]
     problems += check_filter_file(config.bids_filter_file)
     problems += check_backend(config)
-    problems += _check_export(config)
+    problems += _check_group_options(config)
     if config.reads_results:
         problems += _check_results(config)
     elif config.bids_dir.is_dir():
@@ -41,20 +41,23 @@ def check_settings(config: Config) -> list[Problem]:
     return problems
 
 
-def _check_export(config: Config) -> Iterator[Problem]:
-    if config.export == 'none':
-        return
-    if config.level != 'group':
-        yield Problem(
-            f'--export {config.export} is an option of the group level.',
-            'Leave it out here, and give it to group once the participants are done.',
-        )
-    elif config.reports_only:
-        yield Problem(
-            f'--export {config.export} and --reports-only exclude each other: '
-            'the latter writes no tables.',
-            'Leave one of them out.',
-        )
+def _check_group_options(config: Config) -> Iterator[Problem]:
+    given = {
+        f'--export {config.export}': config.export != 'none',
+        f'--ica-components {config.ica_components}': config.ica_components > 0,
+        '--tangent': config.tangent,
+    }
+    for option in (name for name, is_given in given.items() if is_given):
+        if config.level != 'group':
+            yield Problem(
+                f'{option} is an option of the group level.',
+                'Leave it out here, and give it to group once the participants are done.',
+            )
+        elif config.reports_only:
+            yield Problem(
+                f'{option} and --reports-only exclude each other: the latter writes no tables.',
+                'Leave one of them out.',
+            )
 
 
 def _check_bids_dir(config: Config) -> Iterator[Problem]:

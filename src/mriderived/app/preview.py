@@ -42,6 +42,12 @@ def print_preview(
             f'Estimate: {format_minutes(minutes)} and {side_by_side * each_gb:g} GiB with '
             f'{count(side_by_side, "participant")} at a time'
         )
+    unread = {unit.image for unit in units if unit.is_unread}
+    if unread:
+        console.print(
+            f'Of {count(len(unread), "image")} only header and length were looked at; a run reads '
+            'all of an image, and refuses it where its values cannot be used.'
+        )
     if unasked:
         console.print(f'Only where named: --measures {DEFAULT_MEASURES} {" ".join(unasked)}')
     console.print('Nothing was written.')

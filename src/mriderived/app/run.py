@@ -14,18 +14,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, cast
 
-from mriderived.app.child import (
-    Counted,
-    Crashed,
-    Event,
-    Finished,
-    Key,
-    Started,
-    process_participant,
-    write_report,
-)
+from mriderived.app.child import process_participant, write_report
+from mriderived.app.events import Counted, Crashed, Event, Finished, Key, Started
 from mriderived.app.progress import Progress
 from mriderived.app.run_log import follow_log
+from mriderived.app.settled import is_settled
 from mriderived.bids.description import write_atlas_description
 from mriderived.bids.status import (
     UnitRecord,
@@ -67,16 +60,19 @@ def run_participants(
     try:
         while waiting or active:
             while waiting and len(active) < count_workers(config, len(labels)):
-                active.append(_launch(config, waiting.pop(0)))
+                job = waiting.pop(0)
+                if job.deaths or not is_settled(config, job.participant):
+                    active.append(_launch(config, job))
+                else:
+                    _tell_end(config, job, progress)
             failed = ''
             for job in _listen(active, progress):
                 active.remove(job)
                 if _must_retry(config, job, progress):
                     waiting.insert(0, job)
                     continue
-                describe_atlases(config, find_record(config.out_dir, job.participant))
+                _tell_end(config, job, progress)
                 write_status_table(config.out_dir)
-                progress.participant_finished(job.participant)
                 if config.stop_on_first_failure and _has_failed(config, job.participant):
                     failed = job.participant
             if failed:
@@ -92,6 +88,11 @@ def run_participants(
         for record in find_record(config.out_dir, label)
         if belongs_to_run(record, config)
     )
+
+
+def _tell_end(config: Config, job: _Job, progress: Progress) -> None:
+    describe_atlases(config, find_record(config.out_dir, job.participant))
+    progress.participant_finished(job.participant)
 
 
 def describe_atlases(config: Config, records: Iterable[UnitRecord]) -> None:
@@ -184,7 +185,7 @@ def _listen(active: Sequence[_Job], progress: Progress) -> list[_Job]:
     """Pass events on until something has ended; return the jobs that did."""
     pipes = {job.pipe: job for job in active if job.pipe is not None}
     ended = []
-    for ready in wait(list(pipes), timeout=1.0):
+    for ready in wait(list(pipes), timeout=1.0) if pipes else ():
         pipe = cast('Connection', ready)
         try:
             _pass_on(pipes[pipe], pipe.recv(), progress)

@@ -30,6 +30,8 @@ LEVELS: tuple[str, ...] = get_args(Level)
 _UNITS = {'K': 2**-20, 'M': 2**-10, 'G': 1.0, 'T': 2.0**10}
 #: Registration gains little from more.
 _MOST_THREADS = 8
+#: More components than these want runs of thousands of volumes.
+_MOST_COMPONENTS = 200
 
 
 def build_config(texts: Mapping[str, Any]) -> tuple[Config | None, list[Problem]]:
@@ -79,7 +81,7 @@ def _check_range(name: str, value: Any) -> Any:
     """Hold a value of a file to the same limits as one of the command line."""
     if isinstance(value, Path):
         return value.absolute()
-    if name in ('nprocs', 'omp_nthreads', 'random_seed'):
+    if name in ('nprocs', 'omp_nthreads', 'random_seed', 'ica_components'):
         return _CONVERSIONS[name](name, str(value))
     if name in ('measures', 'skip_measures'):
         return spell_measures(value)
@@ -190,6 +192,12 @@ def _whole_number(least: int, most: int) -> Callable[[str, str], int]:
     return convert
 
 
+def _components(name: str, text: str) -> int:
+    if not re.fullmatch(r'\d{1,3}', text) or int(text) == 1 or int(text) > _MOST_COMPONENTS:
+        _refuse(name, text, f'Give a whole number from 2 to {_MOST_COMPONENTS}, or 0 for none.')
+    return int(text)
+
+
 def _memory(name: str, text: str) -> float:
     match = re.fullmatch(r'(\d+(?:\.\d+)?) ?([KMGT])(?:i?B)?', text, flags=re.IGNORECASE)
     if match is None:
@@ -280,6 +288,7 @@ _CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'alff_definition': _one_of(*get_args(AlffDefinition)),
     'device': _one_of(*get_args(Device)),
     'export': _one_of(*get_args(Export)),
+    'ica_components': _components,
     'random_seed': _whole_number(0, 2**32 - 1),
     'nprocs': _whole_number(1, 4096),
     'omp_nthreads': _whole_number(1, 4096),

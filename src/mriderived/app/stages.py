@@ -24,9 +24,8 @@ from mriderived.bids.dataset import select_participants
 from mriderived.bids.description import write_description
 from mriderived.bids.status import UnitRecord, recorded_participants
 from mriderived.config import Config
-from mriderived.group.enigma import check_cohort
 from mriderived.group.records import read_cohort
-from mriderived.group.stage import run_group
+from mriderived.group.stage import check_cohort, run_group
 from mriderived.reports.group import write_group_report
 from mriderived.workflows.plan import plan_participants, unasked_measures
 
@@ -38,8 +37,8 @@ _MOST_LISTED = 10
 def preview(config: Config) -> ExitCode:
     """Print what would run, and write nothing."""
     if config.level == 'group':
-        if config.export == 'enigma':
-            check_cohort(read_cohort(config, planned_units(config.out_dir)))
+        if config.export != 'none' or config.ica_components or config.tangent:
+            check_cohort(config, read_cohort(config, planned_units(config.out_dir)))
         print_group_preview(config.out_dir)
         return ExitCode.OK
     labels = select_participants(config.bids_dir, config.participant_labels)
@@ -84,7 +83,7 @@ def process_group(config: Config) -> ExitCode:
         f'{count(len(result.tables), "table")} in {config.out_dir / "phenotype"}',
         *(f'Table   {config.out_dir / path}' for path in wide),
         *(f'Export  {config.out_dir / path}' for path in result.exports),
-        *(f'Map     {config.out_dir / path}' for path in result.maps),
+        *(f'File    {config.out_dir / path}' for path in result.files),
         f'Report  {config.out_dir / "group.html"}',
         f'Log     {log_file}',
     )

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from mriderived.bids.bold_timing import repetition_time, slice_times, time_findings
 from mriderived.bids.image_checks import MAX_MISSING_IN_HEAD, BadImageError, foreground
+from mriderived.bids.known_files import Look
+from mriderived.bids.nifti_reading import Finding
 from mriderived.bids.orientation import Geometry, find_geometry
 from mriderived.bids.series_reading import SeriesHeader, iterate_volumes, read_series_header
 
-__all__ = ['BadImageError', 'BoldCheck', 'check_bold']
-
-Finding = tuple[str, str | float, str]
+__all__ = ['BadImageError', 'BoldCheck', 'check_bold', 'look_at_series']
 
 #: Share of the head's voxels that never change above which the series is no series.
 MAX_CONSTANT = 0.5
@@ -51,8 +51,10 @@ class BoldCheck:
     phase_direction: str | None
 
 
-def check_bold(path: Path, metadata: Mapping[str, Any]) -> BoldCheck:
+def check_bold(path: Path, metadata: Mapping[str, Any], look: Look | None = None) -> BoldCheck:
     """Check one series; raise :class:`BadImageError` if it cannot be processed.
+
+    ``look`` stands for :func:`look_at_series`, which reads all of the series.
 
     Flags beside those of the geometry: ``no_header_time``, ``time_units``, ``short_series``
     (seconds), ``volume_timing``, ``slice_timing`` and ``phase_encoding`` (why they are not used),
@@ -65,13 +67,12 @@ def check_bold(path: Path, metadata: Mapping[str, Any]) -> BoldCheck:
     time = repetition_time(path, metadata, series.repaired)
     times, reason = slice_times(metadata, series.shape, time)
     direction, complaint = _phase_direction(metadata)
-    values = _read_values(path, series.shape)
     findings = [
         *(f for f in geometry.findings if f[0] not in _OF_T1W),
         *time_findings(metadata, series.repaired, series.shape[3], time),
         *_unused('slice_timing', reason, 'Slice times were not corrected'),
         *_unused('phase_encoding', complaint, 'Distortion cannot be corrected'),
-        *_value_findings(path, values),
+        *(look or look_at_series)(path),
     ]
     return BoldCheck(
         path=path,
@@ -83,6 +84,12 @@ def check_bold(path: Path, metadata: Mapping[str, Any]) -> BoldCheck:
         slice_times=times,
         phase_direction=direction,
     )
+
+
+def look_at_series(path: Path) -> tuple[Finding, ...]:
+    """Check the values of a series; raise :class:`BadImageError` if they cannot be used."""
+    values = _read_values(path, read_series_header(path).shape)
+    return tuple(_value_findings(path, values))
 
 
 def _require_volumes(path: Path, series: SeriesHeader) -> None:

@@ -8,10 +8,8 @@ from typing import Any
 
 import nibabel as nib
 
-from mriderived.bids.nifti_reading import BadImageError
+from mriderived.bids.nifti_reading import BadImageError, Finding
 from mriderived.bids.sidecar import sidecar_path
-
-Finding = tuple[str, str | float, str]
 
 #: No BOLD series is slower, in seconds; more is most likely in ms.
 LONGEST_TR = 20.0

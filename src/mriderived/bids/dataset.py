@@ -11,7 +11,7 @@ from typing import Any
 
 from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
-from mriderived.bids.filters import FilterError, FilterFileError, Filters, query, read_filters
+from mriderived.bids.filters import FilterError, FilterFileError, Filters, queries, read_filters
 from mriderived.bids.names import InvalidNameError, check_raw_name, parse_entities, split_name
 from mriderived.bids.sidecar import JSONFileError, description_faults, read_json
 
@@ -146,8 +146,8 @@ def find_images(
     wanted = {label.removeprefix('ses-') for label in sessions}
     images = [
         _image(Path(file.path), file.get_metadata(), participant, unreadable)
-        for suffix in suffixes
-        for file in layout.get(**query(suffix, filters), invalid_filters='allow')
+        for asked in queries(suffixes, filters)
+        for file in layout.get(**asked, invalid_filters='allow')
     ]
     chosen = [i for i in images if not wanted or i.session is None or i.session in wanted]
     return _without_twins(sorted(chosen, key=lambda image: image.path))

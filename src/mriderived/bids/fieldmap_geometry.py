@@ -26,7 +26,7 @@ def check_field_map_geometry(files: Mapping[str, Path], run: Path) -> tuple[str,
     Parameters
     ----------
     files : mapping of role to path
-        Those of :class:`mriderived.bids.fieldmaps.FieldMap`. EPI may differ in grid, others not.
+        Those of a ``FieldMap``. EPI may differ in grid, others not.
     run : Path
 
     Raises

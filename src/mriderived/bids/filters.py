@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +43,35 @@ def read_filters(path: Path) -> dict[str, dict[str, Any]]:
     return filters
 
 
-def query(suffix: str, filters: Filters | None) -> dict[str, Any]:
-    """Return the pybids query for the images of a suffix; ``None`` is none, ``*`` is any."""
-    datatypes = {
-        name for rule in rules('raw') if suffix in rule.suffixes for name in rule.datatypes
-    }
-    wanted = (filters or {}).get(suffix.lower(), {})
+def queries(suffixes: Iterable[str], filters: Filters | None) -> Iterator[dict[str, Any]]:
+    """Give the pybids queries for the images of some suffixes; ``None`` is none, ``*`` is any.
+
+    Suffixes of the same datatypes that have no filter share a query, for each takes its time.
+    """
+    together: dict[tuple[str, ...], list[str]] = {}
+    for suffix in suffixes:
+        if suffix.lower() in (filters or {}):
+            wanted = (filters or {})[suffix.lower()]
+            chosen = {name: _value(value) for name, value in wanted.items()}
+            yield _query([suffix], _datatypes(suffix)) | chosen
+        else:
+            together.setdefault(_datatypes(suffix), []).append(suffix)
+    for datatypes, several in together.items():
+        yield _query(several, datatypes)
+
+
+def _query(suffixes: Sequence[str], datatypes: Sequence[str]) -> dict[str, Any]:
     return {
-        'suffix': suffix,
-        'datatype': sorted(datatypes),
+        'suffix': list(suffixes),
+        'datatype': list(datatypes),
         'extension': ['.nii', '.nii.gz'],
-    } | {name: _value(value) for name, value in wanted.items()}
+    }
+
+
+@lru_cache
+def _datatypes(suffix: str) -> tuple[str, ...]:
+    found = {name for rule in rules('raw') if suffix in rule.suffixes for name in rule.datatypes}
+    return tuple(sorted(found))
 
 
 def _value(value: Any) -> Any:

@@ -9,17 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mriderived.bids.nifti_reading import BadImageError, Volume, read_volume
+from mriderived.bids.known_files import Look
+from mriderived.bids.nifti_reading import (
+    BadImageError,
+    Finding,
+    Header,
+    Volume,
+    read_header,
+    read_volume,
+)
 from mriderived.bids.orientation import Geometry, find_geometry
 
-__all__ = ['BadImageError', 'ImageCheck', 'check_image', 'load_clean']
+__all__ = ['BadImageError', 'ImageCheck', 'check_image', 'load_clean', 'look_at_volume']
 
 #: Share of the head's voxels that may lack a number; these are set to 0.
 MAX_MISSING_IN_HEAD = 0.001
@@ -28,8 +36,6 @@ MAX_MISSING_IN_HEAD = 0.001
 MAX_FACE_CM2 = 60.0
 MIN_HEIGHT_MM = 100.0
 _FACES = ('left', 'right', 'posterior', 'anterior', 'inferior', 'superior')
-
-Finding = tuple[str, str | float, str]  # flag, its value, the sentence for the report
 
 
 @dataclass(frozen=True)
@@ -46,29 +52,37 @@ class ImageCheck:
     rows: tuple[tuple[str, str], ...]
 
 
-def check_image(path: Path, *, kind: Literal['T1w'] = 'T1w') -> ImageCheck:
-    """Check one raw image; raise :class:`BadImageError` if it cannot be processed.
+def check_image(path: Path, look: Look | None = None) -> ImageCheck:
+    """Check one raw T1w image; raise :class:`BadImageError` if it cannot be processed.
+
+    ``look`` stands for :func:`look_at_volume`, which reads all of the image.
 
     Flags: ``squeezed``, ``no_orientation``, ``qform_sform_conflict`` (degrees),
     ``invalid_qform``, ``voxel_size_mismatch``, ``units``, ``left_handed``, ``oblique`` (degrees),
     ``shear``, ``anisotropic`` (ratio), ``low_resolution`` (mm), ``missing_values`` (voxels),
     ``negative_values`` (share), ``few_intensities`` (number), ``cropped`` (sides).
     """
-    volume = read_volume(path)
-    geometry = find_geometry(path, volume.header, volume.repaired, volume.data.shape)
-    head = _find_head(path, volume)
+    header = read_header(path)
+    geometry = find_geometry(path, header.header, header.repaired, header.shape[:3])
     findings = [
-        *_squeeze_findings(volume),
+        *_squeeze_findings(header.shape),
         *geometry.findings,
-        *_value_findings(head),
-        *_crop_findings(head, geometry),
+        *(look or look_at_volume)(path),
     ]
     return ImageCheck(
         path=path,
         notes=tuple(sentence for _, _, sentence in findings),
         flags={flag: value for flag, value, _ in findings},
-        rows=(*_rows(volume, geometry), ('Content', kind)),
+        rows=(*_rows(header, geometry), ('Content', 'T1w')),
     )
+
+
+def look_at_volume(path: Path) -> tuple[Finding, ...]:
+    """Check the values of a T1w image; raise :class:`BadImageError` if they cannot be used."""
+    volume = read_volume(path)
+    geometry = find_geometry(path, volume.header, volume.repaired, volume.data.shape)
+    head = _find_head(path, volume)
+    return (*_value_findings(head), *_crop_findings(head, geometry))
 
 
 def load_clean(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -158,9 +172,9 @@ def _require_few_missing(
         )
 
 
-def _squeeze_findings(volume: Volume) -> Iterator[Finding]:
-    if len(volume.shape) > 3:
-        yield 'squeezed', 'yes', f'{len(volume.shape)}D with one volume, which was taken.'
+def _squeeze_findings(shape: tuple[int, ...]) -> Iterator[Finding]:
+    if len(shape) > 3:
+        yield 'squeezed', 'yes', f'{len(shape)}D with one volume, which was taken.'
 
 
 def _value_findings(head: _Head) -> Iterator[Finding]:
@@ -213,14 +227,14 @@ def _face_areas(mask: NDArray[np.bool_], size: NDArray[Any]) -> Iterator[tuple[s
                 yield name, float(section.sum()) * pixel
 
 
-def _rows(volume: Volume, geometry: Geometry) -> tuple[tuple[str, str], ...]:
-    header = volume.header
-    slope, intercept = volume.repaired.get_slope_inter()
+def _rows(read: Header, geometry: Geometry) -> tuple[tuple[str, str], ...]:
+    header = read.header
+    slope, intercept = read.repaired.get_slope_inter()
     return (
         ('Orientation', ''.join(nib.aff2axcodes(geometry.affine))),
-        ('Matrix', ' × '.join(map(str, volume.shape))),
+        ('Matrix', ' × '.join(map(str, read.shape))),
         ('Voxel size (mm)', ' × '.join(f'{size:.3g}' for size in geometry.voxel_mm)),
-        ('Data type', volume.data.dtype.name),
+        ('Data type', header.get_data_dtype().name),
         ('Slope, intercept', 'none' if slope is None else f'{slope:g}, {intercept:g}'),
         ('Obliquity (degrees)', f'{geometry.oblique_degrees:.1f}'),
         ('qform, sform code', f'{int(header["qform_code"])}, {int(header["sform_code"])}'),

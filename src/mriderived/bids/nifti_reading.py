@@ -8,6 +8,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from os import SEEK_END
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn, cast
 
@@ -15,6 +16,9 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
+
+#: What is unusual about an image: a flag, its value, and the sentence for the report.
+Finding = tuple[str, str | float, str]
 
 _QUIET = logging.Logger('nibabel-header-checks', level=logging.CRITICAL + 1)
 _RECONVERT = 'Convert the scan from DICOM again or take it from the original source.'
@@ -44,6 +48,24 @@ class Volume(NamedTuple):
     repaired: nib.Nifti1Header
     data: NDArray[Any]
     shape: tuple[int, ...]
+
+
+class Header(NamedTuple):
+    """A header as it is stored, the same with its harmless faults repaired, and the size."""
+
+    header: nib.Nifti1Header
+    repaired: nib.Nifti1Header
+    shape: tuple[int, ...]
+
+
+def read_header(path: Path) -> Header:
+    """Read the header of a 3D image; raise :class:`BadImageError` if it is of something else."""
+    require_content(path)
+    with reading(path), open_file(path) as stream:
+        header = parse_header(path, stream)
+    shape = _require_three_dimensions(path, header)
+    data_type(path, header)
+    return Header(header, repair(path, header), shape)
 
 
 def read_volume(path: Path) -> Volume:
@@ -78,6 +100,23 @@ def read_to_end(stream: IO[bytes]) -> None:
     """Read what is left: only the end of a gzip stream holds its checksum."""
     while stream.read(1 << 20):
         pass
+
+
+def looks_whole(path: Path) -> bool:
+    """Tell whether an image is as long as its header promises, from its ends alone.
+
+    The last four bytes of a gzip file are the length of what it holds. Some whole files, of
+    several gzip streams or with padding, do not look so.
+    """
+    with reading(path), open_file(path) as stream:
+        header = parse_header(path, stream)
+    size = math.prod(stored_shape(path, header)) * data_type(path, header).itemsize
+    promised = _data_start(header) + size
+    if not path.name.endswith('.gz'):
+        return path.stat().st_size >= promised
+    with path.open('rb') as file:
+        file.seek(-4, SEEK_END)
+        return int.from_bytes(file.read(4), 'little') == promised % 2**32
 
 
 def require_content(path: Path) -> None:
@@ -233,8 +272,11 @@ def _read_data(
 
 def skip_to_data(stream: IO[bytes], header: nib.Nifti1Header) -> None:
     """Read over extensions of the header."""
-    start = max(int(header['vox_offset']), len(header.binaryblock))
-    stream.read(start - len(header.binaryblock))
+    stream.read(_data_start(header) - len(header.binaryblock))
+
+
+def _data_start(header: nib.Nifti1Header) -> int:
+    return max(int(header['vox_offset']), len(header.binaryblock))
 
 
 def data_type(path: Path, header: nib.Nifti1Header) -> np.dtype[Any]:

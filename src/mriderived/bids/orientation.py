@@ -12,9 +12,8 @@ from nibabel.affines import obliquity, voxel_sizes
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from mriderived.bids.nifti_reading import BadImageError
+from mriderived.bids.nifti_reading import BadImageError, Finding
 
-Finding = tuple[str, str | float, str]
 Affine = NDArray[np.float64]
 Source = Literal['sform', 'qform', 'none']
 

@@ -15,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from mriderived.core import quality
 from mriderived.core.dvars import compute_dvars
 from mriderived.core.ghosts import ghost_ratio
-from mriderived.core.series import Frames, Mask, Series, check_series, find_varying, map_blocks
+from mriderived.core.series import (
+    Frames,
+    Mask,
+    Series,
+    check_series,
+    find_varying,
+    map_blocks,
+    median_known,
+)
 from mriderived.core.smoothness import estimate_fwhm
 from mriderived.core.volume_outliers import outlier_fraction, quality_index
 from mriderived.core.voxel_connectivity import global_correlation
@@ -174,7 +182,7 @@ def measure_bold_quality(run: BoldRun, threads: int = 1) -> BoldQuality:
         'gsr_x': ghost_ratio(run.mean, run.brain, 0),
         'gsr_y': ghost_ratio(run.mean, run.brain, 1),
         'snr': quality.snr(inside),
-        'tsnr': _median(map_tsnr(steady, threads)),
+        'tsnr': median_known(map_tsnr(steady, threads)),
         **{f'summary_bg_{name}': float(value) for name, value in outside._asdict().items()},
         **{f'summary_fg_{name}': float(value) for name, value in inside._asdict().items()},
     }
@@ -210,11 +218,6 @@ def _smoothness(run: BoldRun) -> dict[str, float]:
     widths = estimate_fwhm(run.mean, run.brain)
     names = ('fwhm_x', 'fwhm_y', 'fwhm_z')
     return {**dict(zip(names, widths, strict=True)), 'fwhm_avg': float(np.mean(widths))}
-
-
-def _median(values: NDArray[np.float32]) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else float('nan')
 
 
 def _explain(name: str) -> str:

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from mriderived.core.compcor import Components
 from mriderived.core.drift import cosine_drift
 from mriderived.core.dvars import Dvars
+from mriderived.core.rigid import COLUMNS
 from mriderived.core.series import Frames, Mask, Series, mean_series
 
 #: Head motion: translations in mm, rotations in radians.
-MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
+MOTION = COLUMNS
 #: Mean signals that have derivatives and squares.
 SIGNALS = ('global_signal', 'csf', 'white_matter')
 #: A frame is an outlier above either: framewise displacement in mm, standardised DVARS.

@@ -13,8 +13,6 @@ from sklearn.covariance import LedoitWolf
 from mriderived.core.series import Frames, Mask
 
 Matrix = NDArray[np.float64]
-#: Ridge of the partial correlation, in units of the root mean square variance: UK Biobank's.
-RIDGE = 0.5
 
 
 def correlate(courses: Frames) -> Matrix:
@@ -38,43 +36,6 @@ def correlate(courses: Frames) -> Matrix:
     matrix = np.clip(unit.T @ unit, -1, 1)
     np.fill_diagonal(matrix, 1)
     return _blank(matrix, valid)
-
-
-def partial_correlate(courses: Frames, ridge: float = RIDGE) -> Matrix:
-    r"""Return partial correlations: of two courses, with all others taken into account.
-
-    From the inverse of the covariance C with a ridge,
-    :math:`P = (C / \sqrt{\mathrm{mean}(C_{ii}^2)} + \rho I)^{-1}`, as
-    :math:`-P_{ij} / \sqrt{P_{ii} P_{jj}}`; the definition of FSLNets.
-
-    Parameters
-    ----------
-    courses : array, shape (frames, regions)
-    ridge : float
-        :math:`\rho`. 0 needs more frames than regions.
-
-    Returns
-    -------
-    array of float64, shape (regions, regions)
-        NaN where a course is constant or missing; the others are as if it were not there.
-
-    Raises
-    ------
-    ValueError
-        If the ridge is negative, or 0 with too few frames.
-
-    References
-    ----------
-    Smith et al. 2011, https://doi.org/10.1016/j.neuroimage.2010.08.063
-    """
-    centred, valid = _centre(courses)
-    frames, regions = centred.shape
-    if ridge < 0 or (ridge == 0 and regions >= frames):
-        raise ValueError(f'a ridge of {ridge:g} with {regions} regions and {frames} frames')
-    covariance = centred.T @ centred / (frames - 1)
-    scale = np.sqrt(np.mean(np.diag(covariance) ** 2)) if regions else 1.0
-    precision = np.linalg.inv(covariance / scale + ridge * np.eye(regions))
-    return _spread(_to_partial(precision), valid)
 
 
 def shrunk_partial_correlate(courses: Frames) -> tuple[Matrix, float]:
@@ -202,12 +163,6 @@ def standardise(courses: Frames) -> tuple[Frames, Mask]:
     floor = 1e-12 * np.sqrt(len(courses)) * np.where(finite, np.abs(mean), 0)
     valid = finite & (length > floor)
     return centred * np.where(valid, 1 / np.where(valid, length, 1), 0), np.asarray(valid)
-
-
-def _centre(courses: Frames) -> tuple[Frames, Mask]:
-    _, valid = standardise(courses)
-    good = courses[:, valid]
-    return good - good.mean(axis=0), valid
 
 
 def _to_partial(precision: Matrix) -> Matrix:

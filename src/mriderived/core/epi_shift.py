@@ -104,19 +104,6 @@ def shift_map(hz: Volume, direction: str, readout_time: float) -> Volume:
     return (hz * np.float32(sign * readout_time)).astype(np.float32)
 
 
-def as_field(shift: Volume, axis: int) -> NDArray[np.float32]:
-    """Return the displacements in voxels, shape (3, x, y, z), of a shift along one axis.
-
-    Examples
-    --------
-    >>> as_field(np.ones((1, 1, 1), np.float32), 1).ravel().tolist()
-    [0.0, 1.0, 0.0]
-    """
-    field = np.zeros((3, *shift.shape), np.float32)
-    field[axis] = shift
-    return field
-
-
 def unwarp(
     distorted: Volume, shift: Volume, axis: int, modulate: bool = True, threads: int = 1
 ) -> Volume:

@@ -6,8 +6,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from mriderived.core.cortical_boundary import OPPOSED
 from mriderived.core.geodesic import Reach, Sources
+from mriderived.core.narrow_sulci import OPPOSED
 from mriderived.core.thickness import Cortex
 
 Volume = NDArray[np.float32]

@@ -136,7 +136,32 @@ def find_signal(image: NDArray[np.float32]) -> Mask:
     >>> bool(mask[10, 10, 10]), bool(mask[0, 0, 0])
     (True, False)
     """
-    smoothed = ndimage.uniform_filter(np.maximum(image, 0), 3)
+    return find_bright(ndimage.uniform_filter(np.maximum(image, 0), 3))
+
+
+def find_bright(smoothed: NDArray[np.float32]) -> Mask:
+    """Return what is bright in a smoothed image on a dark background, without holes.
+
+    Parameters
+    ----------
+    smoothed : array of float32, shape (x, y, z)
+        Not negative.
+
+    Returns
+    -------
+    array of bool, shape (x, y, z)
+
+    Raises
+    ------
+    ValueError
+        If nothing is above 0.
+
+    Examples
+    --------
+    >>> image = np.zeros((20, 20, 20), np.float32); image[5:15, 5:15, 5:15] = 100
+    >>> int(find_bright(image).sum())
+    1000
+    """
     if not smoothed.any():
         raise ValueError('the image holds no signal above 0')
     bright = smoothed[smoothed > smoothed.mean()]

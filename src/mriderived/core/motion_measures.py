@@ -1,4 +1,4 @@
-"""Numbers that are derived from head motion: framewise displacement and its expansion."""
+"""Numbers that are derived from head motion: how far the head moved from volume to volume."""
 
 from __future__ import annotations
 
@@ -85,47 +85,6 @@ def rms_displacement(
     middle = linear @ np.asarray(centre, float) + change[:, :3, 3]
     square = radius**2 / 5 * (linear**2).sum(axis=(1, 2)) + (middle**2).sum(axis=1)
     return np.concatenate([[np.nan], np.sqrt(square)])
-
-
-def expand_motion(parameters: NDArray[Any]) -> dict[str, Values]:
-    """Return the 24 motion regressors under fMRIPrep's names.
-
-    Parameters
-    ----------
-    parameters : array, shape (t, 6)
-        Shifts in mm, then turns in rad.
-
-    Returns
-    -------
-    dict of 24 arrays of shape (t,)
-        Each parameter, its difference from the volume before (``_derivative1``, NaN for the
-        first volume), and the squares of both (``_power2``).
-
-    Raises
-    ------
-    ValueError
-        If there are not six parameters per volume.
-
-    Notes
-    -----
-    Friston et al. 1996 (doi:10.1002/mrm.1910350312), with differences for lagged values, as
-    Satterthwaite et al. 2013 (doi:10.1016/j.neuroimage.2012.08.052).
-
-    Examples
-    --------
-    >>> found = expand_motion(np.array([[1.0, 0, 0, 0, 0, 0], [3.0, 0, 0, 0, 0, 0]]))
-    >>> len(found), found['trans_x_derivative1_power2'].tolist()
-    (24, [nan, 4.0])
-    """
-    parameters = _check(parameters)
-    expanded: dict[str, Values] = {}
-    for name, values in zip(COLUMNS, parameters.T, strict=True):
-        change = np.diff(values, prepend=np.nan)
-        expanded[name] = values
-        expanded[f'{name}_derivative1'] = change
-        expanded[f'{name}_derivative1_power2'] = change**2
-        expanded[f'{name}_power2'] = values**2
-    return expanded
 
 
 def _check(parameters: NDArray[Any]) -> Values:

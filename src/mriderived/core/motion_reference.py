@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mriderived.core.filters import block_mean, box_mean
-from mriderived.core.masks import clean_mask
+from mriderived.core.masks import find_bright
 from mriderived.core.slabs import run_slabs
 
 Volume = NDArray[np.float32]
 Volumes = Sequence[Volume] | NDArray[np.float32]
 
-#: The head is brighter than this share of its own mean.
-HEAD_SHARE = 0.25
 #: Voxels around the head that count too: they hold one side of its edge.
 EDGE = 2
 #: Voxels along an axis, at least, of the copies that are compared with one another.
@@ -48,11 +46,7 @@ def weigh_head(reference: Volume) -> Volume:
     >>> float(weights[10, 10, 3]), float(weights[0, 0, 0])
     (1.0, 0.0)
     """
-    smoothed = box_mean(np.maximum(reference, 0), 1)
-    if not smoothed.any():
-        raise ValueError('the reference of the series holds no signal above 0')
-    bright = smoothed[smoothed > smoothed.mean()]
-    head = clean_mask(smoothed > HEAD_SHARE * float(bright.mean() if bright.size else 0.0))
+    head = find_bright(box_mean(np.maximum(reference, 0), 1))
     return np.asarray(ndimage.binary_dilation(head, iterations=EDGE), np.float32)
 
 

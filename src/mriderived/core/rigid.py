@@ -84,32 +84,6 @@ def rigid_parameters(matrices: NDArray[Any], centre: NDArray[Any]) -> Matrix:
     return np.concatenate([shift, np.stack([x, y, z], axis=-1)], axis=-1)
 
 
-def motion_columns(matrices: NDArray[Any], centre: NDArray[Any]) -> dict[str, Matrix]:
-    """Return the motion parameters of a series under fMRIPrep's names.
-
-    Parameters
-    ----------
-    matrices : array, shape (t, 4, 4)
-        From the reference to each volume, in RAS mm.
-    centre : array, shape (3,)
-        About which the head turns, in mm.
-
-    Returns
-    -------
-    dict of six arrays of shape (t,)
-        ``trans_x`` to ``trans_z`` in mm, ``rot_x`` to ``rot_z`` in rad. Positive means that the
-        head has moved to the right, front or top, or turned right-handedly.
-
-    Examples
-    --------
-    >>> shifted = np.eye(4)[None].copy(); shifted[0, 2, 3] = 1.5
-    >>> motion_columns(shifted, np.zeros(3))['trans_z'].tolist()
-    [1.5]
-    """
-    parameters = rigid_parameters(matrices, centre)
-    return {name: parameters[:, column] for column, name in enumerate(COLUMNS)}
-
-
 @numba.njit(nogil=True, cache=True)
 def turn(x, y, z):  # type: ignore[no-untyped-def]
     """Return the matrix, of shape (3, 3), that turns about z, then y, then x."""

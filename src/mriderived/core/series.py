@@ -52,6 +52,18 @@ def map_blocks(work: Callable[[slice], Result], size: int, threads: int = 1) -> 
     return [results[block] for block in range(len(blocks))]
 
 
+def median_known(values: NDArray[Any]) -> float:
+    """Return the median of the finite values; NaN where there is none.
+
+    Examples
+    --------
+    >>> median_known(np.array([1.0, np.nan, 3.0]))
+    2.0
+    """
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float('nan')
+
+
 def check_series(series: NDArray[Any], frames: int = 2) -> None:
     """Refuse what is no series of at least ``frames`` frames.
 

@@ -7,7 +7,7 @@ volume, and along the phase-encode axis to where field inhomogeneity has put it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -71,45 +71,6 @@ def resample_series(
         yield from found
 
 
-def find_coverage(
-    matrices: Sequence[Matrix] | NDArray[Any], route: Route, threads: int = 1
-) -> NDArray[np.bool_]:
-    """Return which voxels of the grid of a route lie in the field of view of every volume.
-
-    Parameters
-    ----------
-    matrices : arrays, shape (t, 4, 4)
-        Head motion: from mm of the reference to mm of each volume.
-    route : Route
-    threads : int
-
-    Returns
-    -------
-    array of bool, of the shape of the output
-
-    Examples
-    --------
-    >>> from mriderived.core.series_route import plan_route
-    >>> route = plan_route((1, 1, 4), np.eye(4), (1, 1, 4), np.eye(4))
-    >>> moved = np.eye(4); moved[2, 3] = 0.8
-    >>> find_coverage([np.eye(4), moved], route).ravel().tolist()
-    [True, True, True, False]
-    """
-    covered = np.ones(route.points.shape[1:], np.bool_)
-    moves = np.stack([_in_voxels(matrix, route) for matrix in matrices])
-    size = np.array(route.size)
-    arguments = (moves, _reach(moves, size), route.points, route.shift, route.axis, size)
-    run_slabs(_cover, len(covered), threads, *arguments, covered)
-    return covered
-
-
-def _reach(moves: Matrix, size: NDArray[Any]) -> Matrix:
-    """Return how far, along each axis, any move carries any point of the field of view."""
-    corners = np.array(list(np.ndindex(2, 2, 2))) * size - 0.5
-    carried = np.einsum('tab,cb->tca', moves[:, :3, :3], corners) + moves[:, None, :3, 3]
-    return np.asarray(np.abs(carried - corners).max(axis=(0, 1)))
-
-
 def _in_voxels(matrix: Matrix, route: Route) -> Matrix:
     return np.asarray(np.linalg.inv(route.affine) @ matrix @ route.affine)
 
@@ -122,16 +83,16 @@ def _resample_some(
         finite = np.isfinite(volume)
         volume = volume if finite.all() else np.where(finite, volume, np.float32(0))
         spline = cubic_coefficients(np.ascontiguousarray(volume, np.float32))
-        move = _in_voxels(matrix, route)[None]
+        move = _in_voxels(matrix, route)
         _fetch(spline, move, route.points, route.shift, route.axis, route.gain, found[index])
 
 
 @numba.njit(nogil=True, cache=True, inline='always')
-def _follow(moves, t, points, shift, axis, i, j, k):  # type: ignore[no-untyped-def]
+def _follow(move, points, shift, axis, i, j, k):  # type: ignore[no-untyped-def]
     x, y, z = points[0, i, j, k], points[1, i, j, k], points[2, i, j, k]
-    u = moves[t, 0, 0] * x + moves[t, 0, 1] * y + moves[t, 0, 2] * z + moves[t, 0, 3]
-    v = moves[t, 1, 0] * x + moves[t, 1, 1] * y + moves[t, 1, 2] * z + moves[t, 1, 3]
-    w = moves[t, 2, 0] * x + moves[t, 2, 1] * y + moves[t, 2, 2] * z + moves[t, 2, 3]
+    u = move[0, 0] * x + move[0, 1] * y + move[0, 2] * z + move[0, 3]
+    v = move[1, 0] * x + move[1, 1] * y + move[1, 2] * z + move[1, 3]
+    w = move[2, 0] * x + move[2, 1] * y + move[2, 2] * z + move[2, 3]
     # the scanner distorts along its own axis, wherever the head is
     if shift.size:
         if axis == 0:
@@ -148,29 +109,10 @@ def _fetch(spline, move, points, shift, axis, gain, target):  # type: ignore[no-
     for i in range(target.shape[0]):
         for j in range(target.shape[1]):
             for k in range(target.shape[2]):
-                u, v, w = _follow(move, 0, points, shift, axis, i, j, k)
+                u, v, w = _follow(move, points, shift, axis, i, j, k)
                 value = np.float32(0)
                 if is_covered(spline.shape, u, v, w):
                     value = cubic(spline, u, v, w)
                     if gain.size:
                         value *= gain[i, j, k]
                 target[i, j, k] = value
-
-
-@numba.njit(nogil=True, cache=True)
-def _cover(start, stop, moves, reach, points, shift, axis, size, covered):  # type: ignore[no-untyped-def]
-    still = np.eye(4).reshape(1, 4, 4)
-    for i in range(start, stop):
-        for j in range(covered.shape[1]):
-            for k in range(covered.shape[2]):
-                x, y, z = points[0, i, j, k], points[1, i, j, k], points[2, i, j, k]
-                if is_covered(size, x, y, z):
-                    u, v, w = _follow(still, 0, points, shift, axis, i, j, k)
-                    near = is_covered(size, u - reach[0], v - reach[1], w - reach[2])
-                    if near and is_covered(size, u + reach[0], v + reach[1], w + reach[2]):
-                        continue
-                for t in range(len(moves)):
-                    u, v, w = _follow(moves, t, points, shift, axis, i, j, k)
-                    if not is_covered(size, u, v, w):
-                        covered[i, j, k] = False
-                        break

@@ -11,11 +11,10 @@ from mriderived.core.cortical_boundary import (
     PIAL,
     WHITE,
     find_boundary,
-    find_meeting,
-    narrow_sulci,
 )
 from mriderived.core.filters import smooth
 from mriderived.core.geodesic import Reach, Sources, propagate
+from mriderived.core.narrow_sulci import find_meeting, narrow_sulci
 
 Volume = NDArray[np.float32]
 Mask = NDArray[np.bool_]

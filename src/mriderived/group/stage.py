@@ -18,8 +18,9 @@ from mriderived.bids.description import read_settings
 from mriderived.bids.sidecar import JSONFileError
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
-from mriderived.group import enigma
+from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
+from mriderived.group.chapters import mark_sidecars
 from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.findings import Findings
 from mriderived.group.outliers import FEWEST, THRESHOLD
@@ -42,8 +43,15 @@ class GroupResult(NamedTuple):
     warnings: tuple[str, ...]
     #: The same for files in the form of others (``--export``).
     exports: tuple[PurePosixPath, ...] = ()
-    #: Means of contrasts of tasks, in template spaces.
-    maps: tuple[PurePosixPath, ...] = ()
+    #: The same for matrices and maps of the cohort.
+    files: tuple[PurePosixPath, ...] = ()
+
+
+def check_cohort(config: Config, cohort: Cohort) -> None:
+    """Raise :class:`NoInputError` where nobody has what the settings need."""
+    if config.export == 'enigma':
+        enigma.check_cohort(cohort)
+    functional.check_cohort(config, cohort)
 
 
 def run_group(
@@ -58,8 +66,7 @@ def run_group(
     there is no participant output, or none of what ``config.export`` needs.
     """
     cohort = read_cohort(config, planned)
-    if config.export == 'enigma':
-        enigma.check_cohort(cohort)
+    check_cohort(config, cohort)
     blocks = _build_blocks(config, cohort, measures)
     tables: list[PurePosixPath] = []
     findings = Findings()
@@ -73,7 +80,12 @@ def run_group(
     exports: tuple[PurePosixPath, ...] = ()
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
-    maps = write_task_means(config.out_dir, cohort, measures)
+    chapters = functional.find_chapters(config, cohort)
+    if is_sloppy:
+        mark_sidecars(config.out_dir, chapters)
+    tables += [table for chapter in chapters for table in chapter.tables]
+    maps = write_task_means(config.out_dir, cohort, measures, is_sloppy)
+    files = (*(path for chapter in chapters for path in chapter.files), *maps)
     warnings = tuple(dict.fromkeys(cohort.warnings))
     participants = len({row.participant for row in cohort.rows})
     columns = sum(len(block.columns) for block in blocks)
@@ -89,12 +101,13 @@ def run_group(
         'fewest': FEWEST,
         'tables': [str(table) for table in tables],
         'exports': [str(path) for path in exports],
-        'maps': [str(path) for path in maps],
+        'files': [str(path) for path in (*maps, *(p for c in chapters for p in c.written))],
+        'chapters': [chapter.to_json() for chapter in chapters],
         'warnings': list(warnings),
     })  # fmt: skip
     for warning in warnings:
         LOGGER.warning(warning)
-    return GroupResult(tuple(tables), participants, columns, warnings, exports, maps)
+    return GroupResult(tuple(tables), participants, columns, warnings, exports, files)
 
 
 def _is_sloppy(config: Config, cohort: Cohort) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mriderived.bids.names import build_path
 from mriderived.bids.sidecar import bids_uri, build_sidecar, sidecar_path
+from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
 from mriderived.core.one_sample import OneSample, RunningMean
 from mriderived.group.records import Cohort
 from mriderived.interfaces.sink import save_output
@@ -31,7 +32,7 @@ _WHAT = {
 
 
 def write_task_means(
-    out_dir: Path, cohort: Cohort, measures: Sequence[Measure]
+    out_dir: Path, cohort: Cohort, measures: Sequence[Measure], is_sloppy: bool = False
 ) -> tuple[PurePosixPath, ...]:
     """Write mean, t and z of the effect of every contrast, and return where they are.
 
@@ -49,7 +50,7 @@ def write_task_means(
                     f'{len(files)} participants have it, {FEWEST} are needed'
                 )
                 continue
-            _write(out_dir, paths, output, files)
+            _write(out_dir, paths, output, files, is_sloppy)
             written += paths.values()
     return tuple(written)
 
@@ -98,6 +99,7 @@ def _write(
     paths: dict[str, PurePosixPath],
     output: Output,
     files: dict[str, list[str]],
+    is_sloppy: bool,
 ) -> None:
     found, affine = _average(out_dir, files)
     sources = [bids_uri('', file) for each in files.values() for file in each]
@@ -117,6 +119,7 @@ def _write(
                 extra={
                     'NumberOfParticipants': len(files),
                     'Resolution': output.sidecar.get('Resolution'),
+                    **({'Sloppy': f'{SLOPPY_TITLE}. {SLOPPY_TEXT}'} if is_sloppy else {}),
                 },
             )
             save_output(file, str(out_dir / path), sidecar)

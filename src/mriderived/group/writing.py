@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from mriderived.bids.names import phenotype_path
-from mriderived.bids.sidecar import write_sidecar
+from mriderived.bids.sidecar import sidecar_path, write_sidecar
 from mriderived.bids.status import write_text
 from mriderived.group.blocks import Block
 from mriderived.group.columns import Source, snake
@@ -24,6 +24,8 @@ from mriderived.group.records import Row
 
 WIDE = 'mriderived'
 REASONS = 'mriderived_reasons'
+#: Files that the group level writes beside tables, and none of the participant level.
+_OF_COHORT = r'tpl-|figures/group_|sub-.*_(stat-tangent|desc-dualregression)_'
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -117,17 +119,21 @@ def replace_listing(path: Path, content: Mapping[str, Any]) -> None:
         former = json.loads(path.read_text(encoding='utf-8'))
     except (FileNotFoundError, ValueError):
         former = {}
-    for table in _outdated(former, content, 'tables', 'phenotype'):
+    for table in _outdated(former, content, 'tables', 'phenotype/'):
         (out_dir / table).unlink(missing_ok=True)
         (out_dir / table).with_suffix('.json').unlink(missing_ok=True)
-    for export in _outdated(former, content, 'exports', 'exports'):
+    for export in _outdated(former, content, 'exports', 'exports/'):
         (out_dir / export).unlink(missing_ok=True)
+    for file in _outdated(former, content, 'files', _OF_COHORT):
+        (out_dir / file).unlink(missing_ok=True)
+        if file.suffix != '.svg':
+            sidecar_path(out_dir / file).unlink(missing_ok=True)
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + '\n')
 
 
 def _outdated(
-    former: Mapping[str, Any], content: Mapping[str, Any], kind: str, folder: str
+    former: Mapping[str, Any], content: Mapping[str, Any], kind: str, pattern: str
 ) -> list[PurePosixPath]:
-    """Return what only the former run wrote, and nothing outside of ``folder``."""
+    """Return what only the former run wrote, and nothing that the pattern does not fit."""
     paths = map(PurePosixPath, sorted({*former.get(kind, ())} - {*content.get(kind, ())}))
-    return [path for path in paths if path.parts[0] == folder and '..' not in path.parts]
+    return [path for path in paths if re.match(pattern, str(path)) and '..' not in path.parts]

@@ -45,6 +45,18 @@ def denoise_run(
         If the run lacks confounds of the strategy, or too few degrees of freedom are left.
     """
     mask = load(bold_mask) > 0
+    return denoise_masked(bold_preproc, mask, bold_confounds, strategy, band, threads)
+
+
+def denoise_masked(
+    bold_preproc: Path,
+    mask: NDArray[np.bool_],
+    bold_confounds: Path,
+    strategy: str,
+    band: Band | None,
+    threads: int = 1,
+) -> Run:
+    """Do as :func:`denoise_run` within a mask that is no file."""
     period = repetition_time(bold_preproc)
     table, metadata = read_confounds(bold_confounds)
     try:

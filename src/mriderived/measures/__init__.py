@@ -4,6 +4,7 @@ from mriderived.measures.alff import ALFF
 from mriderived.measures.base import Measure
 from mriderived.measures.bold_quality import BOLD_QUALITY
 from mriderived.measures.connectivity import CONNECTIVITY
+from mriderived.measures.denoised_space import DENOISED_IN_SPACE
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
@@ -34,5 +35,6 @@ MEASURES: tuple[Measure, ...] = (
     CONNECTIVITY,
     SEED_MAP,
     BOLD_QUALITY,
+    DENOISED_IN_SPACE,
     T2STAR,
 )

@@ -20,6 +20,7 @@ from mriderived.core.connectivity import (
     shrunk_partial_correlate,
 )
 from mriderived.core.region_series import MIN_COVERAGE, amplitude, average_regions
+from mriderived.core.series import median_known
 from mriderived.interfaces.denoising import read_kept
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
@@ -124,7 +125,7 @@ def _write_networks(
 ) -> Path:
     row: dict[str, float] = {
         'mean_z': float(np.nanmean(z)) if np.isfinite(z).any() else np.nan,
-        'effective_frames': _median(effective),
+        'effective_frames': median_known(effective),
     }
     belongs = [_network(name) for name in names]
     inside = np.flatnonzero([bool(network) for network in belongs])
@@ -140,11 +141,6 @@ def _write_networks(
     path = _write(pd.DataFrame([row]), 'networks.tsv')
     write_remarks(path, MissingReasons=reasons)
     return path
-
-
-def _median(values: NDArray[np.float64]) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else float('nan')
 
 
 def _network(region: str) -> str:

@@ -7,19 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.surface_mesh import vertex_normals
 from mriderived.core.surface_transfer import match_vertices
 from mriderived.figures.inflated import Painted, paint_inflated
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.gifti import load_surface, load_values, save_values
 from mriderived.interfaces.itk import FLIP
 from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
 from mriderived.spaces.fsaverage import Side, load_fsaverage
 
 NEEDS = (
@@ -106,15 +104,7 @@ def draw_fsaverage(fsaverage_thickness_left: Path, fsaverage_thickness_right: Pa
 def init_fsaverage_thickness_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
     del config  # nothing in the settings changes it
-    workflow = pe.Workflow(name='fsaverage_thickness_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(FsaverageFiles._fields)), name='outputnode')
-    transfer = pe.Node(Call(transfer_thickness), name='transfer')
-    workflow.connect([
-        (inputnode, transfer, [(name, name) for name in NEEDS]),
-        (transfer, outputnode, [(name, name) for name in FsaverageFiles._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(transfer_thickness, NEEDS, node_name='transfer')
 
 
 def _output(side: str, name: str) -> Output:

@@ -7,15 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.morphometry import region_volumes
 from mriderived.core.partial_volume import Fractions
 from mriderived.figures.sides import draw_sides
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.missing_regions import (
@@ -24,6 +21,7 @@ from mriderived.measures.missing_regions import (
     read_labels,
     remark_missing,
 )
+from mriderived.measures.one_node import one_node_wf
 from mriderived.spaces.labels import strip_side
 
 NEEDS = ('gm_probseg', 'wm_probseg', 'csf_probseg', 'atlas_dseg', 'atlas_labels')
@@ -69,15 +67,7 @@ def draw_volumes(regional_morph: Path) -> list[Any]:
 def init_regional_volume_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
     del config  # nothing in the settings changes it
-    workflow = pe.Workflow(name='regional_volume_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(['regional_morph']), name='outputnode')
-    tabulate = pe.Node(Call(tabulate_regions), name='tabulate')
-    workflow.connect([
-        (inputnode, tabulate, [(name, name) for name in NEEDS]),
-        (tabulate, outputnode, [('regional_morph', 'regional_morph')]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(tabulate_regions, NEEDS, node_name='tabulate')
 
 
 REGIONAL_VOLUME = Measure(

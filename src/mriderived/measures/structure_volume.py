@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
 from mriderived.core.morphometry import region_volumes, tissue_volumes
 from mriderived.core.partial_volume import Fractions
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.transforms import measure_scaling
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
@@ -23,6 +20,7 @@ from mriderived.measures.missing_regions import (
     read_labels,
     remark_missing,
 )
+from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.regional_volume import draw_volumes
 
 NEEDS = (
@@ -77,15 +75,7 @@ def draw_structure_volumes(structure_morph: Path) -> list[Any]:
 def init_structure_volume_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
     del config  # nothing in the settings changes it
-    workflow = pe.Workflow(name='structure_volume_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(['structure_morph']), name='outputnode')
-    tabulate = pe.Node(Call(tabulate_structures), name='tabulate')
-    workflow.connect([
-        (inputnode, tabulate, [(name, name) for name in NEEDS]),
-        (tabulate, outputnode, [('structure_morph', 'structure_morph')]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(tabulate_structures, NEEDS, node_name='tabulate')
 
 
 STRUCTURE_VOLUME = Measure(

@@ -7,19 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.surface_geometry import nearest_labels, vertex_areas
 from mriderived.figures.sides import draw_sides
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.gifti import load_surface, load_values
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.missing_regions import explain_coverage, read_labels, remark_missing
+from mriderived.measures.one_node import one_node_wf
 from mriderived.spaces.labels import strip_side
 
 #: A vertex takes the nearest label of its hemisphere's cortex within this distance, in mm.
@@ -160,15 +158,7 @@ def draw_areas(surface_regions: Path) -> list[Any]:
 def init_surface_regions_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
     del config  # nothing in the settings changes it
-    workflow = pe.Workflow(name='surface_regions_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(['surface_regions']), name='outputnode')
-    tabulate = pe.Node(Call(tabulate_surface), name='tabulate')
-    workflow.connect([
-        (inputnode, tabulate, [(name, name) for name in NEEDS]),
-        (tabulate, outputnode, [('surface_regions', 'surface_regions')]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(tabulate_surface, NEEDS, node_name='tabulate')
 
 
 SURFACE_REGIONS = Measure(

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 
 from mriderived.bids.image_checks import load_clean
 from mriderived.config import Config
@@ -16,11 +14,11 @@ from mriderived.core.quality_air import AIR, ARTEFACT, BELOW, HEAD, PADDING
 from mriderived.core.quality_noise import fit_noise
 from mriderived.core.quality_t1w import T1wScan, measure_t1w_quality
 from mriderived.figures.quality import draw_background, draw_noise
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.template_maps import warp_template
 from mriderived.interfaces.volumes import load, load_ras, save, voxel_size
 from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.t1w_quality_columns import COLUMNS
 
 NEEDS = (
@@ -116,15 +114,7 @@ def draw_air_noise(raw_t1w: Path, air_dseg: Path) -> list[Any]:
 def init_t1w_quality_wf(config: Config) -> Any:
     """Build the workflow of one node; no setting changes it."""
     del config
-    workflow = pe.Workflow(name='t1w_quality_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(T1wQc._fields)), name='outputnode')
-    measure = pe.Node(Call(measure_quality), name='measure_quality')
-    workflow.connect([
-        (inputnode, measure, [(name, name) for name in NEEDS]),
-        (measure, outputnode, [(name, name) for name in T1wQc._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(measure_quality, NEEDS)
 
 
 LABELS = {

@@ -8,16 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
 from mriderived.core.hemisphere import gather
 from mriderived.figures.overlays import map_overlay
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('t1w', 'thickness_left', 'thickness_right')
 #: A voxel of the image has a thickness if this much of it is cortex.
@@ -103,15 +101,7 @@ def draw_thickness(t1w: Path, thickness: Path) -> list[Any]:
 def init_thickness_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
     del config  # nothing in the settings changes it
-    workflow = pe.Workflow(name='thickness_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(ThicknessFiles._fields)), name='outputnode')
-    collect = pe.Node(Call(collect_thickness), name='collect')
-    workflow.connect([
-        (inputnode, collect, [(name, name) for name in NEEDS]),
-        (collect, outputnode, [(name, name) for name in ThicknessFiles._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(collect_thickness, NEEDS, node_name='collect')
 
 
 def _columns() -> tuple[Column, ...]:

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
 from mriderived.core.hemisphere import (
@@ -19,9 +17,9 @@ from mriderived.core.hemisphere import (
 )
 from mriderived.core.laplace_thickness import laplace_thickness
 from mriderived.core.thickness import find_cortex
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import Measure, Output
+from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('tissue_map', 'structures_dseg')
 
@@ -59,15 +57,7 @@ def measure_field_lines(
 
 def init_thickness_laplace_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
-    workflow = pe.Workflow(name='thickness_laplace_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(LaplaceFile._fields)), name='outputnode')
-    measure = pe.Node(Call(measure_field_lines, sloppy=config.sloppy), name='measure', mem_gb=2.5)
-    workflow.connect([
-        (inputnode, measure, [(name, name) for name in NEEDS]),
-        (measure, outputnode, [(name, name) for name in LaplaceFile._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(measure_field_lines, NEEDS, node_name='measure', sloppy=config.sloppy)
 
 
 THICKNESS_LAPLACE = Measure(

@@ -7,16 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
 from mriderived.core.morphometry import tissue_volumes
 from mriderived.core.partial_volume import Fractions
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
 from mriderived.measures.base import Column, Measure, Output
+from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('gm_probseg', 'wm_probseg', 'csf_probseg')
 CUT = 'The brain reaches the edge of the image, so its volumes may be too small.'
@@ -51,15 +49,7 @@ def _is_cut(tissues: Fractions) -> bool:
 def init_tissue_volume_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
     del config  # nothing in the settings changes it
-    workflow = pe.Workflow(name='tissue_volume_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(['tissue_morph']), name='outputnode')
-    tabulate = pe.Node(Call(tabulate_tissue), name='tabulate')
-    workflow.connect([
-        (inputnode, tabulate, [(name, name) for name in NEEDS]),
-        (tabulate, outputnode, [('tissue_morph', 'tissue_morph')]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(tabulate_tissue, NEEDS, node_name='tabulate')
 
 
 TISSUE_VOLUME = Measure(

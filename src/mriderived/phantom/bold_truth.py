@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mriderived.core.motion_measures import framewise_displacement
 from mriderived.core.rigid import COLUMNS, rigid_matrix
 from mriderived.phantom.bold import Bold, map_effects
 from mriderived.phantom.networks import CORRELATION, NAMES, RADIUS_MM, SEEDS
+from mriderived.phantom.truth import relative_paths, save_image
 
 Matrix = NDArray[np.float64]
 _FILES = ('bold', 'motion', 'displacement', 'field', 'brain_mask', 'networks', 'courses',
@@ -84,17 +85,19 @@ def write_bold_truth(folder: Path, path: Path, bold: Bold) -> BoldTruth:
     truth = BoldTruth(
         bold=path,
         motion=_save_motion(below / f'{stem}desc-motion_timeseries.tsv', bold),
-        displacement=_save(
+        displacement=save_image(
             below / f'{stem}displacement.nii.gz', bold.displacement.shift, bold.affine
         ),
-        field=_save(below / f'{stem}field.nii.gz', bold.hz, bold.affine),
-        brain_mask=_save(below / f'{stem}mask.nii.gz', bold.brain_mask.astype('u1'), bold.affine),
-        networks=_save(below / f'{stem}desc-networks_probseg.nii.gz', networks, bold.affine),
+        field=save_image(below / f'{stem}field.nii.gz', bold.hz, bold.affine),
+        brain_mask=save_image(
+            below / f'{stem}mask.nii.gz', bold.brain_mask.astype('u1'), bold.affine
+        ),
+        networks=save_image(below / f'{stem}desc-networks_probseg.nii.gz', networks, bold.affine),
         courses=_save_table(
             below / f'{stem}desc-networks_timeseries.tsv',
             pd.DataFrame(bold.courses.networks.T, columns=list(NAMES)),
         ),
-        effects=_save(
+        effects=save_image(
             below / f'{stem}desc-effects_statmap.nii.gz', map_effects(bold), bold.affine
         ),
         names=NAMES,
@@ -108,7 +111,7 @@ def write_bold_truth(folder: Path, path: Path, bold: Bold) -> BoldTruth:
         readout_time=bold.readout_time,
         tsnr=bold.options.tsnr,
     )
-    write_json(_file(folder, path), _relative(truth, folder))
+    write_json(_file(folder, path), relative_paths(truth, folder))
     return truth
 
 
@@ -128,13 +131,6 @@ def _file(folder: Path, path: Path) -> Path:
     return sidecar_path(folder / 'sourcedata' / 'truth' / path.relative_to(folder))
 
 
-def _relative(truth: BoldTruth, folder: Path) -> dict[str, Any]:
-    return {
-        name: value.relative_to(folder) if isinstance(value, Path) else value
-        for name, value in asdict(truth).items()
-    }
-
-
 def _nest(matrix: Matrix) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(map(float, row)) for row in matrix)
 
@@ -147,11 +143,4 @@ def _save_motion(path: Path, bold: Bold) -> Path:
 
 def _save_table(path: Path, table: pd.DataFrame) -> Path:
     table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.9g')
-    return path
-
-
-def _save(path: Path, data: NDArray[Any], affine: Matrix) -> Path:
-    image = nib.Nifti1Image(data, affine)
-    image.header.set_xyzt_units('mm')
-    image.to_filename(path)
     return path

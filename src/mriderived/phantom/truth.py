@@ -83,11 +83,11 @@ def write_truth(folder: Path, t1w: Path, head: Head, options: HeadOptions) -> Tr
         'gm_probseg': _save_share(below / f'{stem}label-GM_probseg.nii.gz', head, 0),
         'wm_probseg': _save_share(below / f'{stem}label-WM_probseg.nii.gz', head, 1),
         'csf_probseg': _save_share(below / f'{stem}label-CSF_probseg.nii.gz', head, 2),
-        'brain_mask': _save(
+        'brain_mask': save_image(
             below / f'{stem}mask.nii.gz', head.brain_mask.astype('u1'), head.affine
         ),
         'bias': _save_bias(below / f'{stem}bias.nii.gz', head),
-        'field': _save(
+        'field': save_image(
             below / f'{stem}warp.nii.gz', np.moveaxis(head.deformation.field, 0, 3), field_affine()
         ),
     }
@@ -104,7 +104,7 @@ def write_truth(folder: Path, t1w: Path, head: Head, options: HeadOptions) -> Tr
         matrix=tuple(tuple(map(float, row)) for row in head.deformation.matrix),
         **paths,
     )
-    write_json(_file(folder, t1w), _relative(truth, folder))
+    write_json(_file(folder, t1w), relative_paths(truth, folder))
     return truth
 
 
@@ -122,7 +122,8 @@ def _file(folder: Path, t1w: Path) -> Path:
     return below.with_name(t1w.name.partition('.')[0] + '.json')
 
 
-def _relative(truth: Truth, folder: Path) -> dict[str, Any]:
+def relative_paths(truth: Any, folder: Path) -> dict[str, Any]:
+    """Return the fields of a dataclass, with paths relative to the folder."""
     return {
         name: value.relative_to(folder) if isinstance(value, Path) else value
         for name, value in asdict(truth).items()
@@ -154,7 +155,8 @@ def _is_left(head: Head) -> NDArray[np.bool_]:
     return is_left
 
 
-def _save(path: Path, data: NDArray[Any], affine: NDArray[Any]) -> Path:
+def save_image(path: Path, data: NDArray[Any], affine: NDArray[Any]) -> Path:
+    """Write an image whose affine is in mm."""
     image = nib.Nifti1Image(data, affine)
     image.header.set_xyzt_units('mm')
     image.to_filename(path)
@@ -172,4 +174,4 @@ def _save_share(path: Path, head: Head, tissue: int) -> Path:
 
 def _save_bias(path: Path, head: Head) -> Path:
     affine = head.affine @ np.diag([BIAS_STEP, BIAS_STEP, BIAS_STEP, 1.0])
-    return _save(path, head.bias[::BIAS_STEP, ::BIAS_STEP, ::BIAS_STEP], affine)
+    return save_image(path, head.bias[::BIAS_STEP, ::BIAS_STEP, ::BIAS_STEP], affine)

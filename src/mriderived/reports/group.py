@@ -48,12 +48,19 @@ def write_group_report(out_dir: Path) -> Path:
         'facts': _count_facts(listing, sessions),
         'states': count_states(grid),
         'downloads': _list_downloads(out_dir, listing),
+        'chapters': [_find_pictures(out_dir, chapter) for chapter in listing.get('chapters', ())],
         'data': _script_json(data),
         'values': [Markup(f'[{",".join(session.values)}]') for session in sessions],
     }
     path = out_dir / report_path()
     write_text(path, render('group.html.j2', values))
     return path
+
+
+def _find_pictures(out_dir: Path, chapter: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a chapter with its pictures as files; one that is gone is left out."""
+    pictures = [{**one, 'file': out_dir / one['path']} for one in chapter['pictures']]
+    return {**chapter, 'pictures': [one for one in pictures if one['file'].exists()]}
 
 
 def _script_json(content: Mapping[str, Any]) -> Markup:
@@ -153,4 +160,5 @@ def _list_downloads(out_dir: Path, listing: Mapping[str, Any]) -> dict[str, list
         'measures': [name for name in tables if name not in wide],
         'logs': logs,
         'exports': list(listing.get('exports', ())),
+        'maps': [name for chapter in listing.get('chapters', ()) for name in chapter['files']],
     }

@@ -7,15 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 
 from mriderived.config import Config
 from mriderived.core.atlas_structures import follow_structures
 from mriderived.core.labels import Labels, fill_labels
 from mriderived.core.masks import find_box, reaches_edge
 from mriderived.core.partial_volume import Fractions
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.interfaces.warps import (
     Grid,
@@ -26,6 +23,7 @@ from mriderived.interfaces.warps import (
     warp_sides,
 )
 from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
 from mriderived.spaces.labels import read_table
 from mriderived.spaces.structures import has_structures
 from mriderived.workflows.anat_atlas_figure import draw_regions
@@ -111,15 +109,7 @@ def _fit_tissues(
 def init_atlas_wf(config: Config) -> Any:
     """Build the workflow of the step."""
     del config  # nothing in the settings changes it
-    workflow = pe.Workflow(name='atlas_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(AtlasFiles._fields)), name='outputnode')
-    label = pe.Node(Call(label_regions), name='label')
-    workflow.connect([
-        (inputnode, label, [(name, name) for name in NEEDS]),
-        (label, outputnode, [(name, name) for name in AtlasFiles._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(label_regions, NEEDS, node_name='label')
 
 
 ATLAS = Measure(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.bids.image_checks import load_clean
@@ -15,10 +13,10 @@ from mriderived.config import Config, Device, SkullStrip
 from mriderived.core.masks import clean_mask, find_foreground, is_brain_extracted, touched_faces
 from mriderived.interfaces.bias import correct_bias
 from mriderived.interfaces.brain_extraction import extract_brain
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import save, voxel_size
 from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.anat_figures import draw_brain_mask
 
 Mask = NDArray[np.bool_]
@@ -81,26 +79,15 @@ def _find_brain(
     return _Found(mask, False, 'Brain mask: segmented from the head.')
 
 
-def init_brain_wf(config: Config) -> pe.Workflow:
+def init_brain_wf(config: Config) -> Any:
     """Build the workflow of the step ``brain``."""
-    workflow = pe.Workflow(name='brain')
-    inputnode = pe.Node(niu.IdentityInterface(['raw_t1w']), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(BrainFiles._fields), name='outputnode')
-    node = pe.Node(
-        Call(
-            prepare_t1w,
-            skull_strip=config.skull_strip,
-            device=config.device,
-            threads=config.omp_nthreads,
-        ),
-        name='prepare_t1w',
-        n_procs=config.omp_nthreads,
-        mem_gb=BRAIN.memory_gb,
+    return one_node_wf(
+        prepare_t1w,
+        BRAIN.needs,
+        skull_strip=config.skull_strip,
+        device=config.device,
+        threads=config.omp_nthreads,
     )
-    workflow.connect(inputnode, 'raw_t1w', node, 'raw_t1w')
-    for name in BrainFiles._fields:
-        workflow.connect(node, name, outputnode, name)
-    return workflow
 
 
 BRAIN = Measure(

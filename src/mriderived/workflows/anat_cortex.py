@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
@@ -22,9 +20,9 @@ from mriderived.core.hemisphere import (
     to_fine,
 )
 from mriderived.core.thickness import find_cortex, project_thickness
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import Measure, Output
+from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('tissue_map', 'structures_dseg')
 SIDES = ('L', 'R')
@@ -122,22 +120,9 @@ def _round(values: NDArray[np.float32], step: float) -> NDArray[np.float32]:
     return np.asarray(np.rint(values / step) * step, dtype=np.float32)
 
 
-def init_cortex_wf(config: Config) -> pe.Workflow:
+def init_cortex_wf(config: Config) -> Any:
     """Build the workflow of the step."""
-    workflow = pe.Workflow(name='cortex_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(CortexFiles._fields)), name='outputnode')
-    node = pe.Node(
-        Call(map_cortex, threads=config.omp_nthreads, sloppy=config.sloppy),
-        name='map_cortex',
-        n_procs=config.omp_nthreads,
-        mem_gb=CORTEX.memory_gb,
-    )
-    workflow.connect([
-        (inputnode, node, [(name, name) for name in NEEDS]),
-        (node, outputnode, [(name, name) for name in CortexFiles._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(map_cortex, NEEDS, threads=config.omp_nthreads, sloppy=config.sloppy)
 
 
 def _thickness(side: str) -> Output:

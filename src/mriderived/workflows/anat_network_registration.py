@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 
 from mriderived.config import Config, Device
 from mriderived.core.affine import Brain
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.network_registration import align_by_network, knows_space
 from mriderived.interfaces.space_files import load_template
 from mriderived.interfaces.volumes import load, load_affine
+from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.anat_registration import (
     NEEDS,
     REGISTRATION,
@@ -48,27 +47,15 @@ def register_to_space_by_network(
     return write_alignment(found, data, brain, threads)
 
 
-def init_network_registration_wf(config: Config) -> pe.Workflow:
+def init_network_registration_wf(config: Config) -> Any:
     """Build the workflow of the step ``registration`` with the network."""
-    workflow = pe.Workflow(name='registration')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(RegistrationFiles._fields)), name='outputnode')
-    node = pe.Node(
-        Call(
-            register_to_space_by_network,
-            device=config.device,
-            threads=config.omp_nthreads,
-            sloppy=config.sloppy,
-        ),
-        name='register_to_space_by_network',
-        n_procs=config.omp_nthreads,
-        mem_gb=NETWORK_REGISTRATION.memory_gb,
+    return one_node_wf(
+        register_to_space_by_network,
+        NEEDS,
+        device=config.device,
+        threads=config.omp_nthreads,
+        sloppy=config.sloppy,
     )
-    workflow.connect([
-        (inputnode, node, [(name, name) for name in NEEDS]),
-        (node, outputnode, [(name, name) for name in RegistrationFiles._fields]),
-    ])  # fmt: skip
-    return workflow
 
 
 NETWORK_REGISTRATION = replace(

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 
 from mriderived.config import Config, Device
 from mriderived.core.affine import Brain
 from mriderived.core.masks import find_box
 from mriderived.core.partial_volume import Fractions, segmentation, tissue_map
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.network_segmentation import segment_brain
 from mriderived.interfaces.network_weights import NO_GREY, PATCHES, WHOLE, digest_weights
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save
+from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.anat_tissue import TISSUE, TissueFiles, place, write_labels
 
 NEEDS = ('t1w', 'brain_mask')
@@ -61,22 +60,11 @@ def _notes(background: float) -> list[str]:
     ]
 
 
-def init_network_tissue_wf(config: Config) -> pe.Workflow:
+def init_network_tissue_wf(config: Config) -> Any:
     """Build the workflow of the step ``tissue`` with networks."""
-    workflow = pe.Workflow(name='tissue')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(TissueFiles._fields)), name='outputnode')
-    node = pe.Node(
-        Call(segment_t1w_by_networks, device=config.device, threads=config.omp_nthreads),
-        name='segment_t1w_by_networks',
-        n_procs=config.omp_nthreads,
-        mem_gb=NETWORK_TISSUE.memory_gb,
+    return one_node_wf(
+        segment_t1w_by_networks, NEEDS, device=config.device, threads=config.omp_nthreads
     )
-    workflow.connect([
-        (inputnode, node, [(name, name) for name in NEEDS]),
-        (node, outputnode, [(name, name) for name in TissueFiles._fields]),
-    ])  # fmt: skip
-    return workflow
 
 
 NETWORK_TISSUE = replace(

@@ -6,20 +6,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.affine import Brain
 from mriderived.core.diffeomorphism import Schedule
 from mriderived.core.registration import SLOPPY, Alignment, align, to_template, volume_change
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.space_files import load_template
 from mriderived.interfaces.transforms import affine_transform, field_transform, write_composite
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.anat_figures import draw_registration
 
 #: Grey matter of well-registered adults overlaps with the template's by 0.82 to 0.87; of brains
@@ -128,22 +126,9 @@ def _describe(overlap: Overlap | None) -> dict[str, Any]:
     return {'TissueOverlap': {'GM': round(overlap.grey, 4), 'WM': round(overlap.white, 4)}}
 
 
-def init_registration_wf(config: Config) -> pe.Workflow:
+def init_registration_wf(config: Config) -> Any:
     """Build the workflow of the step ``registration``."""
-    workflow = pe.Workflow(name='registration')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(RegistrationFiles._fields)), name='outputnode')
-    node = pe.Node(
-        Call(register_to_space, threads=config.omp_nthreads, sloppy=config.sloppy),
-        name='register_to_space',
-        n_procs=config.omp_nthreads,
-        mem_gb=REGISTRATION.memory_gb,
-    )
-    workflow.connect([
-        (inputnode, node, [(name, name) for name in NEEDS]),
-        (node, outputnode, [(name, name) for name in RegistrationFiles._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(register_to_space, NEEDS, threads=config.omp_nthreads, sloppy=config.sloppy)
 
 
 REGISTRATION = Measure(

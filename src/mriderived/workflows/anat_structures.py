@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
@@ -16,10 +14,10 @@ from mriderived.core.masks import find_box, reaches_edge
 from mriderived.core.partial_volume import Fractions
 from mriderived.core.structure_classes import fill_holes
 from mriderived.core.structures import refine_structures
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.interfaces.warps import crop_grid, measure_coverage, read_grid, warp_labels
 from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
 from mriderived.spaces.structures import merge_gyri, read_structures
 from mriderived.workflows.anat_atlas_figure import draw_regions
 
@@ -108,20 +106,7 @@ def draw_structures(t1w: Path, structures_dseg: Path, structures_labels: Path) -
 
 def init_structures_wf(config: Config) -> Any:
     """Build the workflow of the step."""
-    workflow = pe.Workflow(name='structures_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(StructureFiles._fields)), name='outputnode')
-    label = pe.Node(
-        Call(label_structures, threads=config.omp_nthreads),
-        name='label_structures',
-        n_procs=config.omp_nthreads,
-        mem_gb=STRUCTURES.memory_gb,
-    )
-    workflow.connect([
-        (inputnode, label, [(name, name) for name in NEEDS]),
-        (label, outputnode, [(name, name) for name in StructureFiles._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(label_structures, NEEDS, threads=config.omp_nthreads)
 
 
 STRUCTURES = Measure(

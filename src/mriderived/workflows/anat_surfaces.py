@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
@@ -19,11 +16,16 @@ from mriderived.core.surface_layers import Layers, reconstruct
 from mriderived.core.surface_maps import grey_white_contrast, is_cortex, sample_inside
 from mriderived.figures.meshes import Outlined, mesh_mosaic
 from mriderived.figures.style import AMBER, CYAN
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.gifti import Surface, load_surface, save_surface, save_values
-from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
-from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
+from mriderived.workflows.anat_surface_quality import (
+    SIDES,
+    describe_mesh,
+    quality_columns,
+    write_quality,
+)
 
 NEEDS = (
     't1w',
@@ -33,7 +35,6 @@ NEEDS = (
     'depth_left',
     'depth_right',
 )
-SIDES = {'L': 'left', 'R': 'right'}
 LAYERS = ('white', 'midthickness', 'pial')
 #: Values per vertex: suffix, title, description, unit.
 VALUES: Mapping[str, tuple[str, str, str]] = {
@@ -48,13 +49,6 @@ VALUES: Mapping[str, tuple[str, str, str]] = {
         'percent',
     ),
 }
-#: Beyond these a mesh needs a look: the share of triangles that meet others, the share of
-#: vertices off their boundary (the pial surface stops before it meets itself in buried sulci),
-#: voxels of 1 mm that were cut or filled, and the ratio of the areas of both hemispheres.
-LARGEST_INTERSECTION = 0.01
-LARGEST_OFF = {'off_white': 0.05, 'off_pial': 0.35}
-MOST_CORRECTED = 3000
-LARGEST_ASYMMETRY = 1.1
 
 
 class SurfaceFiles(NamedTuple):
@@ -117,7 +111,7 @@ def make_surfaces(
         left, right = pool.map(
             reconstruct_half, SIDES, (thickness_left, thickness_right), (depth_left, depth_right)
         )
-    quality = _write_quality({'L': left, 'R': right})
+    quality = write_quality({'L': left.quality, 'R': right.quality})
     files = [*_save_half('L', left), *_save_half('R', right), quality]
     return SurfaceFiles(*files)
 
@@ -140,19 +134,8 @@ def _reconstruct(scan: Scan, thickness: Path, depth: Path) -> Half:
     }
     cortex = values['thickness'] > 0
     pial_area = vertex_areas(pial, layers.faces)
-    quality = {
-        'area_white': float(values['area'][cortex].sum()),
-        'area_pial': float(pial_area[cortex].sum()),
-        'euler_number': layers.quality.euler_number,
-        'components': layers.quality.components,
-        'voxels_corrected': layers.quality.voxels_cut + layers.quality.voxels_filled,
-        'intersecting_white': layers.quality.intersecting_white,
-        'intersecting_pial': layers.quality.intersecting_pial,
-        'intersecting_white_pial': layers.quality.intersecting_white_pial,
-        'off_white': layers.quality.off_white,
-        'off_pial': layers.quality.off_pial,
-    }
-    return Half(surfaces, values, quality)
+    areas = float(values['area'][cortex].sum()), float(pial_area[cortex].sum())
+    return Half(surfaces, values, describe_mesh(layers.quality, *areas))
 
 
 def _to_scanner(layers: Layers, affine: NDArray[np.float64]) -> dict[str, Surface]:
@@ -177,51 +160,6 @@ def _save_half(side: str, half: Half) -> list[Path]:
     ]
 
 
-def _write_quality(halves: Mapping[str, Half]) -> Path:
-    row = {
-        f'{name}_{side}': value
-        for side, half in halves.items()
-        for name, value in half.quality.items()
-    }
-    table = Path.cwd() / 'surfaces.tsv'
-    pd.DataFrame([row]).to_csv(table, sep='\t', index=False, float_format='%.7g')
-    notes = [note for side, half in halves.items() for note in _doubt(SIDES[side], half.quality)]
-    left, right = (half.quality['area_white'] for half in halves.values())
-    if max(left, right) > LARGEST_ASYMMETRY * min(left, right):
-        notes.append(
-            f'The hemispheres differ in area (left {left / 100:.0f} cm2, right '
-            f'{right / 100:.0f} cm2): a lesion, surgery, or a failed segmentation. Numbers of the '
-            'smaller are in doubt.'
-        )
-    write_remarks(table, notes=notes)
-    return table
-
-
-def _doubt(side: str, quality: Mapping[str, float]) -> list[str]:
-    """Say what speaks against the meshes of a hemisphere."""
-    notes = []
-    if quality['euler_number'] != 2:
-        notes.append(
-            f'The {side} surfaces are no spheres: Euler number {quality["euler_number"]:.0f}.'
-        )
-    worst = max(value for name, value in quality.items() if name.startswith('intersecting'))
-    if worst > LARGEST_INTERSECTION:
-        notes.append(f'{100 * worst:.1f} % of the triangles of a {side} surface meet others.')
-    if quality['voxels_corrected'] > MOST_CORRECTED:
-        notes.append(
-            f'{quality["voxels_corrected"]:.0f} voxels of the {side} hemisphere were changed to '
-            'make its surface a sphere.'
-        )
-    for name, largest in LARGEST_OFF.items():
-        if quality[name] > largest:
-            surface = name.removeprefix('off_')
-            notes.append(
-                f'{100 * quality[name]:.0f} % of the vertices of the {side} {surface} surface are '
-                'off their boundary.'
-            )
-    return notes
-
-
 def draw_surfaces(
     t1w: Path, white_left: Path, white_right: Path, pial_left: Path, pial_right: Path
 ) -> list[Any]:
@@ -242,22 +180,9 @@ def draw_surfaces(
     ]
 
 
-def init_surfaces_wf(config: Config) -> pe.Workflow:
+def init_surfaces_wf(config: Config) -> Any:
     """Build the workflow of the step."""
-    workflow = pe.Workflow(name='surfaces_wf')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(SurfaceFiles._fields)), name='outputnode')
-    node = pe.Node(
-        Call(make_surfaces, threads=config.omp_nthreads),
-        name='make_surfaces',
-        n_procs=config.omp_nthreads,
-        mem_gb=SURFACES.memory_gb,
-    )
-    workflow.connect([
-        (inputnode, node, [(name, name) for name in NEEDS]),
-        (node, outputnode, [(name, name) for name in SurfaceFiles._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(make_surfaces, NEEDS, threads=config.omp_nthreads)
 
 
 def _mesh(layer: str, side: str) -> Output:
@@ -292,57 +217,6 @@ def _values(name: str, side: str) -> Output:
     )
 
 
-def _quality_columns() -> tuple[Column, ...]:
-    told = (
-        ('area_white', 'Area of the white surface without the medial wall', 'mm2', 'White area'),
-        ('area_pial', 'Area of the pial surface without the medial wall', 'mm2', 'Pial area'),
-        ('euler_number', 'Euler number of the meshes; 2 is a sphere', '1', 'Euler number'),
-        ('components', 'Separate parts of the meshes', '1', 'Parts of the mesh'),
-        (
-            'voxels_corrected',
-            'Voxels of 1 mm that were cut or filled to make the surface a sphere',
-            '1',
-            'Corrected voxels',
-        ),
-        (
-            'intersecting_white',
-            'Share of the triangles of the white surface that meet others of it',
-            '1',
-            'Intersecting, white',
-        ),
-        (
-            'intersecting_pial',
-            'Share of the triangles of the pial surface that meet others of it',
-            '1',
-            'Intersecting, pial',
-        ),
-        (
-            'intersecting_white_pial',
-            'Share of the triangles of the white surface that meet the pial surface',
-            '1',
-            'White meets pial',
-        ),
-        (
-            'off_white',
-            'Share of the vertices of the white surface that are off the boundary',
-            '1',
-            'Off the boundary, white',
-        ),
-        (
-            'off_pial',
-            'Share of the vertices of the pial surface that are off the boundary, as they are in '
-            'buried sulci',
-            '1',
-            'Off the boundary, pial',
-        ),
-    )
-    return tuple(
-        Column(f'{name}_{side}', f'{text}, {word} hemisphere.', unit, f'{title}, {word}')
-        for side, word in SIDES.items()
-        for name, text, unit, title in told
-    )
-
-
 SURFACES = Measure(
     name='surfaces',
     title='Surfaces of the cortex',
@@ -363,7 +237,7 @@ SURFACES = Measure(
             extension='.tsv',
             entities={'desc': 'surfaces'},
             description='Area of the surfaces of each hemisphere, and how good the meshes are.',
-            columns=_quality_columns(),
+            columns=quality_columns(),
             draft='BEP011',
         ),
     ),

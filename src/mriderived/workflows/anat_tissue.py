@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from nipype.interfaces import utility as niu
-from nipype.pipeline import engine as pe
 from numpy.typing import NDArray
 
 from mriderived.config import Config
@@ -16,10 +14,10 @@ from mriderived.core.masks import find_box
 from mriderived.core.partial_volume import Fractions, segmentation, tissue_map
 from mriderived.core.registration import COARSE, SLOPPY, align, to_brain
 from mriderived.core.tissue import segment
-from mriderived.interfaces.call import Call
 from mriderived.interfaces.space_files import load_template, load_tissues
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.anat_figures import draw_partial_volume
 
 
@@ -89,22 +87,9 @@ def write_labels() -> Path:
 NEEDS = ('t1w', 'brain_mask', 'space_brain', 'space_tissues')
 
 
-def init_tissue_wf(config: Config) -> pe.Workflow:
+def init_tissue_wf(config: Config) -> Any:
     """Build the workflow of the step ``tissue``."""
-    workflow = pe.Workflow(name='tissue')
-    inputnode = pe.Node(niu.IdentityInterface(list(NEEDS)), name='inputnode')
-    outputnode = pe.Node(niu.IdentityInterface(list(TissueFiles._fields)), name='outputnode')
-    node = pe.Node(
-        Call(segment_t1w, threads=config.omp_nthreads, sloppy=config.sloppy),
-        name='segment_t1w',
-        n_procs=config.omp_nthreads,
-        mem_gb=TISSUE.memory_gb,
-    )
-    workflow.connect([
-        (inputnode, node, [(name, name) for name in NEEDS]),
-        (node, outputnode, [(name, name) for name in TissueFiles._fields]),
-    ])  # fmt: skip
-    return workflow
+    return one_node_wf(segment_t1w, NEEDS, threads=config.omp_nthreads, sloppy=config.sloppy)
 
 
 def _fraction(label: str, name: str) -> Output:

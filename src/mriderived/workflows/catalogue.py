@@ -21,7 +21,8 @@ beside it, and is described by `bids_validator_config/schema.yaml` where no BIDS
 yet (column *Standard*). `<space>` and `<atlas>` stand for each of `--output-spaces` and
 `--atlases`. With `--anat-backend deepmriprep`, other means make the files of the steps `tissue`
 and `registration` ([networks](networks.md)). `<contrast>` and CONTRAST stand for each contrast of
-`--task-model` ([task](measures/task_glm.md)).
+`--task-model` ([task](measures/task_glm.md)). What the group level writes beside its tables is on
+[a page of its own](group.md).
 """
 #: Stands for the models that there can be.
 EXAMPLE = StatsModel(

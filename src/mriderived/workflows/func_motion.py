@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mriderived.config import Config
-from mriderived.core.confounds import MOTION as COLUMNS
 from mriderived.core.motion_measures import framewise_displacement, rms_displacement
+from mriderived.core.rigid import COLUMNS
 from mriderived.core.rigid_series import Motion, estimate_series
 from mriderived.core.steady_state import count_unsteady, mean_signal
 from mriderived.interfaces.motion_files import MATRIX

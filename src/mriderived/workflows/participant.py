@@ -11,29 +11,17 @@ from typing import Any
 from nipype.pipeline import engine as pe
 
 from mriderived import __version__
-from mriderived.bids.names import figure_path
-from mriderived.bids.sidecar import (
-    bids_uri,
-    build_sidecar,
-    sidecar_path,
-    table_dictionary,
-    write_json,
-)
-from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE, Config
+from mriderived.bids.sidecar import write_json
+from mriderived.config import Config
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.draw import Draw
 from mriderived.interfaces.sink import save_output
-from mriderived.measures.base import Figure, Measure, Output
-from mriderived.spaces import DEFAULT_SPACE, get_atlas, get_space, prepare_atlas
-from mriderived.spaces.structures import ATLAS as STRUCTURES_ATLAS
+from mriderived.measures.base import Figure
 from mriderived.workflows.plan import ParticipantPlan, Unit
-from mriderived.workflows.sources import RAW_RESOURCES
+from mriderived.workflows.resources import Resources, shared_resources
+from mriderived.workflows.unit_files import describe_output, figure_files
 
-#: Where a resource is found: a file that is there, or the field of a node.
-Resource = Path | tuple[Any, str]
 Key = tuple[str, str, str | None]
-#: Name of a resource, and the atlas or space it belongs to.
-ResourceKey = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -46,59 +34,11 @@ class Assembly:
     refused: Mapping[Key, tuple[str, str]]
 
 
-class Resources:
-    """The resources of one image, each with the atlas or space it belongs to.
-
-    What an image does not offer itself is looked for at its ``lender``, the T1w image. Fields of
-    outputs have different names for different kinds of images, so one never hides another.
-    """
-
-    def __init__(
-        self,
-        unit: Unit,
-        shared: Mapping[ResourceKey, Path | None],
-        lender: Resources | None = None,
-    ) -> None:
-        self._found: dict[ResourceKey, Resource | None] = dict(shared)
-        self._lender = lender
-        if unit.source is not None:
-            self._found[RAW_RESOURCES[unit.source.suffix], None] = unit.source.path
-
-    def offer(self, name: str, variant: str | None, resource: Resource | None) -> None:
-        """Add a resource; ``None`` means known to be absent, and optional."""
-        self._found[name, variant] = resource
-
-    def find(self, name: str, measure: Measure, variant: str | None) -> ResourceKey:
-        """Return the key of a resource for one unit.
-
-        Raises
-        ------
-        KeyError
-            If nothing offers it.
-        """
-        space: str | None = DEFAULT_SPACE
-        if measure.over == 'space':
-            space = variant
-        elif measure.over == 'atlas' and variant:
-            space = get_atlas(variant).space
-        for candidate in (variant, space, None):
-            if (name, candidate) in self._found:
-                return name, candidate
-        if self._lender is None:
-            raise KeyError(name)
-        return self._lender.find(name, measure, variant)
-
-    def get(self, key: ResourceKey) -> Resource | None:
-        """Return the resource under a key of :meth:`find`."""
-        if key not in self._found and self._lender is not None:
-            return self._lender.get(key)
-        return self._found[key]
-
-
 def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
     """Build the graph of everything that is to run for one participant."""
-    base_dir = config.work_dir / f'{__version__}-{config.hash}'
-    workflow = pe.Workflow(name=f'sub_{_word(plan.participant)}_wf', base_dir=str(base_dir))
+    folder = work_folder(config, plan.participant)
+    base_dir = folder.parent
+    workflow = pe.Workflow(name=folder.name, base_dir=str(base_dir))
     workflow.config = {
         'execution': {
             'hash_method': 'content',
@@ -111,7 +51,7 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
     units: dict[str, Unit] = {}
     refused: dict[Key, tuple[str, str]] = {}
     per_image: dict[str, Resources] = {}
-    shared = _shared_resources(config) if any(u.state == 'to run' for u in plan.units) else {}
+    shared = shared_resources(config) if any(u.state == 'to run' for u in plan.units) else {}
     for unit in plan.units:
         if unit.image not in per_image:
             per_image[unit.image] = Resources(unit, shared, per_image.get(unit.lender))
@@ -148,6 +88,11 @@ def _offer_acquisition(
             resources.offer(f'{unit.source.suffix}_events', None, Path(acquisition['events']))
 
 
+def work_folder(config: Config, participant: str) -> Path:
+    """Return where nipype works for one participant, apart from other versions and settings."""
+    return config.work_dir / f'{__version__}-{config.hash}' / f'sub_{_word(participant)}_wf'
+
+
 def _word(text: str) -> str:
     return re.sub(r'\W', '_', text)
 
@@ -156,26 +101,6 @@ def unit_name(unit: Unit) -> str:
     """Return the name of a unit's sub-workflow, unique within its participant."""
     stem = Path(unit.image).name.split('.')[0].removeprefix(f'sub-{unit.participant}_')
     return _word('_'.join(filter(None, (stem, unit.measure.name, unit.variant))))
-
-
-def _shared_resources(config: Config) -> dict[ResourceKey, Path | None]:
-    """Return the files of every space and atlas; they are the same for all images."""
-    found: dict[ResourceKey, Path | None] = {}
-    atlases = [get_atlas(name) for name in config.atlases]
-    names = (DEFAULT_SPACE, *config.output_spaces, *(atlas.space for atlas in atlases))
-    for name in dict.fromkeys(names):
-        space = get_space(name)
-        found['space_brain', name] = space.brain
-        found['space_mask', name] = space.mask
-        found['space_tissues', name] = space.tissues
-    structures = get_atlas(STRUCTURES_ATLAS)
-    folder = config.work_dir / 'atlases'
-    found['structures_image', None] = prepare_atlas(structures, folder)
-    found['structures_table', None] = structures.table
-    for name, atlas in zip(config.atlases, atlases, strict=True):
-        found['atlas_image', name] = prepare_atlas(atlas, folder)
-        found['atlas_table', name] = atlas.table
-    return found
 
 
 def _missing(
@@ -266,43 +191,3 @@ def _add_figure(
         elif resource is not None:
             source, field = resource
             workflow.connect(source, f'outputnode.{field}', node, need)
-
-
-def figure_files(config: Config, unit: Unit, figure: Figure) -> tuple[str, ...]:
-    """Return the files of a figure: its picture and, for a flicker, the reference picture."""
-    if unit.source is None:
-        return ()
-    entities = dict(unit.source.entities)
-    if unit.variant:
-        entities[unit.measure.over] = _word(unit.variant).replace('_', '')
-    return tuple(
-        str(config.out_dir / figure_path(entities, desc=desc, suffix=unit.source.suffix))
-        for desc in (figure.name, f'{figure.name}Reference')
-    )
-
-
-def describe_output(config: Config, unit: Unit, output: Output) -> dict[str, Any] | None:
-    """Return the sidecar of an output, as far as it follows from its declaration.
-
-    An image and a table with the same name but for the extension share one sidecar; the output
-    that is declared first writes it, the other gets ``None``.
-    """
-    path = sidecar_path(Path(unit.outputs[output.field]))
-    sharing = [
-        other
-        for other in unit.measure.outputs
-        if sidecar_path(Path(unit.outputs[other.field])) == path
-    ]
-    if output is not sharing[0]:
-        return None
-    content: dict[str, Any] = {}
-    for other in sharing:
-        content |= {**table_dictionary(other.columns), **other.sidecar}
-    if config.sloppy:
-        content['Sloppy'] = f'{SLOPPY_TITLE}. {SLOPPY_TEXT}'
-    return build_sidecar(
-        description=output.description,
-        sources=[bids_uri('raw', unit.image)],
-        unit=output.unit,
-        extra=content,
-    )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.dataset import Image
 from mriderived.bids.image_checks import ImageCheck
+from mriderived.bids.known_files import KnownFiles
 from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, find_record
 from mriderived.config import Config
@@ -17,7 +18,7 @@ from mriderived.measures.base import Measure, Output
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.asked import asked_measures
 from mriderived.workflows.scopes import find_references, hash_scope, is_in_scope
-from mriderived.workflows.sources import RAW_RESOURCES, Source, digest, find_sources
+from mriderived.workflows.sources import RAW_RESOURCES, Source, digest, find_sources, known_files
 from mriderived.workflows.steps import preprocessing_steps
 
 State = Literal['to run', 'done', 'not available', 'bad input', 'killed']
@@ -67,6 +68,8 @@ class ParticipantPlan:
     previous: Mapping[tuple[str, str, str | None], UnitRecord]
     #: What goes with an image that is more than one file, by its path below the dataset.
     acquisitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: What is known of the raw files, to be saved for the next run.
+    files: KnownFiles | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class PlannedUnit:
     state: State
     reason: str
     minutes: float
+    #: Its image may still be refused when all of it is read.
+    is_unread: bool = False
 
 
 def selected_measures(config: Config) -> tuple[Measure, ...]:
@@ -150,15 +155,23 @@ def variants(measure: Measure, config: Config) -> tuple[str | None, ...]:
     return (None,)
 
 
-def plan_participant(config: Config, participant: str) -> ParticipantPlan:
-    """Find the images of one participant, check them and list the units."""
+def plan_participant(
+    config: Config, participant: str, *, is_preview: bool = False
+) -> ParticipantPlan:
+    """Find the images of one participant, check them and list the units.
+
+    With ``is_preview`` images that no earlier run has read are only looked at, and units of
+    participants without results have no meaningful fingerprint.
+    """
     previous = {
         (record.image, record.measure, record.variant): record
         for record in find_record(config.out_dir, participant)
     }
     measures = selected_measures(config)
     suffixes = [suffix for suffix in RAW_RESOURCES if suffix in {m.source for m in measures}]
-    sources = find_sources(config, participant, suffixes)
+    files = known_files(config, participant, is_preview=is_preview)
+    is_hashed = bool(previous) or not is_preview
+    sources = find_sources(config, participant, suffixes, files, is_hashed=is_hashed)
     if not sources:
         return ParticipantPlan(
             participant, tuple(_without_images(config, participant, suffixes)), {}, previous
@@ -173,7 +186,7 @@ def plan_participant(config: Config, participant: str) -> ParticipantPlan:
     ]
     checks = {source.relative: source.check for source in sources if source.check}
     acquisitions = {source.relative: source.acquisition for source in sources}
-    return ParticipantPlan(participant, tuple(units), checks, previous, acquisitions)
+    return ParticipantPlan(participant, tuple(units), checks, previous, acquisitions, files)
 
 
 def _without_images(config: Config, participant: str, suffixes: Sequence[str]) -> Iterator[Unit]:
@@ -247,8 +260,14 @@ def _is_done(
 
 def plan_participants(config: Config, labels: Sequence[str]) -> tuple[PlannedUnit, ...]:
     """List every unit of every participant for ``--dry-run``; writes nothing."""
-    return tuple(
-        PlannedUnit(
+    return tuple(unit for label in labels for unit in _preview(config, label))
+
+
+def _preview(config: Config, participant: str) -> Iterator[PlannedUnit]:
+    plan = plan_participant(config, participant, is_preview=True)
+    unread = plan.files.unread if plan.files else ()
+    for unit in plan.units:
+        yield PlannedUnit(
             participant=unit.participant,
             session=unit.source.session if unit.source else None,
             image=unit.image,
@@ -257,7 +276,5 @@ def plan_participants(config: Config, labels: Sequence[str]) -> tuple[PlannedUni
             state=unit.state,
             reason=unit.reason,
             minutes=unit.measure.minutes if unit.state == 'to run' else 0.0,
+            is_unread=unit.source is not None and unit.source.path in unread,
         )
-        for label in labels
-        for unit in plan_participant(config, label).units
-    )

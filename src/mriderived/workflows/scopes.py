@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mriderived.bids.dataset import reference_image
+from mriderived.bids.known_files import hash_file
 from mriderived.measures.base import Measure, Scope
-from mriderived.workflows.sources import Source, digest, hash_file
+from mriderived.workflows.sources import Source, digest
 
 
 def is_in_scope(measure: Measure, source: Source) -> bool:

@@ -12,13 +12,20 @@ from typing import Any
 
 import nibabel as nb
 
-from mriderived.bids.bold_checks import BoldCheck, check_bold
+from mriderived.bids.bold_checks import BoldCheck, check_bold, look_at_series
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
 from mriderived.bids.events import find_events
+from mriderived.bids.fieldmap_candidates import FieldMap
 from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
-from mriderived.bids.fieldmaps import FieldMap, find_field_map
-from mriderived.bids.image_checks import BadImageError, ImageCheck, check_image
+from mriderived.bids.fieldmaps import find_field_map
+from mriderived.bids.image_checks import (
+    BadImageError,
+    ImageCheck,
+    check_image,
+    look_at_volume,
+)
+from mriderived.bids.known_files import KnownFiles, known_files_path
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 
@@ -26,7 +33,8 @@ from mriderived.config import Config
 RAW_RESOURCES: Mapping[str, str] = {'T1w': 'raw_t1w', 'bold': 'raw_bold'}
 
 
-Check = Callable[[Config, tuple[Image, ...]], tuple[ImageCheck | BoldCheck, Mapping[str, Any]]]
+Check = Callable[[tuple[Image, ...]], tuple[ImageCheck | BoldCheck, Mapping[str, Any]]]
+Hash = Callable[[Path], str]
 
 
 @dataclass(frozen=True)
@@ -50,9 +58,18 @@ class Source:
 
 
 def find_sources(
-    config: Config, participant: str, suffixes: Sequence[str] = tuple(RAW_RESOURCES)
+    config: Config,
+    participant: str,
+    suffixes: Sequence[str] = tuple(RAW_RESOURCES),
+    files: KnownFiles | None = None,
+    *,
+    is_hashed: bool = True,
 ) -> tuple[Source, ...]:
-    """Find the images of one participant, check them, and choose the reference of each session."""
+    """Find the images of one participant, check them, and choose the reference of each session.
+
+    Without ``is_hashed`` no source has a content: there is nothing to compare it with.
+    """
+    files = files or known_files(config, participant)
     filters = read_filters(config.bids_filter_file) if config.bids_filter_file else None
     images = find_images(
         config.bids_dir,
@@ -64,9 +81,21 @@ def find_sources(
     sources: list[Source] = []
     for suffix in suffixes:
         mine = [image for image in images if image.suffix == suffix]
-        check = partial(_check_bold, images) if suffix == 'bold' else _check_t1w
-        sources += _with_references([_check(config, image, check) for image in _join(mine)])
+        check: Check = (
+            partial(_check_bold, config, files, images)
+            if suffix == 'bold'
+            else partial(_check_t1w, files)
+        )
+        hash_of = files.hash if is_hashed else None
+        checked = [_check(config, run, check, hash_of) for run in _join(mine)]
+        sources += _with_references(checked)
     return tuple(_with_lender(source, sources) for source in sources)
+
+
+def known_files(config: Config, participant: str, *, is_preview: bool = False) -> KnownFiles:
+    """Return what earlier runs know of the raw files of one participant."""
+    path = known_files_path(config.out_dir, participant)
+    return KnownFiles(path, config.bids_dir, is_preview=is_preview)
 
 
 def _join(images: Iterable[Image]) -> Iterator[tuple[Image, ...]]:
@@ -86,30 +115,29 @@ def _join(images: Iterable[Image]) -> Iterator[tuple[Image, ...]]:
         yield (first, *run[1:])
 
 
-def _check(config: Config, run: tuple[Image, ...], check: Check) -> Source:
+def _check(config: Config, run: tuple[Image, ...], check: Check, hash_of: Hash | None) -> Source:
     image = run[0]
     relative = image.relative(config.bids_dir)
     if image.fault:
         return Source(image, relative, shorten_paths(image.fault, config.bids_dir))
     try:
-        found, acquisition = check(config, run)
+        found, acquisition = check(run)
     except BadImageError as error:
         return Source(image, relative, shorten_paths(str(error), config.bids_dir))
-    content = digest(*(hash_file(part.path) for part in run), _fingerprint(acquisition))
+    content = _content(run, acquisition, hash_of) if hash_of else ''
     return Source(image, relative, check=found, content=content, acquisition=acquisition)
 
 
-def _check_t1w(config: Config, run: tuple[Image, ...]) -> tuple[ImageCheck, dict[str, Any]]:
-    del config
-    return check_image(run[0].path), {}
+def _check_t1w(files: KnownFiles, run: tuple[Image, ...]) -> tuple[ImageCheck, dict[str, Any]]:
+    return check_image(run[0].path, files.remembering(look_at_volume)), {}
 
 
 def _check_bold(
-    images: Iterable[Image], config: Config, run: tuple[Image, ...]
+    config: Config, files: KnownFiles, images: Iterable[Image], run: tuple[Image, ...]
 ) -> tuple[BoldCheck, dict[str, Any]]:
     """Check a BOLD run, and find the field map and the events that belong to it."""
     image = run[0]
-    check = _check_echoes(run)
+    check = _check_echoes(files, run)
     field = find_field_map(image, images, config.bids_dir, lambda path: nb.load(path).shape)
     notes = [shorten_paths(reason, config.bids_dir) for reason in field.reasons]
     kind = field.kind
@@ -134,9 +162,10 @@ def _check_bold(
     }
 
 
-def _check_echoes(run: tuple[Image, ...]) -> BoldCheck:
+def _check_echoes(files: KnownFiles, run: tuple[Image, ...]) -> BoldCheck:
     """Check every echo of a run, and that they belong together; what is said is of the first."""
-    first, *others = [check_bold(part.path, part.metadata) for part in run]
+    look = files.remembering(look_at_series)
+    first, *others = [check_bold(part.path, part.metadata, look) for part in run]
     shape = nb.load(first.path).shape
     for other in others:
         if nb.load(other.path).shape != shape:
@@ -166,12 +195,17 @@ def _describe_field(field: FieldMap) -> dict[str, Any]:
     }
 
 
-def _fingerprint(acquisition: Mapping[str, Any]) -> str:
+def _content(run: tuple[Image, ...], acquisition: Mapping[str, Any], hash_of: Hash) -> str:
+    hashes = [hash_of(part.path) for part in run]
+    return digest(*hashes, _fingerprint(acquisition, hash_of))
+
+
+def _fingerprint(acquisition: Mapping[str, Any], hash_of: Hash) -> str:
     """Return what of an acquisition decides on results, wherever the dataset lies."""
     if not acquisition:
         return ''
     field = acquisition['field_map'] or {'files': {}}
-    files = {role: hash_file(Path(path)) for role, path in field['files'].items()}
+    files = {role: hash_of(Path(path)) for role, path in field['files'].items()}
     decisive = {key: acquisition[key] for key in ('repetition_time', 'slice_times', 'slice_axis',
                                                   'phase_direction')}  # fmt: skip
     echoes = [echo['echo_time'] for echo in acquisition['echoes']]
@@ -203,9 +237,3 @@ def _with_lender(source: Source, sources: Iterable[Source]) -> Source:
 def digest(*parts: str) -> str:
     """Return a short hash of some texts."""
     return hashlib.sha256('\n'.join(parts).encode()).hexdigest()[:16]
-
-
-def hash_file(path: Path) -> str:
-    """Return the hash of what a file holds."""
-    with path.open('rb') as stream:
-        return hashlib.file_digest(stream, 'sha256').hexdigest()
