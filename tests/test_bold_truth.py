@@ -21,6 +21,7 @@ from mriderived.core.rigid import rigid_matrix, rigid_parameters
 from mriderived.core.sampling import resample
 from mriderived.core.strategies import select_confounds
 from mriderived.interfaces.denoising import denoise_run, read_confounds
+from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.sink import remarks_file
 from mriderived.interfaces.volumes import load, load_affine
@@ -32,7 +33,7 @@ from mriderived.workflows.func_confounds import find_confounds
 from mriderived.workflows.func_distortion import find_distortion
 from mriderived.workflows.func_distortion_t1w import find_distortion_anyway
 from mriderived.workflows.func_mask import mask_bold
-from mriderived.workflows.func_motion import estimate_motion, read_motion
+from mriderived.workflows.func_motion import estimate_motion
 from mriderived.workflows.func_registration import coregister
 from mriderived.workflows.func_series import resample_bold
 from mriderived.workflows.sources import find_sources

@@ -25,6 +25,8 @@ FULL = Config(
     anat_backend='deepmriprep',
     device='cpu',
     export='enigma',
+    alff_definition='deviation',
+    task_model=Path('/data/model_smdl.json'),
     random_seed=7,
     mem_gb=7.5,
     sloppy=True,
@@ -97,3 +99,8 @@ def test_a_filter_file_counts_by_its_content(tmp_path: Path) -> None:
 def test_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         PLAIN.nprocs = 2  # type: ignore[misc]
+
+
+def test_the_definition_of_alff_decides_on_numbers_and_the_model_of_tasks_adds_some() -> None:
+    assert replace(PLAIN, alff_definition='deviation').hash != PLAIN.hash
+    assert replace(PLAIN, task_model=Path('/data/model.json')).hash == PLAIN.hash

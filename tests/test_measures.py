@@ -8,15 +8,16 @@ import pytest
 from mriderived.config import NETWORKS_GB, PARTICIPANT_GB, Config, participant_gb
 from mriderived.measures import MEASURES
 from mriderived.measures.base import Measure
-from mriderived.measures.registry import ALL_MEASURES
+from mriderived.measures.registry import find_measures
 from mriderived.workflows import catalogue
 from mriderived.workflows.anat import BACKENDS, STEPS
 from mriderived.workflows.steps import preprocessing_steps
 
 ROOT = Path(__file__).parents[1]
+ALL_MEASURES = find_measures(model=catalogue.EXAMPLE)
 EVERY = (*preprocessing_steps(), *ALL_MEASURES)
 PROVIDED = {
-    *('raw_t1w', 'raw_bold', 'bold_acquisition', 'raw_lesion_mask'),
+    *('raw_t1w', 'raw_bold', 'bold_acquisition', 'bold_events', 'raw_lesion_mask'),
     *('space_brain', 'space_mask', 'space_tissues'),
     *('atlas_image', 'atlas_table', 'structures_image', 'structures_table'),
 }

@@ -131,7 +131,12 @@ def _run(config: Config) -> ExitCode:
 
 def _check_late(config: Config) -> list[Problem]:
     """Judge what only heavy imports can judge, if any of it was chosen; defaults are right."""
-    chosen = (config.measures, config.skip_measures, config.bids_filter_file)
+    chosen = (
+        config.measures,
+        config.skip_measures,
+        config.bids_filter_file,
+        config.task_model,
+    )
     if (
         any(chosen)
         or config.device == 'cuda'

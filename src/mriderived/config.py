@@ -24,6 +24,8 @@ Denoising = Literal[
     '6P', '6P+scrub', '8P', '8P+scrub', '9P', '9P+scrub', '24P', '24P+scrub', '24P+aCompCor',
     '24P+aCompCor+scrub', '24P+aCompCor50', '24P+aCompCor50+scrub', '36P', '36P+scrub',
 ]  # fmt: skip
+#: What the amplitude of low-frequency fluctuations is; see ``core.alff``.
+AlffDefinition = Literal['amplitude', 'deviation']
 #: In which form of others the group level writes its tables as well.
 Export = Literal['none', 'enigma']
 
@@ -32,8 +34,9 @@ DEFAULT_MEASURES = 'default'
 
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
-DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'denoising', 'frequency_band', 'use_syn_sdc',
-            'random_seed', 'sloppy', 'bids_filter_file')  # fmt: skip
+DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'denoising', 'frequency_band',
+            'alff_definition', 'use_syn_sdc', 'random_seed', 'sloppy',
+            'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
 SLOPPY_TITLE = 'Coarse run: not for research'
@@ -69,6 +72,9 @@ class Config:
     denoising: Denoising = '36P'
     #: Of BOLD, in Hz: the lowest and the highest frequency.
     frequency_band: str = '0.01-0.1'
+    alff_definition: AlffDefinition = 'amplitude'
+    #: A BIDS Stats Model: what to measure on runs with events.
+    task_model: Path | None = None
     use_syn_sdc: bool = False
     device: Device = 'auto'
     export: Export = 'none'
@@ -189,6 +195,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     'AnatBackend': get_args(AnatBackend),
     'Lesions': get_args(Lesions),
     'Denoising': get_args(Denoising),
+    'AlffDefinition': get_args(AlffDefinition),
     'Device': get_args(Device),
     'Export': get_args(Export),
 }

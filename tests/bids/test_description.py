@@ -190,3 +190,29 @@ def test_atlas_description(tmp_path: Path) -> None:
         'License': 'MIT',
         'Description': 'Cortex.',
     }
+
+
+def model(tmp_path: Path, response: str) -> Path:
+    """Write a model of a task with a response."""
+    steps = [{'Name': 'Factor', 'Input': ['trial_type']},
+             {'Name': 'Convolve', 'Input': ['trial_type.a'], 'Model': response}]  # fmt: skip
+    node = {
+        'Level': 'Run',
+        'Transformations': {'Instructions': steps},
+        'Model': {'X': ['trial_type.a']},
+        'DummyContrasts': {'Test': 't'},
+    }
+    path = tmp_path / f'{response}_smdl.json'
+    path.write_text(json.dumps({'Input': {'task': 'a'}, 'Nodes': [node]}))
+    return path
+
+
+def test_a_folder_takes_one_model_of_tasks_at_any_time(config: Config, tmp_path: Path) -> None:
+    write(config)
+    with_model = replace(config, task_model=model(tmp_path, 'spm'))
+    write(with_model)
+    assert (config.out_dir / 'logs' / 'task_model.json').exists()
+    write(with_model)
+    write(config)  # without it, its measures are not run
+    with pytest.raises(OutputMismatchError, match='results of another --task-model'):
+        write(replace(config, task_model=model(tmp_path, 'glover')))

@@ -14,7 +14,8 @@ from mriderived.core.confounds import MOTION
 from mriderived.interfaces.series import save_masked
 from mriderived.interfaces.sink import remarks_file, write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save
-from mriderived.measures.alff import write_alff
+from mriderived.measures.alff import ALFF, ALFF_BY_DEFINITION, write_alff
+from mriderived.measures.registry import find_measures
 from mriderived.measures.reho import write_reho
 from mriderived.measures.tsnr import write_tsnr
 
@@ -89,6 +90,32 @@ def test_alff_of_a_wave_is_its_amplitude_and_falff_its_share() -> None:
     np.testing.assert_allclose(load(found.alff)[MASK] * 15, 6, rtol=1e-3)
     np.testing.assert_allclose(load(found.falff)[MASK], 6 / 9, rtol=1e-3)
     assert not load(found.alff)[~MASK].any()
+
+
+def test_alff_can_be_the_standard_deviation_of_the_band() -> None:
+    """The definition of C-PAC: of a sine of amplitude A, A / √2 (N - 1)."""
+    rng = np.random.default_rng(1)
+    inside = 6 * np.sin(2 * np.pi * 0.05 * TIME + rng.uniform(0, 6, (MASK.sum(), 1)))
+    outside = 3 * np.sin(2 * np.pi * 0.2 * TIME + 1)
+    run = write_run(1000 + inside + outside)
+    found = write_alff(*run, write_confounds(motion=0), '6P', (0.01, 0.08), 'deviation')
+    assert said(found.alff)['Definition'] == said(found.falff)['Definition'] == 'deviation'
+    deviation = 6 / np.sqrt(2) * np.sqrt(FRAMES / (FRAMES - 1))
+    np.testing.assert_allclose(load(found.alff)[MASK], deviation, rtol=1e-3)
+    np.testing.assert_allclose(load(found.falff)[MASK], 6 / np.sqrt(45), rtol=1e-3)
+    plain = write_alff(*run, write_confounds(motion=0), '6P', (0.01, 0.08))
+    assert said(plain.alff)['Definition'] == 'amplitude'
+
+
+def test_both_definitions_of_alff_write_the_same_files_and_say_which() -> None:
+    one, other = ALFF_BY_DEFINITION['amplitude'], ALFF_BY_DEFINITION['deviation']
+    assert one is ALFF
+    assert [o.field for o in other.outputs] == [o.field for o in one.outputs]
+    assert all('standard deviation' in output.description for output in other.outputs)
+    assert 'standard deviation' in other.methods
+    assert find_measures('deviation')[find_measures().index(ALFF)] is other
+    names = [measure.name for measure in find_measures()]
+    assert [measure.name for measure in find_measures('deviation')] == names
 
 
 def test_alff_hardly_changes_with_censored_volumes() -> None:

@@ -26,6 +26,7 @@ from tiny_bold import (
     write_t1w,
 )
 
+from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.sink import remarks_file, save_output
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.workflows.func_atlas import label_bold
@@ -33,7 +34,7 @@ from mriderived.workflows.func_confounds import find_confounds
 from mriderived.workflows.func_denoising import remove_confounds
 from mriderived.workflows.func_distortion import find_distortion
 from mriderived.workflows.func_mask import mask_bold
-from mriderived.workflows.func_motion import estimate_motion, read_motion
+from mriderived.workflows.func_motion import estimate_motion
 from mriderived.workflows.func_series import resample_bold
 
 BRAIN = radius(places(SHAPE, AFFINE)) < 1

@@ -14,6 +14,7 @@ from mriderived.app.exit_codes import Problem, UsageError
 from mriderived.app.misspelt import unknown_option
 from mriderived.config import (
     DEFAULT_MEASURES,
+    AlffDefinition,
     AnatBackend,
     Config,
     Denoising,
@@ -177,6 +178,18 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--use-syn-sdc',
         action='store_true',
         help='BOLD without a field map: tell its distortion from the T1w (a guess)',
+    )
+    _value(
+        group,
+        '--alff-definition',
+        metavar='|'.join(get_args(AlffDefinition)),
+        help='ALFF as mean amplitude (Zang, Zou; default) or as standard deviation (C-PAC)',
+    )
+    _value(
+        group,
+        '--task-model',
+        metavar='JSON',
+        help='BIDS Stats Model of runs with events: adds maps of its contrasts',
     )
     _value(
         group,

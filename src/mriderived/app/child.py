@@ -16,8 +16,8 @@ from mriderived.bids.status import UnitRecord
 from mriderived.config import Config
 from mriderived.interfaces.sink import remove_partial_files
 from mriderived.measures.base import Measure
-from mriderived.measures.registry import ALL_MEASURES
 from mriderived.reports.individual import write_participant_report
+from mriderived.workflows.asked import measures_of_folder
 from mriderived.workflows.participant import Assembly, init_participant_wf, work_folder
 from mriderived.workflows.plan import Unit, plan_participant
 from mriderived.workflows.runner import UnitPlugin
@@ -103,4 +103,4 @@ def report_measures(out_dir: Path) -> tuple[Measure, ...]:
     steps = preprocessing_steps(
         settings.get('anat_backend', 'builtin'), settings.get('use_syn_sdc', False)
     )
-    return (*steps, *ALL_MEASURES)
+    return (*steps, *measures_of_folder(out_dir))

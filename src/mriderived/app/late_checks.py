@@ -7,19 +7,26 @@ from pathlib import Path
 
 from mriderived.app.checks import check_filter_file, check_measures, suggest
 from mriderived.app.exit_codes import ExitCode, Problem
+from mriderived.app.model_checks import check_task_model
 from mriderived.bids.filters import FilterFileError, read_filters
-from mriderived.config import Config
-from mriderived.measures.registry import ALL_MEASURES
+from mriderived.config import Config, replace
 from mriderived.spaces import UnavailableError, bundled_atlases, get_atlas, get_space
+from mriderived.workflows.asked import asked_measures
 from mriderived.workflows.steps import preprocessing_steps
 
 
 def check_names(config: Config) -> list[Problem]:
     """Return what is wrong with the names, the filters and the device that were chosen."""
-    measures = ALL_MEASURES
-    problems = check_measures(
+    problems = list(check_task_model(config))
+    if problems:  # without the model, its measures have no names
+        config = replace(config, task_model=None)
+    measures = asked_measures(config)
+    families = {measure.scope.family for measure in measures} - {''}
+    # Of a model that cannot be used, the problem is told once.
+    lost = [name for name in config.measures if name.startswith('task_')] if problems else []
+    problems += check_measures(
         config,
-        selectable=[measure.name for measure in measures],
+        selectable=[*(measure.name for measure in measures), *families, *lost],
         steps=[step.name for step in preprocessing_steps()],
         opt_in=[measure.name for measure in measures if measure.is_opt_in],
     )

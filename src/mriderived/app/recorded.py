@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from mriderived.config import Config, read_config
+from mriderived.config import Config, read_config, replace
 from mriderived.group.columns import is_cohort_output
 from mriderived.workflows.plan import selected_measures, variants
 
@@ -33,7 +33,8 @@ def planned_units(out_dir: Path) -> tuple[tuple[str, str | None], ...]:
 def _participant_runs(out_dir: Path) -> Iterator[Config]:
     for path in sorted((out_dir / 'logs').glob('*.toml')):
         try:
-            config = Config(**read_config(path))
+            # What a model of tasks adds is of BOLD, and the file may be gone by now.
+            config = replace(Config(**read_config(path)), task_model=None)
         except (OSError, ValueError, TypeError) as error:
             LOGGER.warning('The settings of an earlier run are left aside: %s', error)
             continue

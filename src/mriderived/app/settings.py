@@ -13,6 +13,7 @@ from mriderived.app.exit_codes import ExitCode, Problem, UsageError
 from mriderived.app.machine import available_cpus, available_memory
 from mriderived.config import (
     PARTICIPANT_GB,
+    AlffDefinition,
     AnatBackend,
     Config,
     Denoising,
@@ -275,6 +276,7 @@ _CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'out_dir': _path,
     'work_dir': _path,
     'bids_filter_file': _path,
+    'task_model': _path,
     'level': _level,
     'participant_labels': read_labels,
     'session_labels': read_labels,
@@ -285,6 +287,7 @@ _CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'lesions': _one_of(*get_args(Lesions)),
     'denoising': _one_of(*get_args(Denoising)),
     'frequency_band': _band,
+    'alff_definition': _one_of(*get_args(AlffDefinition)),
     'device': _one_of(*get_args(Device)),
     'export': _one_of(*get_args(Export)),
     'ica_components': _components,

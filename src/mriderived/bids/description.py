@@ -13,6 +13,7 @@ from typing import Any
 from mriderived import __version__
 from mriderived.bids.names import bidsignore, build_path
 from mriderived.bids.sidecar import JSONFileError, read_json, write_json
+from mriderived.bids.stats_model import read_stats_model, recorded_model
 from mriderived.bids.status import write_text
 from mriderived.config import Config
 
@@ -55,6 +56,19 @@ def check_output_folder(out_dir: Path, config: Config) -> None:
             'Results of both must not mix: choose another output folder, '
             'or run with the former version and settings, or remove that folder'
         )
+    _check_model(out_dir, config)
+
+
+def _check_model(out_dir: Path, config: Config) -> None:
+    """Refuse a second model of tasks: participants of both would stand in one table."""
+    former = recorded_model(out_dir)
+    if config.task_model is None or not former.exists():
+        return
+    if read_stats_model(former) != read_stats_model(config.task_model):
+        raise OutputMismatchError(
+            f'{out_dir} holds results of another --task-model, which is kept in {former}. '
+            'Results of both must not mix: choose another output folder, or give that model'
+        )
 
 
 def write_description(out_dir: Path, bids_dir: Path, config: Config) -> None:
@@ -70,6 +84,8 @@ def write_description(out_dir: Path, bids_dir: Path, config: Config) -> None:
         check_output_folder(out_dir, config)
         write_json(out_dir / _FILE, build_description(out_dir, bids_dir, config))
         write_text(out_dir / '.bidsignore', bidsignore())
+        if config.task_model:
+            write_text(recorded_model(out_dir), config.task_model.read_text('utf-8'))
 
 
 def read_settings(out_dir: Path) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,17 @@ Volume = NDArray[np.float32]
 BOUNDS = (0.002, 0.5)
 #: Where no decay can be fitted, this T2* (of grey matter at 3 T, in s) stands in.
 USUAL = 0.045
+
+
+class Decay(NamedTuple):
+    """How the signal of each voxel decays over the echoes, shape (x, y, z).
+
+    ``t2star`` is in s, 0 where it is not plausible; ``misfit`` is the root mean square of what the
+    exponential leaves, over the mean of the echoes, NaN where two echoes leave nothing.
+    """
+
+    t2star: Volume
+    misfit: Volume
 
 
 def fit_t2star(means: Sequence[Volume], echo_times: Sequence[float]) -> Volume:
@@ -49,6 +61,69 @@ def fit_t2star(means: Sequence[Volume], echo_times: Sequence[float]) -> Volume:
     >>> round(float(fit_t2star(means, times)[0, 0, 0]), 4)
     0.05
     """
+    slope, _ = _fit_line(means, echo_times)
+    decays = (slope < 0) & (means[0] > 0)
+    found = np.where(decays, -1 / np.where(decays, slope, -1), 0)
+    return np.where(decays, np.clip(found, *BOUNDS), 0).astype(np.float32)
+
+
+def map_decay(means: Sequence[Volume], echo_times: Sequence[float]) -> Decay:
+    """Map T2* and how well an exponential decay describes the echoes.
+
+    Parameters
+    ----------
+    means : sequence of arrays of float32, shape (x, y, z)
+        At least two echoes; see :func:`fit_t2star`.
+    echo_times : sequence of float
+        In s, ascending.
+
+    Returns
+    -------
+    Decay
+        T2* is 0 where the signal does not decay, or T2* lies outside of ``BOUNDS``: such voxels
+        have no T2* that these echoes can tell.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two echoes, or their times do not ascend.
+
+    References
+    ----------
+    https://doi.org/10.1002/(SICI)1522-2594(199907)42:1<87::AID-MRM13>3.0.CO;2-O
+
+    Examples
+    --------
+    >>> times = (0.012, 0.028, 0.044)
+    >>> means = [np.full((1, 1, 1), 1000 * np.exp(-te / 0.05), np.float32) for te in times]
+    >>> found = map_decay(means, times)
+    >>> round(float(found.t2star[0, 0, 0]), 4), bool(found.misfit[0, 0, 0] < 1e-6)
+    (0.05, True)
+    """
+    slope, intercept = _fit_line(means, echo_times)
+    decays = (slope < 0) & (means[0] > 0)
+    found = np.where(decays, -1 / np.where(decays, slope, -1), 0)
+    plausible = (found >= BOUNDS[0]) & (found <= BOUNDS[1])
+    rest, total = (np.zeros(means[0].shape) for _ in range(2))
+    for mean, time in zip(means, echo_times, strict=True):
+        with np.errstate(over='ignore'):
+            expected = np.exp(np.minimum(intercept + slope * time, 80))
+        rest += (mean - expected) ** 2
+        total += mean
+    count = len(means)
+    misfit = np.sqrt(rest / count) / np.maximum(total / count, 1e-6)
+    if count == 2:
+        misfit[:] = np.nan
+    return Decay(
+        np.where(plausible, found, 0).astype(np.float32),
+        np.where(plausible, misfit, np.nan).astype(np.float32),
+    )
+
+
+def _fit_line(
+    means: Sequence[Volume], echo_times: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return slope and intercept of the logarithm over echo time, weighted by squared signals."""
     times = np.asarray(echo_times, np.float64)
     if len(means) != len(times) or len(times) < 2 or (np.diff(times) <= 0).any():
         raise ValueError(f'echo times must ascend, one per echo: {list(echo_times)}')
@@ -62,9 +137,7 @@ def fit_t2star(means: Sequence[Volume], echo_times: Sequence[float]) -> Volume:
         level += weight * log
         cross += weight * log * time
     slope = (norm * cross - first * level) / np.maximum(norm * second - first**2, 1e-300)
-    decays = (slope < 0) & (means[0] > 0)
-    found = np.where(decays, -1 / np.where(decays, slope, -1), 0)
-    return np.where(decays, np.clip(found, *BOUNDS), 0).astype(np.float32)
+    return slope, (level - slope * first) / np.maximum(norm, 1e-300)
 
 
 def echo_weights(t2star: Volume, echo_times: Sequence[float]) -> NDArray[np.float32]:

@@ -96,6 +96,9 @@ def _find(source: Source, cohort: Cohort, row: Row, out_dir: Path, layouts: Layo
 def _explain_absence(source: Source) -> str:
     if source.measure.source == 'T1w':
         return 'not run for this participant'
+    scope = source.measure.scope
+    if scope.tasks or scope.is_multi_echo:
+        return f'there is no {scope.describe()}'
     return f'there is no {source.measure.source} image'
 
 

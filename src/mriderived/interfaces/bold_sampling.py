@@ -100,9 +100,45 @@ def _weigh_echoes(
     threads: int,
 ) -> NDArray[np.float32]:
     """Fit T2* to the means of some volumes of the steady state."""
+    times = echo_times(acquisition)
+    means = _average_echoes(echoes, matrices, unsteady, route, threads)
+    return echo_weights(fit_t2star(means, times), times)
+
+
+def echo_times(acquisition: Acquisition) -> list[float]:
+    """Return the echo times of a multi-echo run in s.
+
+    Raises
+    ------
+    ValueError
+        If one is not known.
+    """
     times = [time for _, time in acquisition.echoes if time is not None]
-    if len(times) != len(echoes):
+    if len(times) != len(acquisition.echoes):
         raise ValueError('a multi-echo run needs the EchoTime of every echo in its sidecars')
+    return times
+
+
+def average_echoes(
+    acquisition: Acquisition,
+    matrices: NDArray[np.float64],
+    unsteady: int,
+    route: Route,
+    threads: int,
+) -> list[Volume]:
+    """Return the mean of each echo over some volumes of the steady state, on a route's grid."""
+    with ExitStack() as stack:
+        echoes = [stack.enter_context(open_series(path)) for path, _ in acquisition.echoes]
+        return _average_echoes(echoes, matrices, unsteady, route, threads)
+
+
+def _average_echoes(
+    echoes: list[Any],
+    matrices: NDArray[np.float64],
+    unsteady: int,
+    route: Route,
+    threads: int,
+) -> list[Volume]:
     steady = np.arange(unsteady, len(matrices))
     chosen = steady[np.linspace(0, len(steady) - 1, min(FOR_T2STAR, len(steady))).astype(int)]
     means = []
@@ -111,7 +147,7 @@ def _weigh_echoes(
         for volume in _resample(echo, chosen.tolist(), matrices, route, threads):
             total += volume / np.float32(len(chosen))
         means.append(total)
-    return echo_weights(fit_t2star(means, times), times)
+    return means
 
 
 def make_distortion(

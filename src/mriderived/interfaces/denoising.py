@@ -76,7 +76,7 @@ def denoise_masked(
 
 def read_confounds(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table of confounds and what is known of its components."""
-    content = _read_said(path)
+    content = read_said(path)
     table = pd.read_csv(path, sep='\t', na_values='n/a')
     names = [str(name) for name in table]
     return table, {name: content[name] for name in names if isinstance(content.get(name), dict)}
@@ -84,14 +84,14 @@ def read_confounds(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 def read_kept(bold_denoised: Path, length: int) -> tuple[NDArray[np.bool_], int]:
     """Return which volumes of the run a denoised one of ``length`` holds, and its degrees."""
-    content = _read_said(bold_denoised)
+    content = read_said(bold_denoised)
     censored = np.asarray(content['CensoredVolumes'], np.intp)
     keep = np.ones(length + len(censored), np.bool_)
     keep[censored] = False
     return keep, int(content['DegreesOfFreedomLeft'])
 
 
-def _read_said(path: Path) -> dict[str, Any]:
+def read_said(path: Path) -> dict[str, Any]:
     """Return what is said of a file of this run (remarks) or of an earlier one (sidecar)."""
     sidecar = sidecar_path(path)
     if not sidecar.exists():

@@ -12,6 +12,7 @@ from mriderived.measures.seed_map import SEED_MAP
 from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.surface_regions import SURFACE_REGIONS
 from mriderived.measures.t1w_quality import T1W_QUALITY
+from mriderived.measures.t2star import T2STAR
 from mriderived.measures.thickness import THICKNESS
 from mriderived.measures.thickness_laplace import THICKNESS_LAPLACE
 from mriderived.measures.tissue_volume import TISSUE_VOLUME
@@ -35,4 +36,5 @@ MEASURES: tuple[Measure, ...] = (
     SEED_MAP,
     BOLD_QUALITY,
     DENOISED_IN_SPACE,
+    T2STAR,
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mriderived.config import Config
+from mriderived.config import AlffDefinition, Config
 from mriderived.core.alff import measure_alff
 from mriderived.interfaces.denoising import Band, denoise_run, describe
 from mriderived.interfaces.sink import write_remarks
@@ -32,6 +34,7 @@ def write_alff(
     bold_confounds: Path,
     strategy: str,
     band: Band,
+    definition: AlffDefinition = 'amplitude',
     threads: int = 1,
 ) -> AlffFiles:
     """Measure amplitudes after confounds and drifts, but no frequencies, were taken off."""
@@ -42,7 +45,7 @@ def write_alff(
     # Volumes before the steady state are at the start: left out, they leave no gap.
     first = int(np.argmax(keep))
     found = measure_alff(
-        series[:, first:], run.repetition_time, band, keep=keep[first:], threads=threads
+        series[:, first:], run.repetition_time, band, definition, keep[first:], threads
     )
     affine = load_affine(bold_mask)
     files = AlffFiles(
@@ -52,6 +55,7 @@ def write_alff(
     said = describe(run, strategy, None) | {
         'FrequencyBandHz': list(found.band),
         'FrequencyBins': found.bins,
+        'Definition': definition,
     }
     for path in files:
         write_remarks(path, **said)
@@ -65,6 +69,7 @@ def init_alff_wf(config: Config) -> Any:
         NEEDS,
         strategy=config.denoising,
         band=config.band,
+        definition=config.alff_definition,
         threads=config.omp_nthreads,
     )
 
@@ -134,3 +139,43 @@ ALFF = Measure(
     minutes=0.1,
     memory_gb=2.0,
 )
+
+_DEVIATION = (
+    _output(
+        'alff',
+        'Amplitude of low-frequency fluctuations',
+        'Amplitude of low-frequency fluctuations: standard deviation of the frequencies in the '
+        'band.',
+        'arbitrary',
+    ),
+    _output(
+        'falff',
+        'Fractional amplitude of low-frequency fluctuations',
+        'Fractional amplitude of low-frequency fluctuations: standard deviation of the '
+        'frequencies in the band over that of all frequencies.',
+        '1',
+    ),
+)
+_CAPTIONS = (
+    'Standard deviation of the frequencies in the band, in the unit of the image.',
+    'Standard deviation of the frequencies in the band over that of all frequencies.',
+)
+#: The measure by each ``--alff-definition``; files and figures have the same names.
+ALFF_BY_DEFINITION: Mapping[AlffDefinition, Measure] = {
+    'amplitude': ALFF,
+    'deviation': replace(
+        ALFF,
+        outputs=_DEVIATION,
+        methods=(
+            'The amplitude of low-frequency fluctuations was the standard deviation of the series '
+            'after all other frequencies were taken off, the fractional one its ratio to the '
+            'standard deviation of all frequencies, as C-PAC has them (Craddock et al. 2013, '
+            'doi:10.3389/conf.fninf.2013.09.00042), of series without confounds; the concept is '
+            'of Zou et al. 2008, doi:10.1016/j.jneumeth.2008.04.012.'
+        ),
+        figures=tuple(
+            replace(figure, caption=caption)
+            for figure, caption in zip(ALFF.figures, _CAPTIONS, strict=True)
+        ),
+    ),
+}

@@ -80,6 +80,26 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """On which of the images of its kind a measure runs, and what its results depend on beside.
+
+    ``tasks``: on runs of these, whose events count then; empty: on all. ``key`` tells apart what
+    the settings of a folder do not, such as models. ``family`` names all measures of which it is
+    one, for ``--measures``.
+    """
+
+    tasks: tuple[str, ...] = ()
+    is_multi_echo: bool = False
+    key: str = ''
+    family: str = ''
+
+    def describe(self) -> str:
+        """Say which images these are, as in 'there is no ...'."""
+        words = ['multi-echo'] if self.is_multi_echo else []
+        return ' '.join([*words, 'run', *(['of ' + ' or '.join(self.tasks)] * bool(self.tasks))])
+
+
+@dataclass(frozen=True)
 class Measure:
     """A unit of work: it runs for every image for which all of ``needs`` are offered.
 
@@ -106,6 +126,8 @@ class Measure:
     is_preprocessing: bool = False
     #: Runs only where ``--measures`` names it; ``default`` does not stand for it.
     is_opt_in: bool = False
+    #: On which images of ``source`` it runs.
+    scope: Scope = Scope()
     figures: tuple[Figure, ...] = ()
     #: Rough cost at 1 mm on two cores, for ``--dry-run``.
     minutes: float = 0.1

@@ -125,6 +125,7 @@ def region_measure(measure: Measure, output: Output) -> Measure:
         methods='',
         over='atlas',
         source=measure.source,
+        scope=measure.scope,
         is_opt_in=measure.is_opt_in,
     )
 

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
+from mriderived.bids.stats_model import StatsModel
+from mriderived.config import AlffDefinition
 from mriderived.measures import MEASURES
+from mriderived.measures.alff import ALFF, ALFF_BY_DEFINITION
 from mriderived.measures.base import Measure
 from mriderived.measures.region_tables import region_measures
 from mriderived.measures.space_maps import space_measures
+from mriderived.measures.task_glm import task_measures
 
-ALL_MEASURES: tuple[Measure, ...] = (
-    *MEASURES,
-    *region_measures(MEASURES),
-    *space_measures(MEASURES),
-)
+
+def _with_maps(measures: Sequence[Measure]) -> tuple[Measure, ...]:
+    return (*measures, *region_measures(measures), *space_measures(measures))
+
+
+#: What there is whatever the settings are.
+ALL_MEASURES: tuple[Measure, ...] = _with_maps(MEASURES)
+
+
+@lru_cache
+def find_measures(
+    alff_definition: AlffDefinition = 'amplitude', model: StatsModel | None = None
+) -> tuple[Measure, ...]:
+    """Return every measure with these settings; a model of tasks adds some at the end."""
+    own = tuple(
+        ALFF_BY_DEFINITION[alff_definition] if measure is ALFF else measure for measure in MEASURES
+    )
+    return (*_with_maps(own), *(_with_maps(task_measures(model)) if model else ()))

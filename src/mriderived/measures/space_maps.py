@@ -59,6 +59,7 @@ def space_measure(measure: Measure, output: Output) -> Measure:
         title=f'{output.title or measure.title}, in a space',
         needs=(output.field, *NEEDS),
         source=measure.source,
+        scope=measure.scope,
         over='space',
         outputs=(
             Output(

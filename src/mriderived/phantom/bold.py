@@ -41,6 +41,8 @@ class Bold(NamedTuple):
     options: BoldOptions
     affine: Matrix
     scene: Scene
+    #: Of every echo, where there are several; ``scene`` is of the usual echo time.
+    echoes: tuple[Scene, ...]
     displacement: Displacement
     hz: Volume
     shim: float
@@ -97,6 +99,7 @@ def draw_bold(
         options=options,
         affine=affine,
         scene=build_scene(tissue),
+        echoes=tuple(build_scene(tissue, time) for time in options.echo_times),
         displacement=displace(hz, axis, sign * options.echo_spacing * (shape[axis] - 1)),
         hz=hz,
         shim=shim,
@@ -114,21 +117,49 @@ def draw_bold(
     )
 
 
-def take_volumes(bold: Bold, threads: int = 1) -> Iterator[NDArray[np.int16]]:
-    """Yield the volumes of a run one after the other, with noise, as a scanner stores them."""
+def take_volumes(
+    bold: Bold, threads: int = 1, echo: int | None = None
+) -> Iterator[NDArray[np.int16]]:
+    """Yield the volumes of a run one after the other, with noise, as a scanner stores them.
+
+    Of a run with several echoes, ``echo`` counts them from 0.
+    """
+    scene = bold.scene if echo is None else bold.echoes[echo]
+    kind = (15,) if echo is None else (18, echo)
     into, back = np.linalg.inv(bold.affine), bold.affine
     for index, matrix in enumerate(bold.matrices):
         courses = bold.courses
         signal = take_volume(
-            bold.scene,
+            scene,
             bold.displacement,
             into @ matrix @ back,
             courses.gain[index],
             courses.parts[:, index],
             threads,
         )
-        rng = np.random.default_rng([*bold.seed, 15, index])
+        rng = np.random.default_rng([*bold.seed, *kind, index])
         yield add_noise(rng, signal * bold.bias, bold.sigma)
+
+
+def map_effects(bold: Bold, threads: int = 1) -> Volume:
+    """Return the response to an endless block of each network (last axis), head at rest.
+
+    In percent of the signal of the voxel.
+    """
+    axis, _ = phase_axis(bold.options.direction)
+    flat = displace(np.zeros_like(bold.hz), axis, bold.readout_time)
+    parts, slices = bold.scene.parts.shape[-1], len(bold.slice_times)
+
+    def take(courses: Matrix) -> Volume:
+        return take_volume(bold.scene, flat, np.eye(4), np.ones(slices), courses, threads)
+
+    rest = take(np.zeros((parts, slices)))
+    found = []
+    for part in range(2, parts):
+        courses = np.zeros((parts, slices))
+        courses[part] = bold.options.task_percent / 100
+        found.append(100 * (take(courses) - rest) / np.maximum(rest, 1))
+    return np.stack(found, axis=-1)
 
 
 def take_opposite(bold: Bold, volumes: int, threads: int = 1) -> Iterator[NDArray[np.int16]]:

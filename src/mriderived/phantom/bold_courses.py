@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.phantom.bold_options import BoldOptions
+from mriderived.phantom.bold_tasks import answer
 from mriderived.phantom.networks import BAND, CORRELATION, correlate_exactly, draw_waves
 
 Matrix = NDArray[np.float64]
@@ -24,7 +25,7 @@ class Courses(NamedTuple):
     """Factors of all signals (volumes, slices) and what parts add (parts, volumes, slices).
 
     ``networks`` (networks, volumes) are the planted courses half a repetition after the start of
-    each volume: percent of the signal of grey matter.
+    each volume: percent of the signal of grey matter, without the response to a task.
     """
 
     gain: Matrix
@@ -43,6 +44,7 @@ def draw_courses(rng: np.random.Generator, options: BoldOptions, slice_times: Ma
     steady = waves[:, options.unsteady :, -1]
     mixed, _ = correlate_exactly(waves, steady, CORRELATION)
     mixed *= options.network_percent
+    answers = options.task_percent * answer(times, duration)
     excess = EXCESS * DECAY ** np.arange(options.volumes)
     excess[options.unsteady :] = 0
     drift = times / duration - 0.5 + 0.3 * np.sin(2 * np.pi * times / duration)
@@ -51,7 +53,9 @@ def draw_courses(rng: np.random.Generator, options: BoldOptions, slice_times: Ma
     gain = 1 + excess[:, None] + slow / 100
     csf = _pulsate(rng, times, duration) * options.csf_percent / 100
     white = _pulsate(rng, times, duration) * options.white_percent / 100
-    parts = np.stack([csf + CSF_EXCESS * excess[:, None], white, *(mixed[..., :-1] / 100)])
+    parts = np.stack(
+        [csf + CSF_EXCESS * excess[:, None], white, *((mixed[..., :-1] + answers) / 100)]
+    )
     return Courses(gain, parts, mixed[..., -1])
 
 

@@ -14,7 +14,10 @@ from scipy import ndimage
 
 from mriderived.bids.names import raw_path
 from mriderived.bids.sidecar import bids_uri, write_sidecar
+from mriderived.bids.status import write_text
 from mriderived.phantom.bold import Bold, add_noise, take_opposite, take_volumes
+from mriderived.phantom.bold_scene import ECHO_TIME
+from mriderived.phantom.bold_tasks import write_events
 from mriderived.phantom.echo_planar import scene_affine
 from mriderived.phantom.inhomogeneity import draw_phase, field_hz
 
@@ -34,37 +37,48 @@ _GRE, _EPI = 'gre', 'pepolar'
 
 
 def name_bold(entities: Mapping[str, str]) -> Path:
-    """Return the path of a run below the dataset."""
-    return Path(raw_path({**entities, 'task': TASK}, datatype='func', suffix='bold'))
+    """Return the path of a run below the dataset; without a task among entities, of rest."""
+    return Path(raw_path({'task': TASK, **entities}, datatype='func', suffix='bold'))
 
 
 def save_bold(folder: Path, entities: Mapping[str, str], bold: Bold, threads: int = 1) -> Path:
-    """Write a run, its field map and their sidecars, and return where the run is."""
+    """Write a run, its field map and their sidecars, and return where the (first) image is."""
     options = bold.options
-    path = folder / name_bold(entities)
+    own = {**entities, 'task': options.task}
+    names = [own] if not bold.echoes else [
+        {**own, 'echo': str(number + 1)} for number in range(len(bold.echoes))
+    ]  # fmt: skip
+    paths = [folder / name_bold(name) for name in names]
     sources = {'gre': [_GRE], 'epi': [_EPI], 'both': [_EPI, _GRE], 'none': []}[options.field_map]
     period = options.repetition_time
-    _save_series(path, take_volumes(bold, threads), bold.affine, options.volumes, period)
-    content = {
-        **_readout(bold, options.direction),
-        'TaskName': TASK,
-        'SliceTiming': bold.slice_times.tolist(),
-        **({'B0FieldSource': sources if len(sources) > 1 else sources[0]} if sources else {}),
-    }
-    write_sidecar(path, content)
-    target = bids_uri('', path.relative_to(folder))
+    for echo, path in enumerate(paths):
+        volumes = take_volumes(bold, threads, echo if bold.echoes else None)
+        _save_series(path, volumes, bold.affine, options.volumes, period)
+        content = {
+            **_readout(bold, options.direction),
+            'TaskName': options.task,
+            'SliceTiming': bold.slice_times.tolist(),
+            **({'B0FieldSource': sources if len(sources) > 1 else sources[0]} if sources else {}),
+        }
+        if bold.echoes:
+            content['EchoTime'] = options.echo_times[echo]
+        write_sidecar(path, content)
+    if options.task_percent:
+        events = raw_path(own, datatype='func', suffix='events', extension='.tsv')
+        write_text(folder / events, write_events(options.volumes * period))
+    target = [bids_uri('', path.relative_to(folder)) for path in paths]
     if _GRE in sources:
         _save_echoes(folder, entities, bold, target)
     if _EPI in sources:
         _save_opposite(folder, entities, bold, target, threads)
-    return path
+    return paths[0]
 
 
 def _readout(bold: Bold, direction: str) -> dict[str, Any]:
     return {
         **_SCANNER,
         'RepetitionTime': bold.options.repetition_time,
-        'EchoTime': 0.03,
+        'EchoTime': ECHO_TIME,
         'FlipAngle': 77,
         'PhaseEncodingDirection': direction,
         'TotalReadoutTime': bold.readout_time,
@@ -72,7 +86,7 @@ def _readout(bold: Bold, direction: str) -> dict[str, Any]:
 
 
 def _save_opposite(
-    folder: Path, entities: Mapping[str, str], bold: Bold, target: str, threads: int
+    folder: Path, entities: Mapping[str, str], bold: Bold, target: list[str], threads: int
 ) -> None:
     own = bold.options.direction
     other = own[0] if own.endswith('-') else own + '-'
@@ -82,11 +96,11 @@ def _save_opposite(
     volumes = take_opposite(bold, OPPOSITE_VOLUMES, threads)
     period = bold.options.repetition_time
     _save_series(path, volumes, bold.affine, OPPOSITE_VOLUMES, period)
-    content = {'IntendedFor': [target], 'B0FieldIdentifier': _EPI}
+    content = {'IntendedFor': target, 'B0FieldIdentifier': _EPI}
     write_sidecar(path, _readout(bold, other) | content)
 
 
-def _save_echoes(folder: Path, entities: Mapping[str, str], bold: Bold, target: str) -> None:
+def _save_echoes(folder: Path, entities: Mapping[str, str], bold: Bold, target: list[str]) -> None:
     """Write the phase difference and the magnitudes of two gradient echoes, head at rest."""
     affine, shape = _echo_grid(bold)
     signal = _sample_scene(bold, affine, shape)
@@ -111,7 +125,7 @@ def _save_echoes(folder: Path, entities: Mapping[str, str], bold: Bold, target: 
         image.set_qform(affine, code=1)
         image.header.set_xyzt_units('mm', 'sec')
         image.to_filename(path)
-        content = {'IntendedFor': [target], 'B0FieldIdentifier': _GRE}
+        content = {'IntendedFor': target, 'B0FieldIdentifier': _GRE}
         write_sidecar(path, _SCANNER | times[suffix] | content)
 
 

@@ -24,6 +24,8 @@ class BoldOptions:
     first volume, ``apart_mm`` and ``apart_degrees`` those of the head since the T1w. Percentages
     are standard deviations relative to the signal of the tissue. ``field`` scales the
     inhomogeneity (1: up to 150 Hz). ``field_map``: ``gre``, ``epi``, ``both`` or ``none``.
+    ``task_percent`` is the height of the response to an endless block; with it, the run has
+    events. With ``echo_times``, it has several echoes.
     """
 
     voxel_mm: tuple[float, float, float] = (3.5, 3.5, 3.5)
@@ -46,6 +48,9 @@ class BoldOptions:
     direction: str = 'j-'
     echo_spacing: float = 0.00045
     field_map: str = 'gre'
+    task: str = 'rest'
+    task_percent: float = 0.0
+    echo_times: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""

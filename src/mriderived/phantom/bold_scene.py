@@ -21,6 +21,8 @@ Matrix = NDArray[np.float64]
 
 #: Signal of GM, WM and CSF.
 MEANS = (800.0, 640.0, 1150.0)
+#: The echo time of these, in s, and T2* of GM, WM, CSF and of all else.
+ECHO_TIME, T2STAR = 0.03, (0.05, 0.045, 0.12, 0.03)
 #: Signal of what surrounds the brain, from its intensity in T1w: air, bone, fluid, muscle and
 #: skin, marrow, fat, which is suppressed.
 T1W, EPI = (0.0, 8.0, 24.0, 55.0, 75.0, 100.0, 140.0), (0.0, 15.0, 500.0, 260.0, 160.0, 90.0, 70.0)
@@ -51,11 +53,12 @@ def draw_tissue(
     return Tissue(drawn.intensity, shares, labels)
 
 
-def build_scene(tissue: Tissue) -> Scene:
+def build_scene(tissue: Tissue, echo_time: float = ECHO_TIME) -> Scene:
     """Average over voxels, blur, and say what follows which course."""
+    tissue, means = _decay(tissue, echo_time)
     grey, white, fluid = tissue.shares
-    parts = [fluid * np.float32(MEANS[2]), white * np.float32(MEANS[1])]
-    signal = grey * np.float32(MEANS[0])
+    parts = [fluid * np.float32(means[2]), white * np.float32(means[1])]
+    signal = grey * np.float32(means[0])
     parts += [np.where(tissue.labels == n + 1, signal, 0) for n in range(len(NAMES))]
     seen = _spread(tissue.signal)
     near = ndimage.binary_dilation(seen > 1, iterations=2)
@@ -64,6 +67,18 @@ def build_scene(tissue: Tissue) -> Scene:
         np.ascontiguousarray(np.stack([_spread(part) for part in parts], axis=-1)),
         np.asarray(near),
     )
+
+
+def _decay(tissue: Tissue, echo_time: float) -> tuple[Tissue, tuple[float, ...]]:
+    """Return what an echo shows of the tissue, and its signal of GM, WM and CSF."""
+    if echo_time == ECHO_TIME:
+        return tissue, MEANS
+    factors = [float(np.exp((ECHO_TIME - echo_time) / each)) for each in T2STAR]
+    weight = np.float32(factors[-1]) * (1 - tissue.shares.sum(axis=0))
+    for share, factor in zip(tissue.shares, factors, strict=False):
+        weight += share * np.float32(factor)
+    means = tuple(mean * factor for mean, factor in zip(MEANS, factors, strict=False))
+    return tissue._replace(signal=tissue.signal * weight), means
 
 
 def average_cells(tissue: Tissue) -> Volume:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from mriderived.bids.sidecar import sidecar_path, write_json
 from mriderived.core.motion_measures import framewise_displacement
 from mriderived.core.rigid import COLUMNS, rigid_matrix
-from mriderived.phantom.bold import Bold
+from mriderived.phantom.bold import Bold, map_effects
 from mriderived.phantom.networks import CORRELATION, NAMES, RADIUS_MM, SEEDS
 from mriderived.phantom.truth import relative_paths, save_image
 
 Matrix = NDArray[np.float64]
-_FILES = ('bold', 'motion', 'displacement', 'field', 'brain_mask', 'networks', 'courses')
+_FILES = ('bold', 'motion', 'displacement', 'field', 'brain_mask', 'networks', 'courses',
+          'effects')  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class BoldTruth:
     network (last axis, in the order of ``names``). ``courses``: table of the networks at the
     middle of each volume, in percent of the signal of grey matter; in steady volumes, their
     correlations are exactly ``correlation``. ``seeds``: the balls of a network in template space
-    (mm), of ``radius_mm``.
+    (mm), of ``radius_mm``. ``effects``: the response of each network to an endless block of the
+    task, in percent of the signal of a voxel (last axis, in the order of ``names``).
     """
 
     bold: Path
@@ -44,6 +46,7 @@ class BoldTruth:
     brain_mask: Path
     networks: Path
     courses: Path
+    effects: Path
     names: tuple[str, ...]
     correlation: tuple[tuple[float, ...], ...]
     seeds: dict[str, Any]
@@ -69,7 +72,7 @@ class BoldTruth:
         return pd.read_csv(self.courses, sep='\t')[list(self.names)].to_numpy()
 
     def load(self, name: str) -> NDArray[np.float32]:
-        """Return one of the images: displacement, field, brain_mask or networks."""
+        """Return one of the images: displacement, field, brain_mask, networks or effects."""
         return np.asarray(nib.load(getattr(self, name)).dataobj, dtype=np.float32)
 
 
@@ -93,6 +96,9 @@ def write_bold_truth(folder: Path, path: Path, bold: Bold) -> BoldTruth:
         courses=_save_table(
             below / f'{stem}desc-networks_timeseries.tsv',
             pd.DataFrame(bold.courses.networks.T, columns=list(NAMES)),
+        ),
+        effects=save_image(
+            below / f'{stem}desc-effects_statmap.nii.gz', map_effects(bold), bold.affine
         ),
         names=NAMES,
         correlation=_nest(CORRELATION),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mriderived.bids.names import build_path
+from mriderived.bids.stats_model import Condition, Contrast, StatsModel
 from mriderived.config import DEFAULT_MEASURES
 from mriderived.measures.base import Measure, Output
-from mriderived.measures.registry import ALL_MEASURES
+from mriderived.measures.registry import find_measures
 from mriderived.workflows.steps import preprocessing_steps
 
 HEADER = """# Outputs
@@ -19,14 +20,25 @@ Every file is named after its source image (`sub-01[_ses-1][_acq-x][_run-1]`), h
 beside it, and is described by `bids_validator_config/schema.yaml` where no BIDS release names it
 yet (column *Standard*). `<space>` and `<atlas>` stand for each of `--output-spaces` and
 `--atlases`. With `--anat-backend deepmriprep`, other means make the files of the steps `tissue`
-and `registration` ([networks](networks.md)). What the group level writes beside its tables is on
+and `registration` ([networks](networks.md)). `<contrast>` and CONTRAST stand for each contrast of
+`--task-model` ([task](measures/task_glm.md)). What the group level writes beside its tables is on
 [a page of its own](group.md).
 """
+#: Stands for the models that there can be.
+EXAMPLE = StatsModel(
+    name='example',
+    tasks=('task',),
+    factors=('trial_type',),
+    conditions=(Condition('trial_type.a', 'spm'),),
+    confounds=(),
+    contrasts=(Contrast('CONTRAST', 'CONTRAST', ('trial_type.a',), (1.0,)),),
+)
 
 
 def example_name(measure: Measure, output: Output) -> str:
     """Return the name of an output for a participant ``01``."""
-    task = {'task': 'rest'} if measure.source == 'bold' else {}
+    tasks = measure.scope.tasks or ('rest',)
+    task = {'task': tasks[0]} if measure.source == 'bold' else {}
     entities = {'sub': '01', **task, **output.entities}
     if measure.over == 'space':
         if '*' in entities.values():
@@ -38,7 +50,16 @@ def example_name(measure: Measure, output: Output) -> str:
     path = build_path(
         entities, datatype=output.datatype, suffix=output.suffix, extension=output.extension
     )
-    return path.name.replace('SPACE', '<space>').replace('ATLAS', '<atlas>')
+    return (
+        path.name.replace('SPACE', '<space>')
+        .replace('ATLAS', '<atlas>')
+        .replace('CONTRAST', '<contrast>')
+    )
+
+
+def _fill(text: str) -> str:
+    """Write what stands for a contrast."""
+    return text.replace('CONTRAST', '<contrast>').replace('_contrast', '_<contrast>')
 
 
 def _names(resources: tuple[str, ...]) -> str:
@@ -48,6 +69,8 @@ def _names(resources: tuple[str, ...]) -> str:
 def _kind(measure: Measure) -> str:
     if measure.is_preprocessing:
         return 'Preprocessing step'
+    if measure.scope.family:
+        return f'Measure of the family `{measure.scope.family}`, with `--task-model`'
     if measure.is_opt_in:
         return f'Measure, only where named: `--measures {DEFAULT_MEASURES} {measure.name}`'
     return 'Measure'
@@ -56,9 +79,9 @@ def _kind(measure: Measure) -> str:
 def lines() -> Iterator[str]:
     """Yield the page line by line."""
     yield from HEADER.splitlines()
-    for measure in (*preprocessing_steps(), *ALL_MEASURES):
-        yield f'\n## {measure.title} (`{measure.name}`)\n'
-        yield f'{_kind(measure)}. Needs {_names(measure.needs)}. '
+    for measure in (*preprocessing_steps(), *find_measures(model=EXAMPLE)):
+        yield f'\n## {measure.title} (`{_fill(measure.name)}`)\n'
+        yield f'{_kind(measure)}. Needs {_fill(_names(measure.needs))}. '
         if measure.optional:
             yield f'Uses {_names(measure.optional)} where there. '
         yield f'Reference: <{measure.reference}>.\n'

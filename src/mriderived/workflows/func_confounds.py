@@ -13,6 +13,7 @@ from mriderived.config import Config
 from mriderived.core.compcor import Components, anatomical_compcor, temporal_compcor
 from mriderived.core.confounds import assemble_confounds, mean_signals
 from mriderived.core.dvars import compute_dvars
+from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.series import load_masked, repetition_time
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
@@ -20,7 +21,6 @@ from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_carpet
 from mriderived.workflows.func_mask import bring_from_t1w
-from mriderived.workflows.func_motion import read_motion
 
 #: A voxel of BOLD is of a tissue where this share of it is.
 PURE = 0.99

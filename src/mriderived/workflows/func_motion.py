@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.motion_measures import framewise_displacement, rms_displacement
 from mriderived.core.rigid import COLUMNS
 from mriderived.core.rigid_series import Motion, estimate_series
 from mriderived.core.steady_state import count_unsteady, mean_signal
+from mriderived.interfaces.motion_files import MATRIX
 from mriderived.interfaces.series import open_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load_affine, save
@@ -21,8 +21,6 @@ from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_motion
 
-#: The rows of the matrix of a volume, from mm of the reference to mm of the volume.
-MATRIX = tuple(f'matrix_{row}{column}' for row in range(3) for column in range(4))
 #: A volume that hardly resembles the reference was not aligned.
 LEAST_FIT = 0.5
 
@@ -65,14 +63,6 @@ def tabulate(motion: Motion, unsteady: int) -> pd.DataFrame:
     table['steady'] = (np.arange(len(table)) >= unsteady).astype(int)
     rows = motion.matrices[:, :3].reshape(-1, 12)
     return table.join(pd.DataFrame(rows, columns=list(MATRIX)))
-
-
-def read_motion(path: Path) -> tuple[pd.DataFrame, NDArray[np.float64], int]:
-    """Return the table of :func:`tabulate`, its matrices, and the volumes before steady state."""
-    table = pd.read_csv(path, sep='\t', na_values='n/a')
-    matrices = np.tile(np.eye(4), (len(table), 1, 1))
-    matrices[:, :3] = table[list(MATRIX)].to_numpy().reshape(-1, 3, 4)
-    return table, matrices, int((table['steady'] == 0).sum())
 
 
 def init_bold_motion_wf(config: Config) -> Any:

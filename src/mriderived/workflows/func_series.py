@@ -9,12 +9,12 @@ from mriderived.config import Config
 from mriderived.core.series_route import plan_route
 from mriderived.interfaces.acquisition import read_acquisition
 from mriderived.interfaces.bold_sampling import make_distortion, moment, resample_run
+from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.one_node import one_node_wf
-from mriderived.workflows.func_motion import read_motion
 
 NEEDS = ('raw_bold', 'bold_acquisition', 'bold_motion', 'bold_displacement')
 

@@ -19,6 +19,7 @@ from mriderived.interfaces.bold_spaces import (
     find_deformation,
     read_space_grid,
 )
+from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
@@ -26,7 +27,6 @@ from mriderived.interfaces.volumes import load, load_affine
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_bold_in_space
-from mriderived.workflows.func_motion import read_motion
 
 NEEDS = (
     'raw_bold',

@@ -87,6 +87,8 @@ def _offer_acquisition(
         path = base_dir / 'acquisitions' / f'{_word(unit.image)}.json'
         write_json(path, acquisition)
         resources.offer(f'{unit.source.suffix}_acquisition', None, path)
+        if acquisition['events']:
+            resources.offer(f'{unit.source.suffix}_events', None, Path(acquisition['events']))
 
 
 def work_folder(config: Config, participant: str) -> Path:

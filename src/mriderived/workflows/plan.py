@@ -15,8 +15,9 @@ from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, find_record
 from mriderived.config import Config
 from mriderived.measures.base import Measure, Output
-from mriderived.measures.registry import ALL_MEASURES
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
+from mriderived.workflows.asked import asked_measures
+from mriderived.workflows.scopes import find_references, hash_scope, is_in_scope
 from mriderived.workflows.sources import (
     LESION_MASK,
     RAW_RESOURCES,
@@ -100,22 +101,24 @@ def selected_measures(config: Config) -> tuple[Measure, ...]:
     """Return the steps, then the measures that the settings ask for, in their fixed order."""
     chosen = tuple(
         measure
-        for measure in ALL_MEASURES
-        if _is_asked_for(measure, config) and measure.name not in config.skip_measures
+        for measure in asked_measures(config)
+        if _is_asked_for(measure, config)
+        and not {measure.name, measure.scope.family} & {*config.skip_measures}
     )
     steps = preprocessing_steps(config.anat_backend, config.use_syn_sdc)
     return (*(steps if config.asks_for_default else needed_steps(chosen, steps)), *chosen)
 
 
 def _is_asked_for(measure: Measure, config: Config) -> bool:
-    return measure.name in config.measures or (config.asks_for_default and not measure.is_opt_in)
+    is_named = bool({measure.name, measure.scope.family} & {*config.measures})
+    return is_named or (config.asks_for_default and not measure.is_opt_in)
 
 
 def unasked_measures(config: Config) -> tuple[str, ...]:
     """Return the names of the measures that run only where named, and are not named."""
     return tuple(
         measure.name
-        for measure in ALL_MEASURES
+        for measure in asked_measures(config)
         if measure.is_opt_in and not {measure.name} & {*config.measures, *config.skip_measures}
     )
 
@@ -182,12 +185,13 @@ def plan_participant(
         return ParticipantPlan(
             participant, tuple(_without_images(config, participant, suffixes)), {}, previous
         )
+    references = find_references(measures, sources)
     units = [
         unit
         for source in sources
         for measure in measures
-        if measure.source == source.image.suffix
-        for unit in _units(config, source, measure, previous)
+        if is_in_scope(measure, source)
+        for unit in _units(config, source, measure, previous, source in references[measure.name])
     ]
     checks = {source.relative: source.check for source in sources if source.check}
     acquisitions = {source.relative: source.acquisition for source in sources}
@@ -208,9 +212,11 @@ def _units(
     source: Source,
     measure: Measure,
     previous: Mapping[tuple[str, str, str | None], UnitRecord],
+    is_reference: bool,
 ) -> Iterator[Unit]:
+    beside = hash_scope(measure, source)
     for variant in variants(measure, config):
-        fingerprint = digest(source.content, config.hash, measure.name, variant or '')
+        fingerprint = digest(source.content, config.hash, measure.name, variant or '', *beside)
         outputs = {} if source.fault else output_paths(source.image, measure, variant)
         record = previous.get((source.relative, measure.name, variant))
         state: State = 'to run'
@@ -220,7 +226,7 @@ def _units(
             state = 'done'
         reason = source.fault or _tell_mask(source, measure)
         yield Unit(source.image.participant, source.image, source.relative, measure, variant,
-                   state, reason, fingerprint, source.is_reference, source.lender,
+                   state, reason, fingerprint, is_reference, source.lender,
                    outputs)  # fmt: skip
 
 

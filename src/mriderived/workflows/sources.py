@@ -14,6 +14,7 @@ import nibabel as nb
 
 from mriderived.bids.bold_checks import BoldCheck, check_bold, look_at_series
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
+from mriderived.bids.events import find_events
 from mriderived.bids.fieldmap_candidates import FieldMap
 from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
@@ -165,7 +166,7 @@ def _check_bold(
     except BadImageError as error:
         kind = None
         notes.append(f'No distortion correction: {shorten_paths(str(error), config.bids_dir)}')
-    events = image.path.with_name(image.path.name.split('_bold')[0] + '_events.tsv')
+    events = find_events(image.path, image.entities, config.bids_dir)
     return check, {
         'repetition_time': check.repetition_time,
         'slice_times': list(check.slice_times) if check.slice_times else None,
@@ -175,7 +176,7 @@ def _check_bold(
         'echoes': [
             {'path': str(part.path), 'echo_time': part.metadata.get('EchoTime')} for part in run
         ],
-        'events': str(events) if events.exists() else None,
+        'events': str(events) if events else None,
         'field_map': _describe_field(field) if kind else None,
         'notes': notes,
     }

@@ -1,0 +1,61 @@
+"""Whether the model of tasks can be used, and is there where its measures are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from mriderived.app.exit_codes import ExitCode, Problem
+from mriderived.bids.stats_model import StatsModelError, read_stats_model
+from mriderived.config import Config
+
+#: How the names of all measures begin that a model adds.
+FAMILY = 'task_glm'
+
+
+def check_task_model(config: Config) -> Iterator[Problem]:
+    """Yield what is wrong with the model, or that there is none."""
+    path = config.task_model
+    if path is None:
+        named = [name for name in config.measures if name.startswith(FAMILY)]
+        for name in named:
+            yield Problem(f'--measures {name} needs a model.', 'Give one with --task-model.')
+        return
+    if not path.is_file():
+        yield Problem(
+            f'--task-model {path} does not exist.',
+            'Give the path of a BIDS Stats Model.',
+            ExitCode.NO_INPUT,
+        )
+        return
+    try:
+        model = read_stats_model(path)
+    except StatsModelError as error:
+        yield Problem(
+            f'--task-model {error}.',
+            'docs/measures/task_glm.md says what is supported.',
+            ExitCode.BAD_DATA,
+        )
+        return
+    if not config.reads_results and not any(_runs(config.bids_dir, f) for f in model.tasks):
+        yield Problem(
+            f'--task-model {path}: no participant has a run of {" or ".join(model.tasks)}.',
+            f'Correct Input.task. {_list_tasks(config.bids_dir)}',
+            ExitCode.NO_MATCH,
+        )
+
+
+def _runs(bids_dir: Path, task: str) -> bool:
+    """Tell whether anyone has a run of a task."""
+    names = (f'func/*_task-{task}_*bold.nii*', f'ses-*/func/*_task-{task}_*bold.nii*')
+    found = chain.from_iterable(bids_dir.glob(f'sub-*/{name}') for name in names)
+    return next(found, None) is not None
+
+
+def _list_tasks(bids_dir: Path) -> str:
+    found = chain(
+        bids_dir.glob('sub-*/func/*_bold.nii*'), bids_dir.glob('sub-*/ses-*/func/*_bold.nii*')
+    )
+    tasks = {part[5:] for path in found for part in path.name.split('_') if part[:5] == 'task-'}
+    return f'Tasks here: {", ".join(sorted(tasks)) or "none"}.'

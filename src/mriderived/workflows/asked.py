@@ -1,0 +1,33 @@
+"""Which measures the settings of a run, or those that made an output folder, know."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import get_args
+
+from mriderived.bids.description import read_settings
+from mriderived.bids.stats_model import StatsModel, read_stats_model, recorded_model
+from mriderived.config import AlffDefinition, Config
+from mriderived.measures.base import Measure
+from mriderived.measures.registry import find_measures
+
+
+def asked_measures(config: Config) -> tuple[Measure, ...]:
+    """Return every measure that a run can be asked for; a model of tasks adds some."""
+    model = _read_model(config.task_model) if config.task_model else None
+    return find_measures(config.alff_definition, model)
+
+
+def measures_of_folder(out_dir: Path) -> tuple[Measure, ...]:
+    """Return every measure of which an output folder may hold results."""
+    definition = read_settings(out_dir).get('alff_definition')
+    if definition not in get_args(AlffDefinition):
+        definition = Config.alff_definition
+    path = recorded_model(out_dir)
+    return find_measures(definition, read_stats_model(path) if path.exists() else None)
+
+
+@lru_cache
+def _read_model(path: Path) -> StatsModel:
+    return read_stats_model(path)
