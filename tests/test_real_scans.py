@@ -91,7 +91,7 @@ def test_an_untidy_dataset_at_low_resolution(test_data: Path, tmp_path: Path) ->
     """Its run of 20 volumes is too short for confounds to be taken off, and says so."""
     out_dir = tmp_path / 'out'
     run(test_data / 'pumi-minitest', out_dir, '--measures', 'tissue_volume', 't1w_quality', 'tsnr',
-        'bold_quality', 'alff', expected=1)  # fmt: skip
+        'bold_quality', 'alff', 'reho', expected=1)  # fmt: skip
     records = read_record(out_dir, '001')
     assert {r.status for r in records if r.image.endswith('T1w.nii.gz')} == {'done'}
     done = {r.measure for r in records if r.status == 'done'}
