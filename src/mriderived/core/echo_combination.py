@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +62,8 @@ def fit_t2star(means: Sequence[Volume], echo_times: Sequence[float]) -> Volume:
     0.05
     """
     slope, _ = _fit_line(means, echo_times)
-    decays = (slope < 0) & (means[0] > 0)
-    found = np.where(decays, -1 / np.where(decays, slope, -1), 0)
-    return np.where(decays, np.clip(found, *BOUNDS), 0).astype(np.float32)
+    found = _decay_time(slope, means[0])
+    return np.where(found > 0, np.clip(found, *BOUNDS), 0).astype(np.float32)
 
 
 def map_decay(means: Sequence[Volume], echo_times: Sequence[float]) -> Decay:
@@ -101,8 +100,7 @@ def map_decay(means: Sequence[Volume], echo_times: Sequence[float]) -> Decay:
     (0.05, True)
     """
     slope, intercept = _fit_line(means, echo_times)
-    decays = (slope < 0) & (means[0] > 0)
-    found = np.where(decays, -1 / np.where(decays, slope, -1), 0)
+    found = _decay_time(slope, means[0])
     plausible = (found >= BOUNDS[0]) & (found <= BOUNDS[1])
     rest, total = (np.zeros(means[0].shape) for _ in range(2))
     for mean, time in zip(means, echo_times, strict=True):
@@ -118,6 +116,12 @@ def map_decay(means: Sequence[Volume], echo_times: Sequence[float]) -> Decay:
         np.where(plausible, found, 0).astype(np.float32),
         np.where(plausible, misfit, np.nan).astype(np.float32),
     )
+
+
+def _decay_time(slope: NDArray[Any], first: Volume) -> NDArray[Any]:
+    """Return the time constant of the decay in s; 0 where the signal does not decay."""
+    decays = (slope < 0) & (first > 0)
+    return np.where(decays, -1 / np.where(decays, slope, -1), 0)
 
 
 def _fit_line(

@@ -18,6 +18,8 @@ Matrix = NDArray[np.float64]
 
 #: Size of the voxels of BOLD in template spaces, in mm: the same for everyone.
 STEP_MM = 2.0
+#: What the sidecars of BOLD and its maps in template spaces say of it.
+RESOLUTION = f'{STEP_MM:g} mm, the box around the brain of the space'
 #: Voxels around the brain of the space.
 MARGIN = 2
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mriderived.config import Config
-from mriderived.interfaces.bold_spaces import STEP_MM, read_space_grid
+from mriderived.interfaces.bold_spaces import RESOLUTION, read_space_grid
 from mriderived.interfaces.denoising import Band, denoise_masked, describe
 from mriderived.interfaces.series import save_masked_coarse
 from mriderived.interfaces.sink import write_remarks
@@ -77,7 +77,7 @@ DENOISED_IN_SPACE = Measure(
             unit='arbitrary',
             sidecar={
                 'SkullStripped': True,
-                'Resolution': f'{STEP_MM:g} mm, the box around the brain of the space',
+                'Resolution': RESOLUTION,
             },
         ),
     ),

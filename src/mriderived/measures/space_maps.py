@@ -11,7 +11,7 @@ import numpy as np
 
 from mriderived.config import Config
 from mriderived.core.sampling import warp
-from mriderived.interfaces.bold_spaces import STEP_MM, find_deformation, read_space_grid
+from mriderived.interfaces.bold_spaces import RESOLUTION, find_deformation, read_space_grid
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.base import Measure, Output
@@ -71,7 +71,7 @@ def space_measure(measure: Measure, output: Output) -> Measure:
                 unit=output.unit,
                 sidecar={
                     **output.sidecar,
-                    'Resolution': f'{STEP_MM:g} mm, the box around the brain of the space',
+                    'Resolution': RESOLUTION,
                 },
                 is_zero_missing=True,
                 draft=output.draft,

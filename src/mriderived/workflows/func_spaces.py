@@ -14,6 +14,7 @@ from mriderived.core.series_route import Deformation, plan_route
 from mriderived.interfaces.acquisition import read_acquisition
 from mriderived.interfaces.bold_sampling import make_distortion, resample_run
 from mriderived.interfaces.bold_spaces import (
+    RESOLUTION,
     STEP_MM,
     SpaceGrid,
     find_deformation,
@@ -138,7 +139,7 @@ BOLD_SPACE = Measure(
             unit='arbitrary',
             sidecar={
                 'SkullStripped': True,
-                'Resolution': f'{STEP_MM:g} mm, the box around the brain of the space',
+                'Resolution': RESOLUTION,
             },
         ),
     ),
