@@ -111,7 +111,7 @@ def _tensor_scalars(w: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 
 
 @numba.njit(nogil=True, cache=True)
-def _quartic(w: Any, x: float, y: float, z: float) -> float:
+def _quartic(w: Any, x: float, y: float, z: float) -> Any:
     """Return W(n), the sum of W n n n n."""
     xx, yy, zz = x * x, y * y, z * z
     even = w[0] * xx * xx + w[1] * yy * yy + w[2] * zz * zz
@@ -134,7 +134,7 @@ def _even_elements(w: Any, v: Any, out: Any) -> None:
 
 
 @numba.njit(nogil=True, cache=True, error_model='numpy')
-def _mean_kurtosis(a: float, b: float, c: float, e: Any, nodes: Any, weights: Any) -> float:
+def _mean_kurtosis(a: float, b: float, c: float, e: Any, nodes: Any, weights: Any) -> Any:
     """Return MK of eigenvalues that are relative to their mean and the even elements of W."""
     total = 0.0
     for k in range(len(nodes)):
