@@ -124,7 +124,7 @@ def test_agrees_with_dipy(noise: float) -> None:
     values = measure_tensor(fit.tensor).eigenvalues
     apart = good & (np.diff(values, axis=1) < -0.06 * values[:, :1]).all(axis=1)
     assert apart.sum() > 10
-    tolerances = {'mk': 1e-2, 'ak': 1e-5, 'rk': 1e-2, 'mkt': 1e-6, 'kfa': 1e-6}
+    tolerances = {'mk': 1e-2, 'ak': 1e-5, 'rk': 2e-2, 'mkt': 1e-6, 'kfa': 1e-6}
     limits = {'min_kurtosis': -10, 'max_kurtosis': 100}
     for name, tolerance in tolerances.items():
         ours, expected = getattr(found, name), getattr(theirs, name)
