@@ -10,18 +10,13 @@ are per voxel, the median of repeats in turn. Set OMP_NUM_THREADS=1 and OPENBLAS
 from __future__ import annotations
 
 import argparse
-import resource
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from diffusion_data import dipy_table, fibre_signals, table
-
-
-def peak() -> float:
-    """Return the peak memory of this process in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def clock(function: Callable[[], Any]) -> tuple[float, Any]:
@@ -31,6 +26,16 @@ def clock(function: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
+def peak(function: Callable[[], Any]) -> float:
+    """Return the most memory that a call has at a time, its result included, in GiB."""
+    tracemalloc.start()
+    result = function()
+    most = tracemalloc.get_traced_memory()[1] / 2**30
+    tracemalloc.stop()
+    del result
+    return most
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--voxels', type=int, default=100_000)
@@ -38,6 +43,7 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--repeats', type=int, default=3)
     options = parser.parse_args()
+    threads = options.threads
 
     from dipy.reconst.dki import DiffusionKurtosisModel
 
@@ -53,17 +59,13 @@ def main() -> None:
     model.fit(some[:10]).mk(analytical=True)
 
     times: dict[str, list[float]] = {}
-    before = peak()
     for _ in range(options.repeats):
-        for name, call, voxels in (
-            ('ours, one reweighting', lambda: fit_kurtosis(signals, gradients, 1, options.threads), len(signals)),
-            ('ours, two reweightings', lambda: fit_kurtosis(signals, gradients, 2, options.threads), len(signals)),
-        ):  # fmt: skip
-            seconds, fit = clock(call)
-            times.setdefault(name, []).append(voxels / seconds)
+        for name, iterations in (('ours, one reweighting', 1), ('ours, two reweightings', 2)):
+            seconds, fit = clock(lambda i=iterations: fit_kurtosis(signals, gradients, i, threads))
+            times.setdefault(name, []).append(len(signals) / seconds)
         seconds, measures = clock(lambda: measure_kurtosis(fit.tensor, fit.kurtosis))
         times.setdefault('ours, MK AK RK KFA MKT', []).append(len(signals) / seconds)
-    ours_memory = peak() - before
+    ours_memory = peak(lambda: fit_kurtosis(signals, gradients, 2, threads))
     for _ in range(options.repeats):
         seconds, theirs = clock(lambda: model.fit(some))
         times.setdefault('dipy, fit', []).append(len(some) / seconds)
@@ -71,14 +73,15 @@ def main() -> None:
     times['dipy, MK AK RK'] = [len(some) / seconds]
 
     median = {name: float(np.median(values)) for name, values in times.items()}
-    print(f'{len(gradients)} volumes, {options.threads} thread(s) for ours, one for dipy')
+    print(f'{len(gradients)} volumes, {threads} thread(s) for ours, one for dipy')
     for name, speed in median.items():
         low, high = min(times[name]), max(times[name])
         print(f'{name:26s} {speed:10,.0f} voxels/s   ({low:,.0f} to {high:,.0f})')
     same = median['ours, one reweighting'] / median['dipy, fit']
     more = median['ours, two reweightings'] / median['dipy, fit']
     print(f'ratio of the fit: {same:.0f} (same estimator), {more:.0f} (one more reweighting)')
-    print(f'ratio of the measures: {median["ours, MK AK RK KFA MKT"] / median["dipy, MK AK RK"]:.0f}')
+    scalars = median['ours, MK AK RK KFA MKT'] / median['dipy, MK AK RK']
+    print(f'ratio of the measures: {scalars:.0f}')
     once = fit_kurtosis(some, gradients, 1)
     good = ~measure_kurtosis(once.tensor, once.kurtosis).implausible
     print(f'largest difference of W: {np.abs(once.kurtosis - theirs.kt)[good].max():.1e}', end='')

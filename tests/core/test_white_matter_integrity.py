@@ -36,7 +36,10 @@ def test_maximum_of_noisy_crossings_is_that_of_a_dense_search() -> None:
     dense = apparent_kurtosis(d, w, spiral(40_000)).max(axis=1)
     assert (found.value >= dense * (1 - 1e-9)).all()
     np.testing.assert_allclose(found.value, dense, rtol=2e-3)
-    at = [apparent_kurtosis(d[n : n + 1], w[n : n + 1], found.direction[n : n + 1]) for n in range(300)]
+    at = [
+        apparent_kurtosis(d[n : n + 1], w[n : n + 1], found.direction[n : n + 1])
+        for n in range(300)
+    ]
     np.testing.assert_allclose(np.ravel(at), found.value, rtol=1e-9)
     np.testing.assert_allclose(np.linalg.norm(found.direction, axis=1), 1)
 
