@@ -13,6 +13,7 @@ import argparse
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,9 @@ def main() -> None:
     times: dict[str, list[float]] = {}
     for _ in range(options.repeats):
         for name, iterations in (('ours, one reweighting', 1), ('ours, two reweightings', 2)):
-            seconds, fit = clock(lambda i=iterations: fit_kurtosis(signals, gradients, i, threads))
+            seconds, fit = clock(partial(fit_kurtosis, signals, gradients, iterations, threads))
             times.setdefault(name, []).append(len(signals) / seconds)
-        seconds, measures = clock(lambda: measure_kurtosis(fit.tensor, fit.kurtosis))
+        seconds, measures = clock(partial(measure_kurtosis, fit.tensor, fit.kurtosis))
         times.setdefault('ours, MK AK RK KFA MKT', []).append(len(signals) / seconds)
     ours_memory = peak(lambda: fit_kurtosis(signals, gradients, 2, threads))
     for _ in range(options.repeats):

@@ -65,7 +65,7 @@ def test_water_and_nothing() -> None:
 
 
 def test_one_shell_is_refused() -> None:
-    with pytest.raises(ValueError, match='free water needs two shells .* look the same'):
+    with pytest.raises(ValueError, match=r'free water needs two shells .* look the same'):
         free_water_volumes(table({1000: 60}))
     with pytest.raises(ValueError, match='two shells'):
         free_water_volumes(table({1000: 30, 3000: 60}))

@@ -132,7 +132,7 @@ def _search(
     """Return the best start (N, 8): D, ln S0 and the angle of the fraction."""
     best = np.zeros((len(values), 8))
     error = np.full(len(values), np.inf)
-    for fraction in _START:
+    for fraction in map(float, _START):
         tissue = (values - fraction * water) / (1 - fraction)
         found = fit_log_signal(tissue, design, iterations=1).coefficients
         with np.errstate(over='ignore', invalid='ignore'):

@@ -106,7 +106,7 @@ def measure_integrity(
     valid = np.isfinite(found).all(axis=0)
     found[:, ~valid] = np.nan
     awf, de_par, de_perp, da, tortuosity = found
-    return Integrity(awf, de_par, de_perp, da, tortuosity, valid, chosen & ~valid)
+    return Integrity(awf, de_par, de_perp, da, tortuosity, valid, np.asarray(chosen & ~valid))
 
 
 def _measure(
