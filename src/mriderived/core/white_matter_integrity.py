@@ -103,7 +103,7 @@ def measure_integrity(
     for start in range(0, len(places), CHUNK):
         part = places[start : start + CHUNK]
         found[:, part] = _measure(tensor[part], kurtosis[part], directions, threads)
-    valid = np.isfinite(found).all(axis=0)
+    valid = np.asarray(np.isfinite(found).all(axis=0))
     found[:, ~valid] = np.nan
     awf, de_par, de_perp, da, tortuosity = found
     return Integrity(awf, de_par, de_perp, da, tortuosity, valid, np.asarray(chosen & ~valid))
