@@ -31,7 +31,7 @@ class Acquisition:
 
 
 def read_phase_direction(path: Path) -> str | None:
-    """Return the phase-encode direction of a BOLD run or diffusion series from what goes with it."""
+    """Return the phase-encode direction of a BOLD run or a diffusion series."""
     direction = json.loads(path.read_text())['phase_direction']
     return None if direction is None else str(direction)
 
