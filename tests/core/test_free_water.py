@@ -1,8 +1,9 @@
 """Free water: known mixtures, dipy, one shell refused."""
 
+import nibabel as nb
 import numpy as np
 import pytest
-from dwi_signals import add_noise, dipy_table, rotations, table, tensors
+from dwi_signals import add_noise, dipy_table, load_slice, rotations, table, tensors
 
 from mriderived.core.free_water import fit_free_water, free_water_volumes
 from mriderived.core.tensor import fit_tensor, tensor_basis
@@ -73,3 +74,14 @@ def test_one_shell_is_refused() -> None:
         free_water_volumes(table({500: 3, 1500: 3}, b0=0))
     wide = table({1000: 30, 2000: 30, 3000: 30})
     np.testing.assert_array_equal(free_water_volumes(wide), wide.b <= 2000)
+
+
+@pytest.mark.real
+def test_free_water_of_a_real_slice_is_where_noddi_finds_it(test_data) -> None:
+    series, gradients, folder, mask = load_slice(test_data)
+    assert free_water_volumes(gradients).all()
+    found = fit_free_water(series, gradients, threads=2)
+    water = np.asarray(nb.load(folder / 'ref_fiso.nii.gz').dataobj)[mask]
+    fitted = found.fitted
+    assert fitted.mean() > 0.98
+    assert np.corrcoef(found.fraction[fitted], water[fitted])[0, 1] > 0.94

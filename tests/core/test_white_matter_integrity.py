@@ -1,8 +1,9 @@
 """White-matter integrity: the largest kurtosis, the truth table, dipy."""
 
+import nibabel as nb
 import numpy as np
 import pytest
-from dwi_signals import add_noise, spiral
+from dwi_signals import add_noise, load_slice, spiral
 from test_kurtosis import TABLE, crossings, fibres, truncated
 
 from mriderived.core.kurtosis import apparent_kurtosis, fit_kurtosis
@@ -105,3 +106,18 @@ def test_noise_leaves_the_fraction_near_the_truth(seed: int) -> None:
     found = measure_integrity(fit.tensor, fit.kurtosis)
     assert np.median(found.awf[found.valid]) == pytest.approx(0.49, abs=0.04)
     assert np.median(found.de_perp[found.valid]) == pytest.approx(0.87e-3, rel=0.1)
+
+
+@pytest.mark.real
+def test_integrity_of_a_real_slice(test_data) -> None:
+    series, gradients, folder, mask = load_slice(test_data)
+    fit = fit_kurtosis(series, gradients, threads=2)
+    found = measure_integrity(fit.tensor, fit.kurtosis, threads=2)
+    assert 300 < found.valid.sum() < 600 and found.implausible.sum() < 10
+    assert 0.38 < np.median(found.awf[found.valid]) < 0.52
+    assert 2.0e-3 < np.median(found.de_par[found.valid]) < 2.9e-3
+    assert 0.7e-3 < np.median(found.de_perp[found.valid]) < 1.0e-3
+    assert 0.8e-3 < np.median(found.da[found.valid]) < 1.3e-3
+    # another model of the same water, with its diffusivities fixed
+    icvf = np.asarray(nb.load(folder / 'ref_ficvf.nii.gz').dataobj)[mask]
+    assert np.corrcoef(found.awf[found.valid], icvf[found.valid])[0, 1] > 0.55
