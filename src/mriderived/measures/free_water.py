@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.free_water import fit_free_water, free_water_volumes
@@ -42,7 +43,7 @@ def write_free_water(
     gradients = select(signals.gradients, volumes)
     fit = fit_free_water(np.ascontiguousarray(signals.series[:, volumes]), gradients, threads)
     found = measure_tensor(fit.tensor)
-    values = (fit.fraction, found.fa, found.md, found.ad, found.rd)
+    values: tuple[NDArray[Any], ...] = (fit.fraction, found.fa, found.md, found.ad, found.rd)
     files = FreeWaterFiles(
         *(
             save_dwi_map(value, signals, field.removeprefix('fwtensor_'))
