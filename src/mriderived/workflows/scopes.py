@@ -33,7 +33,9 @@ def explain_scope(measure: Measure, source: Source) -> str:
     weighted = [(b, int(count)) for b, count in shells[1:]]
     usable = [count for _, count in weighted if count >= FEWEST_DIRECTIONS]
     if len(usable) >= scope.least_shells and max(usable) >= scope.least_directions:
-        return ''
+        if shells[0][1] or len(usable) > scope.least_shells:
+            return ''
+        return 'it needs volumes without diffusion weighting, and there are none'
     needed = (
         f'{scope.least_shells} shell{"s" * (scope.least_shells > 1)} of at least '
         f'{FEWEST_DIRECTIONS} directions'
