@@ -40,7 +40,9 @@ def _applies(path: Path, image: Image) -> bool:
         name = split_name(path)
     except InvalidNameError:
         return False
-    return name.suffix == image.suffix and name.entities.items() <= dict(image.entities).items()
+    # of parts, the entities are those that all have in common: those of the name count
+    own = split_name(image.path).entities
+    return name.suffix == image.suffix and name.entities.items() <= own.items()
 
 
 def require_gradient_file(image: Image, extension: str, bids_dir: Path) -> Path:
