@@ -89,11 +89,17 @@ def find_unweighted(image: Image, bids_dir: Path) -> tuple[int, ...]:
 
 
 def gather_parts(images: list[Image]) -> Iterator[tuple[Image, ...]]:
-    """Give the parts of each acquisition: images of one session with the same MultipartID."""
+    """Give the parts of each acquisition: images of one session with the same MultipartID.
+
+    Those of another phase encoding are distorted otherwise, and are a series of their own, which
+    helps to correct this one.
+    """
     groups: dict[object, list[Image]] = {}
     for image in sorted(images, key=lambda image: image.path):
         together = image.metadata.get('MultipartID')
-        key = (image.session, str(together)) if together is not None else image.path
+        encoding = image.metadata.get('PhaseEncodingDirection')
+        known = (image.session, str(together), encoding)
+        key = known if together is not None else image.path
         groups.setdefault(key, []).append(image)
     for group in groups.values():
         yield tuple(group)
