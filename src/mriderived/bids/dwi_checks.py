@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from mriderived.bids.bold_checks import look_at_series, phase_encoding, unused
 from mriderived.bids.bold_timing import slice_times
 from mriderived.bids.dataset import Image
-from mriderived.bids.dwi_files import B0_THRESHOLD, Table, read_table
+from mriderived.bids.dwi_files import read_table, require_gradient_file
+from mriderived.bids.gradient_checks import check_gradients
 from mriderived.bids.known_files import Look
 from mriderived.bids.nifti_reading import BadImageError, Finding
 from mriderived.bids.orientation import compare_affines, find_geometry
@@ -32,8 +33,9 @@ MAX_DEGREES, MAX_MM = 0.1, 0.1
 class DwiCheck:
     """What is worth knowing of a diffusion series that can be processed.
 
-    ``flags``, ``notes`` and ``rows`` are as in an ``ImageCheck``; ``b`` (n,) are b-values in
-    s/mm² and ``directions`` (n, 3) unit vectors in FSL's axes.
+    ``flags``, ``notes`` and ``rows`` are as in an ``ImageCheck``; ``volumes`` (n,) are the
+    numbers of those to be used, ``b`` (n,) their b-values in s/mm² and ``directions`` (n, 3) unit
+    vectors in FSL's axes.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class DwiCheck:
     repetition_time: float
     slice_times: tuple[float, ...] | None
     phase_direction: str | None
+    volumes: NDArray[np.intp]
     b: NDArray[np.float64]
     directions: NDArray[np.float64]
     affine: NDArray[np.float64]
@@ -58,6 +61,8 @@ def check_dwi(image: Image, bids_dir: Path, look: Look | None = None) -> DwiChec
     series = read_series_header(path)
     geometry = find_geometry(path, series.header, series.repaired, series.shape[:3])
     table = read_table(image, bids_dir, series.shape[3])
+    bval = require_gradient_file(image, '.bval', bids_dir)
+    judged = check_gradients(bval, table, is_weighted=False)
     if series.shape[3] == 1:
         raise BadImageError(
             path,
@@ -72,7 +77,7 @@ def check_dwi(image: Image, bids_dir: Path, look: Look | None = None) -> DwiChec
         *(f for f in geometry.findings if f[0] not in _OF_T1W),
         *unused('slice_timing', reason, 'Slice times were not used'),
         *unused('phase_encoding', complaint, 'Distortion cannot be corrected'),
-        *_table_findings(table),
+        *judged.findings,
         *(look or look_at_dwi)(path),
     ]
     return DwiCheck(
@@ -84,15 +89,16 @@ def check_dwi(image: Image, bids_dir: Path, look: Look | None = None) -> DwiChec
             ('Matrix', ' × '.join(map(str, series.shape[:3]))),
             ('Voxel size (mm)', ' × '.join(f'{size:.3g}' for size in geometry.voxel_mm)),
             ('Volumes', str(series.shape[3])),
-            ('b-values (s/mm²)', _describe(table.b)),
+            ('b-values (s/mm²)', judged.describe()),
             ('Data type', series.header.get_data_dtype().name),
             ('Orientation from', geometry.source),
         ),
         repetition_time=time,
         slice_times=times,
         phase_direction=direction,
-        b=table.b,
-        directions=table.directions,
+        volumes=np.flatnonzero(table.used),
+        b=table.b[table.used],
+        directions=table.directions[table.used],
         affine=geometry.affine,
         shape=series.shape,
     )
@@ -133,18 +139,3 @@ def _repetition_time(metadata: Mapping[str, Any], header: Any) -> float:
     except (TypeError, ValueError):
         return 0.0
     return time if 0 < time < 100 else 0.0
-
-
-def _table_findings(table: Table) -> Iterator[Finding]:
-    for note in table.notes:
-        yield 'gradient_table', note, note
-    if not (table.b > B0_THRESHOLD).any():
-        yield 'b0_only', 'yes', 'No volume is weighted by diffusion: there is no measure of it.'
-    elif not (table.b <= B0_THRESHOLD).any():
-        yield 'no_b0', 'yes', 'There is no volume without diffusion weighting.'
-
-
-def _describe(b: NDArray[np.float64]) -> str:
-    rounded = np.where(b <= B0_THRESHOLD, 0, 50 * np.round(b / 50)).astype(int)
-    values, counts = np.unique(rounded, return_counts=True)
-    return ', '.join(f'{count} × {value}' for value, count in zip(values, counts, strict=True))

@@ -18,10 +18,12 @@ from mriderived.core.gradient_table import Gradients, make_gradients
 class DwiPart:
     """One file of an acquisition: b (n,) in s/mm², directions (n, 3) in world axes, its readout.
 
+    ``volumes`` are the numbers of the n volumes in the file that are to be used.
     ``phase_direction`` and ``readout_time`` (s) are nothing where they are not known.
     """
 
     path: Path
+    volumes: tuple[int, ...]
     b: NDArray[np.float64]
     directions: NDArray[np.float64]
     phase_direction: str | None
@@ -69,6 +71,7 @@ def read_dwi_acquisition(path: Path) -> DwiAcquisition:
         parts=tuple(
             DwiPart(
                 path=Path(part['path']),
+                volumes=tuple(part['volumes']),
                 b=np.asarray(part['b'], np.float64),
                 directions=np.asarray(part['directions'], np.float64).reshape(-1, 3),
                 phase_direction=part['phase_direction'],

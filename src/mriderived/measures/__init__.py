@@ -5,6 +5,7 @@ from mriderived.measures.base import Measure
 from mriderived.measures.bold_quality import BOLD_QUALITY
 from mriderived.measures.connectivity import CONNECTIVITY
 from mriderived.measures.denoised_space import DENOISED_IN_SPACE
+from mriderived.measures.free_water import FREE_WATER
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.kurtosis import KURTOSIS
 from mriderived.measures.noddi import NODDI
@@ -21,6 +22,7 @@ from mriderived.measures.thickness_laplace import THICKNESS_LAPLACE
 from mriderived.measures.tissue_volume import TISSUE_VOLUME
 from mriderived.measures.tsnr import TSNR
 from mriderived.measures.vbm import VBM
+from mriderived.measures.wmti import WMTI
 
 MEASURES: tuple[Measure, ...] = (
     TISSUE_VOLUME,
@@ -41,6 +43,8 @@ MEASURES: tuple[Measure, ...] = (
     DENOISED_IN_SPACE,
     T2STAR,
     TENSOR,
+    FREE_WATER,
     KURTOSIS,
+    WMTI,
     NODDI,
 )

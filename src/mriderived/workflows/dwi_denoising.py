@@ -60,16 +60,16 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
 
 def join_parts(acquisition: DwiAcquisition) -> NDArray[np.float32]:
     """Return all volumes of an acquisition (x, y, z, n); what is no number is 0."""
-    images = [nb.load(part.path) for part in acquisition.parts]
-    shape = images[0].shape[:3]
-    lengths = [len(part.b) for part in acquisition.parts]
-    series = np.empty((*shape, sum(lengths)), np.float32)
+    shape = nb.load(acquisition.parts[0].path).shape[:3]
+    series = np.empty((*shape, sum(len(part.volumes) for part in acquisition.parts)), np.float32)
     start = 0
-    for image, length in zip(images, lengths, strict=True):
-        values = np.asarray(image.dataobj, np.float32).reshape(*shape, length)
-        series[..., start : start + length] = np.nan_to_num(values, posinf=0, neginf=0)
-        start += length
-    return series
+    for part in acquisition.parts:
+        # all of a file is read at once: a compressed one cannot be read elsewhere than in a row
+        values = np.asarray(nb.load(part.path).dataobj, np.float32).reshape(*shape, -1)
+        stop = start + len(part.volumes)
+        series[..., start:stop] = values[..., list(part.volumes)]
+        start = stop
+    return np.nan_to_num(series, copy=False, posinf=0, neginf=0)
 
 
 def init_dwi_denoising_wf(config: Config) -> Any:

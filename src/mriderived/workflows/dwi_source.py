@@ -13,10 +13,11 @@ import numpy as np
 
 from mriderived.bids.dataset import Image
 from mriderived.bids.dwi_checks import DwiCheck, check_dwi, look_at_dwi, require_same_grid
-from mriderived.bids.dwi_files import B0_THRESHOLD, find_gradient_file, find_unweighted
+from mriderived.bids.dwi_files import find_unweighted, require_gradient_file
 from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmap_metadata import MetadataError, readout
 from mriderived.bids.fieldmaps import find_field_map
+from mriderived.bids.gradient_files import B0_THRESHOLD
 from mriderived.bids.image_checks import BadImageError
 from mriderived.bids.known_files import KnownFiles
 from mriderived.bids.orientation import compare_affines
@@ -61,8 +62,9 @@ def _describe_part(part: Image, check: DwiCheck, bids_dir: Path) -> dict[str, An
     return {
         'path': str(part.path),
         'tables': {
-            end: str(find_gradient_file(part, end, bids_dir)) for end in ('.bval', '.bvec')
+            end: str(require_gradient_file(part, end, bids_dir)) for end in ('.bval', '.bvec')
         },
+        'volumes': check.volumes.tolist(),
         'b': check.b.tolist(),
         'directions': world_from_fsl(check.directions, nb.load(part.path).affine).tolist(),
         'phase_direction': check.phase_direction,
