@@ -5,6 +5,7 @@ from mriderived.measures.base import Measure
 from mriderived.measures.bold_quality import BOLD_QUALITY
 from mriderived.measures.connectivity import CONNECTIVITY
 from mriderived.measures.denoised_space import DENOISED_IN_SPACE
+from mriderived.measures.diffusion_gradient import DIFFUSION_GRADIENT
 from mriderived.measures.free_water import FREE_WATER
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.kurtosis import KURTOSIS
@@ -47,4 +48,5 @@ MEASURES: tuple[Measure, ...] = (
     KURTOSIS,
     WMTI,
     NODDI,
+    DIFFUSION_GRADIENT,
 )
