@@ -7,7 +7,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +14,6 @@ import pytest
 from command_lines import (
     SOURCE,
     Stages,
-    restored_environment,
     run,
     run_python,
     stub_stages,
@@ -27,13 +25,6 @@ import mriderived.app
 from mriderived import cli
 from mriderived.app.environment import FOLDERS
 from mriderived.app.exit_codes import ExitCode, Problem
-
-
-@pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    with restored_environment():
-        yield
-
 
 # Before anything is imported ------------------------------------------------------------------
 
