@@ -109,12 +109,12 @@ def test_ends_look_for_regions_as_far_as_told() -> None:
     labels = np.zeros((20, 5, 5), np.int32)
     labels[5] = 3
     affine = np.diag([1.0, 1, 1, 1])
-    starts = [np.array([[x, 2.0, 2.0], [19, 2.0, 2.0]]) for x in (5.4, 6.9, 7.01, 7.1, 3.0)]
+    starts = [np.array([[x, 2.0, 2.0], [19, 2.0, 2.0]]) for x in (5.4, 7.4, 7.51, 7.7, 3.0)]
     found = label_ends(make_streamlines(starts), labels, affine, 2.0)
     assert found[:, 0].tolist() == [3, 3, 0, 0, 3]
     assert not found[:, 1].any()
     labels[9] = 2
-    # both are 2 mm away: the smaller label
+    # both are 1.5 mm away: the smaller label
     between = make_streamlines([np.array([[7.0, 2, 2], [7.2, 2, 2]])])
     assert label_ends(between, labels, affine, 2.0).tolist() == [[2, 2]]
     with pytest.raises(ValueError, match='has no point'):

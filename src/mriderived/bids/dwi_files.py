@@ -40,7 +40,9 @@ def _applies(path: Path, image: Image) -> bool:
         name = split_name(path)
     except InvalidNameError:
         return False
-    return name.suffix == image.suffix and name.entities.items() <= dict(image.entities).items()
+    # of parts, the entities are those that all have in common: those of the name count
+    own = split_name(image.path).entities
+    return name.suffix == image.suffix and name.entities.items() <= own.items()
 
 
 def require_gradient_file(image: Image, extension: str, bids_dir: Path) -> Path:
@@ -87,11 +89,17 @@ def find_unweighted(image: Image, bids_dir: Path) -> tuple[int, ...]:
 
 
 def gather_parts(images: list[Image]) -> Iterator[tuple[Image, ...]]:
-    """Give the parts of each acquisition: images of one session with the same MultipartID."""
+    """Give the parts of each acquisition: images of one session with the same MultipartID.
+
+    Those of another phase encoding are distorted otherwise, and are a series of their own, which
+    helps to correct this one.
+    """
     groups: dict[object, list[Image]] = {}
     for image in sorted(images, key=lambda image: image.path):
         together = image.metadata.get('MultipartID')
-        key = (image.session, str(together)) if together is not None else image.path
+        encoding = image.metadata.get('PhaseEncodingDirection')
+        known = (image.session, str(together), encoding)
+        key = known if together is not None else image.path
         groups.setdefault(key, []).append(image)
     for group in groups.values():
         yield tuple(group)

@@ -46,9 +46,10 @@ def label_ends(
 ) -> NDArray[np.int32]:
     """Return the regions (S, 2) in which streamlines begin and end.
 
-    An end in a labelled voxel has its label; any other has that of the labelled voxel whose
-    centre is nearest, if it is near enough (the radial search of Smith et al. 2015,
-    doi:10.1016/j.neuroimage.2014.09.034); of equally near voxels, the smallest label.
+    An end in a labelled voxel has its label; any other has that of the nearest labelled voxel, if
+    it is near enough (the radial search of Smith et al. 2015,
+    doi:10.1016/j.neuroimage.2014.09.034, but to the border of voxels, not to their centres: so
+    it does not depend on their size); of equally near voxels, the smallest label.
 
     Parameters
     ----------
@@ -150,38 +151,55 @@ def _divide(sums: Matrix, counts: Matrix) -> Matrix:
 
 
 @numba.njit(nogil=True, cache=True)
+def _beyond(place: float, voxel: int) -> float:
+    """Return how far a coordinate lies outside of a voxel."""
+    return float(max(abs(place - voxel) - 0.5, 0.0) * (1 if place > voxel else -1))
+
+
+@numba.njit(nogil=True, cache=True)
+def _squared_distance(m: Any, a: float, b: float, c: float) -> float:
+    total = 0.0
+    for axis in range(3):
+        total += (m[axis, 0] * a + m[axis, 1] * b + m[axis, 2] * c) ** 2
+    return total
+
+
+@numba.njit(nogil=True, cache=True)
+def _nearest_label(
+    labels: Any, m: Any, place: Any, window: int, radius: float
+) -> int:  # fmt: skip
+    nx, ny, nz = labels.shape
+    x, y, z = place
+    i, j, k = int(np.round(x)), int(np.round(y)), int(np.round(z))
+    # a hair of tolerance, so that rounding does not choose between equally near voxels
+    best, found = radius * radius * (1 + 1e-6), 0
+    for u in range(max(i - window, 0), min(i + window + 1, nx)):
+        for v in range(max(j - window, 0), min(j + window + 1, ny)):
+            for w in range(max(k - window, 0), min(k + window + 1, nz)):
+                label = labels[u, v, w]
+                if label <= 0:
+                    continue
+                away = _squared_distance(m, _beyond(x, u), _beyond(y, v), _beyond(z, w))
+                is_equal = found > 0 and abs(away - best) <= 1e-6 * best + 1e-9
+                if (away < best and not is_equal) or (is_equal and label < found):
+                    best, found = min(away, best), label
+    return int(found)
+
+
+@numba.njit(nogil=True, cache=True)
 def _search(
     start: int, stop: int, points: Any, labels: Any, affine: Any, inverse: Any, window: int,
     radius: float, target: Any,
 ) -> None:  # fmt: skip
     nx, ny, nz = labels.shape
+    place = np.zeros(3)
     for s in range(start, stop):
-        x, y, z = float(points[s, 0]), float(points[s, 1]), float(points[s, 2])
-        i = int(
-            np.round(inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2] * z + inverse[0, 3])
-        )
-        j = int(
-            np.round(inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2] * z + inverse[1, 3])
-        )
-        k = int(
-            np.round(inverse[2, 0] * x + inverse[2, 1] * y + inverse[2, 2] * z + inverse[2, 3])
-        )
+        for axis in range(3):
+            place[axis] = inverse[axis, 3]
+            for other in range(3):
+                place[axis] += inverse[axis, other] * points[s, other]
+        i, j, k = int(np.round(place[0])), int(np.round(place[1])), int(np.round(place[2]))
         if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz and labels[i, j, k] > 0:
             target[s] = labels[i, j, k]
-            continue
-        # a hair of tolerance, so that rounding does not choose between equally near voxels
-        best, found = radius * radius * (1 + 1e-6), 0
-        for u in range(max(i - window, 0), min(i + window + 1, nx)):
-            for v in range(max(j - window, 0), min(j + window + 1, ny)):
-                for w in range(max(k - window, 0), min(k + window + 1, nz)):
-                    label = labels[u, v, w]
-                    if label <= 0:
-                        continue
-                    a = affine[0, 0] * u + affine[0, 1] * v + affine[0, 2] * w + affine[0, 3] - x
-                    b = affine[1, 0] * u + affine[1, 1] * v + affine[1, 2] * w + affine[1, 3] - y
-                    c = affine[2, 0] * u + affine[2, 1] * v + affine[2, 2] * w + affine[2, 3] - z
-                    away = a * a + b * b + c * c
-                    is_equal = found > 0 and abs(away - best) <= 1e-6 * best
-                    if (away < best and not is_equal) or (is_equal and label < found):
-                        best, found = min(away, best), label
-        target[s] = found
+        else:
+            target[s] = _nearest_label(labels, affine, place, window, radius)

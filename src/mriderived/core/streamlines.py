@@ -47,6 +47,21 @@ def make_streamlines(lines: list[NDArray[Any]]) -> Streamlines:
     return Streamlines(np.ascontiguousarray(points), offsets)
 
 
+def select_streamlines(streamlines: Streamlines, keep: NDArray[np.bool_]) -> Streamlines:
+    """Return some of the streamlines: those for which ``keep`` (S,) is true.
+
+    Examples
+    --------
+    >>> two = make_streamlines([np.zeros((2, 3)), np.ones((3, 3))])
+    >>> select_streamlines(two, np.array([False, True])).points.sum().item()
+    9.0
+    """
+    counts = np.diff(streamlines.offsets)
+    offsets = np.zeros(int(keep.sum()) + 1, np.int64)
+    np.cumsum(counts[keep], out=offsets[1:])
+    return Streamlines(streamlines.points[np.repeat(keep, counts)], offsets)
+
+
 def measure_lengths(streamlines: Streamlines) -> Matrix:
     """Return the length of every streamline (S,) in mm.
 

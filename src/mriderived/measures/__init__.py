@@ -4,7 +4,10 @@ from mriderived.measures.alff import ALFF
 from mriderived.measures.base import Measure
 from mriderived.measures.bold_quality import BOLD_QUALITY
 from mriderived.measures.connectivity import CONNECTIVITY
+from mriderived.measures.connectome import CONNECTOME
+from mriderived.measures.csd import CSD
 from mriderived.measures.denoised_space import DENOISED_IN_SPACE
+from mriderived.measures.diffusion_gradient import DIFFUSION_GRADIENT
 from mriderived.measures.free_water import FREE_WATER
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.kurtosis import KURTOSIS
@@ -20,6 +23,7 @@ from mriderived.measures.tensor import TENSOR
 from mriderived.measures.thickness import THICKNESS
 from mriderived.measures.thickness_laplace import THICKNESS_LAPLACE
 from mriderived.measures.tissue_volume import TISSUE_VOLUME
+from mriderived.measures.tractography import TRACTOGRAPHY
 from mriderived.measures.tsnr import TSNR
 from mriderived.measures.vbm import VBM
 from mriderived.measures.wmti import WMTI
@@ -47,4 +51,8 @@ MEASURES: tuple[Measure, ...] = (
     KURTOSIS,
     WMTI,
     NODDI,
+    CSD,
+    TRACTOGRAPHY,
+    CONNECTOME,
+    DIFFUSION_GRADIENT,
 )

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.epi_shift import phase_axis
+from mriderived.core.eddy_repair import repair_volumes
+from mriderived.core.eddy_sampling import plan_eddy_route, resample_eddy
+from mriderived.core.eddy_terms import rotations_to_reference
 from mriderived.core.gradient_table import rotate
-from mriderived.core.series_route import Distortion, plan_route
-from mriderived.core.series_sampling import resample_series
-from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
+from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
+from mriderived.interfaces.eddy_files import read_eddy
 from mriderived.interfaces.gradient_tables import read_gradients, save_fsl
-from mriderived.interfaces.motion_files import read_motion
-from mriderived.interfaces.series import read_volumes, save_series
+from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
 from mriderived.measures.base import Measure, Output
@@ -24,6 +25,7 @@ from mriderived.measures.one_node import one_node_wf
 NEEDS = (
     'dwi_denoised',
     'dwi_gradients',
+    'dwi_distorted',
     'dwi_motion',
     'dwi_outliers',
     'dwi_displacement',
@@ -42,6 +44,7 @@ class SeriesFiles(NamedTuple):
 def resample_dwi(
     dwi_denoised: Path,
     dwi_gradients: Path,
+    dwi_distorted: Path,
     dwi_motion: Path,
     dwi_outliers: Path,
     dwi_displacement: Path,
@@ -49,26 +52,35 @@ def resample_dwi(
     threads: int = 1,
 ) -> SeriesFiles:
     """Bring volumes to one position with a single interpolation, and turn their directions."""
-    del dwi_outliers
     acquisition = read_dwi_acquisition(dwi_acquisition)
-    gradients, _ = read_gradients(dwi_gradients)
+    gradients, table = read_gradients(dwi_gradients)
     affine, shift = load_affine(dwi_denoised), load(dwi_displacement)
-    _, matrices, _ = read_motion(dwi_motion)
-    distortion = None
-    if shift.any() and acquisition.phase_direction:
-        distortion = Distortion(shift, phase_axis(acquisition.phase_direction)[0])
-    route = plan_route(
+    motion = read_eddy(dwi_motion, dwi_outliers, dwi_distorted)
+    plan = plan_eddy_route(
         shift.shape, affine, shift.shape, affine,
-        distortion=distortion, modulate=distortion is not None, threads=threads,
+        displacement=shift if shift.any() else None, threads=threads,
     )  # fmt: skip
+    volumes = repair_volumes(
+        load(dwi_denoised), affine, gradients, motion, acquisition.slice_axis, threads
+    )
+    shares = find_shares(acquisition, table['part'].to_numpy())
     path = save_series(
-        resample_series(read_volumes(dwi_denoised), matrices, route, threads),
-        affine, shift.shape, len(matrices), acquisition.repetition_time, 'dwi.nii.gz',
+        resample_eddy(volumes, motion, plan, shares, threads=threads),
+        affine, shift.shape, len(gradients), acquisition.repetition_time, 'dwi.nii.gz',
     )  # fmt: skip
-    # matrices lead from the reference to the volume: directions go back
-    turned = rotate(gradients, np.swapaxes(matrices[:, :3, :3], 1, 2))
-    write_remarks(path, Shells=list(gradients.shells))
+    turned = rotate(gradients, rotations_to_reference(motion.matrices))
+    write_remarks(path, Shells=list(gradients.shells), SlicesReplaced=int(motion.outliers.sum()))
     return SeriesFiles(path, *save_fsl(turned, affine, 'dwi'))
+
+
+def find_shares(acquisition: DwiAcquisition, part: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return by how much the readout of each volume is displaced, relative to the first part."""
+    first = acquisition.parts[0]
+    ratios = np.ones(len(acquisition.parts))
+    for number, other in enumerate(acquisition.parts):
+        if first.readout_time and other.readout_time:
+            ratios[number] = other.readout_time / first.readout_time
+    return np.asarray(ratios[part], np.float64)
 
 
 def init_dwi_series_wf(config: Config) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mriderived.config import Config
+from mriderived.core.eddy_terms import EddyMotion
 from mriderived.core.motion_measures import framewise_displacement, rms_displacement
 from mriderived.core.rigid import COLUMNS
 from mriderived.core.rigid_series import Motion, estimate_series
@@ -54,7 +55,7 @@ def estimate_motion(raw_bold: Path, threads: int = 1) -> MotionFiles:
     return MotionFiles(reference, out_file)
 
 
-def tabulate(motion: Motion, unsteady: int) -> pd.DataFrame:
+def tabulate(motion: Motion | EddyMotion, unsteady: int) -> pd.DataFrame:
     """Return one row per volume."""
     table = pd.DataFrame(motion.parameters, columns=list(COLUMNS))
     table['framewise_displacement'] = framewise_displacement(motion.parameters)

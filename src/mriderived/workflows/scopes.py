@@ -8,7 +8,7 @@ from pathlib import Path
 from mriderived.bids.dataset import reference_image
 from mriderived.bids.known_files import hash_file
 from mriderived.measures.base import Measure, Scope
-from mriderived.workflows.sources import Source, digest
+from mriderived.workflows.sources import Source, digest, keep_fullest
 
 #: With fewer directions than a tensor has numbers, a shell tells nothing by itself.
 FEWEST_DIRECTIONS = 6
@@ -72,7 +72,7 @@ def _choose(sources: Sequence[Source]) -> Sequence[Source]:
     chosen = []
     for session in dict.fromkeys(source.image.session for source in sources):
         mine = [source for source in sources if source.image.session == session]
-        sound = [source for source in mine if not source.fault] or mine
+        sound = keep_fullest([source for source in mine if not source.fault] or mine)
         image = reference_image([source.image for source in sound])
         chosen += [source for source in mine if source.image is image]
     return chosen

@@ -260,12 +260,12 @@ def _with_references(sources: Sequence[Source]) -> list[Source]:
     chosen = set()
     for session in {source.image.session for source in sources}:
         mine = [source for source in sources if source.image.session == session]
-        sound = _fullest([source for source in mine if not source.fault] or mine)
+        sound = keep_fullest([source for source in mine if not source.fault] or mine)
         chosen.add(reference_image([source.image for source in sound]))
     return [replace(source, is_reference=source.image in chosen) for source in sources]
 
 
-def _fullest(sources: Sequence[Source]) -> Sequence[Source]:
+def keep_fullest(sources: Sequence[Source]) -> Sequence[Source]:
     """Keep the diffusion series with the most directions; of other images, all."""
 
     def directions(source: Source) -> float:
