@@ -29,6 +29,9 @@ LEAST_MARGIN = 0.005
 LEAST_BLOCKS = 8
 #: Fibres that are seen in a thinner slab look coherent along its plane whatever they are, in mm.
 LEAST_EXTENT = 30.0
+#: Condition number of a tensor in the directions above which noise, whose directions are then of
+#: the table and alike everywhere, looks coherent (evenly spread directions have 1.6).
+LARGEST_CONDITION = 8.0
 _TIE = 1e-9
 
 
@@ -135,8 +138,8 @@ def rank_tables(
     Returns
     -------
     TableRanking
-        ``undecided`` where the first is not ahead enough, or there are too few fibres; one slice
-        cannot tell z from -z.
+        ``undecided`` where the first is not ahead enough, the directions are poorly spread, or
+        there are too few fibres; one slice cannot tell z from -z.
 
     Raises
     ------
@@ -156,7 +159,18 @@ def rank_tables(
     volumes = tensor_volumes(gradients).volumes
     fit = fit_tensor(signals[:, volumes], select(gradients, volumes), 0, threads)
     measures = measure_tensor(fit.tensor)
-    return rank_directions(measures.v1, measures.fa, mask, affine, threads)
+    ranking = rank_directions(measures.v1, measures.fa, mask, affine, threads)
+    condition = _condition(gradients.directions[volumes & (gradients.shell > 0)])
+    if condition > LARGEST_CONDITION:
+        reason = f'the directions are poorly spread (condition number {condition:.3g})'
+        return ranking._replace(verdict='undecided', reason=reason)
+    return ranking
+
+
+def _condition(directions: NDArray[np.float64]) -> float:
+    x, y, z = directions.T
+    columns = [x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z]
+    return float(np.linalg.cond(np.column_stack(columns)))
 
 
 def rank_directions(
