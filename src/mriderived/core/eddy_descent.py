@@ -75,9 +75,15 @@ def make_design(points, value, slopes, affine, centre, scale, factors, axis, ter
     for p in range(points.shape[1]):
         x, y, z = points[0, p], points[1, p], points[2, p]
         a, b, c = slopes[0, p], slopes[1, p], slopes[2, p]
-        u = (affine[0, 0] * x + affine[0, 1] * y + affine[0, 2] * z + affine[0, 3] - centre[0]) / RADIUS
-        v = (affine[1, 0] * x + affine[1, 1] * y + affine[1, 2] * z + affine[1, 3] - centre[1]) / RADIUS
-        w = (affine[2, 0] * x + affine[2, 1] * y + affine[2, 2] * z + affine[2, 3] - centre[2]) / RADIUS
+        u = (
+            affine[0, 0] * x + affine[0, 1] * y + affine[0, 2] * z + affine[0, 3] - centre[0]
+        ) / RADIUS
+        v = (
+            affine[1, 0] * x + affine[1, 1] * y + affine[1, 2] * z + affine[1, 3] - centre[1]
+        ) / RADIUS
+        w = (
+            affine[2, 0] * x + affine[2, 1] * y + affine[2, 2] * z + affine[2, 3] - centre[2]
+        ) / RADIUS
         design[0, p], design[1, p], design[2, p] = a, b, c
         design[3, p] = v * c - w * b
         design[4, p] = w * a - u * c

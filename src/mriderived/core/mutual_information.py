@@ -111,7 +111,9 @@ def register_rigid(
             target: _Moving = target,
         ) -> float:
             matrix = target.to_voxel @ to_matrix(parameters, centre)
-            return -float(find_information(samples.points, samples.classes, target.classes, matrix))
+            return -float(
+                find_information(samples.points, samples.classes, target.classes, matrix)
+            )
 
         best = min((minimise(cost, start, step) for start in starts), key=lambda found: found[0])
         starts = [best[1]]
@@ -147,9 +149,7 @@ def classify(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.clip(scaled, 0, BINS - 1), np.float32)
 
 
-def sample_brain(
-    volume: Volume, affine: Matrix, mask: NDArray[np.bool_], step: float
-) -> Samples:
+def sample_brain(volume: Volume, affine: Matrix, mask: NDArray[np.bool_], step: float) -> Samples:
     """Take points about every ``step`` mm of a brain and of the rim around it."""
     size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     every = tuple(slice(None, None, max(1, round(step / s))) for s in size)
