@@ -25,6 +25,7 @@ from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.findings import Findings
 from mriderived.group.outliers import FEWEST, THRESHOLD
 from mriderived.group.records import Cohort, read_cohort
+from mriderived.group.runs import write_runs
 from mriderived.group.task_means import write_task_means
 from mriderived.group.writing import replace_listing, write_lines, write_tables
 from mriderived.measures.base import Measure
@@ -77,6 +78,7 @@ def run_group(
         tables += write_tables(config.out_dir, session, rows, first, blocks, is_sloppy)
         findings.add(rows, first, blocks)
         first += len(rows)
+    tables += write_runs(config.out_dir, cohort, blocks, is_sloppy)
     exports: tuple[PurePosixPath, ...] = ()
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
