@@ -129,7 +129,7 @@ def test_every_run_has_a_row_with_the_columns_of_the_wide_table(out_dir):
     assert list(wide['sub-01'])[2:] == list(COLUMNS)
     assert [wide['sub-01'][name] for name in COLUMNS] == ['1.25', '2', '3', '0.5']
     assert wide['sub-02']['stable_mean'] == 'n/a'
-    assert ['group_bold.tsv', 'group_bold_reasons.tsv'] == [str(p) for p in result.tables[-2:]]
+    assert [str(p) for p in result.tables[-2:]] == ['group_bold.tsv', 'group_bold_reasons.tsv']
 
 
 def test_what_a_run_lacks_has_its_reason(out_dir):

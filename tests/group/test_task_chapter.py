@@ -75,7 +75,7 @@ def test_every_contrast_has_a_picture_and_a_row(out_dir: Path) -> None:
     page = write_group_report(out_dir).read_text()
     assert '<h2 id="tasks">Tasks</h2>' in page
     assert f'alt="a (faces) in {SPACE}. Standard score of the mean over 6 participants' in page
-    assert f'contrast-b_stat-z_statmap.nii.gz"' in page
+    assert 'contrast-b_stat-z_statmap.nii.gz"' in page
 
 
 def test_without_a_mean_there_is_no_chapter_and_no_old_picture(out_dir: Path) -> None:

@@ -276,9 +276,7 @@ def test_the_default_does_without_tissues_and_says_so(run: Run) -> None:
     assert said['Notes'][0] == f'Denoising: {reason}.'
     assert 'degrees of freedom are left after 24P+GSR (' in said['Notes'][1]
     assert len(said['Confounds']) == 28
-    alff = remarks(
-        write_alff(run.preproc, run.mask, confounds, 'auto', (0.01, 0.1)).alff
-    )
+    alff = remarks(write_alff(run.preproc, run.mask, confounds, 'auto', (0.01, 0.1)).alff)
     assert (alff['DenoisingStrategy'], alff['DenoisingStrategyReason']) == ('24P+GSR', reason)
 
 

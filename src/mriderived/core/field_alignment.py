@@ -1,8 +1,8 @@
 """Where the head of a field map lies in a run: it may have moved between the two.
 
 The magnitude of the field map has another contrast than EPI and no distortion. So the run's
-reference is aligned with its head by mutual information, corrected with the field where it lies then,
-and aligned once more.
+reference is aligned with its head by mutual information, corrected with the field where it lies
+then, and aligned once more.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Volume = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Matrix = NDArray[np.float64]
 
-#: A brain that moved by less than this at most, in mm, is taken to lie still. On two real heads the
-#: alignment was wrong by up to 2.3 mm, which is worth less than 0.1 voxel of displacement.
+#: A brain that moved by less than this at most, in mm, is taken to lie still. On two real heads
+#: the alignment was wrong by up to 2.3 mm, which is worth less than 0.1 voxel of displacement.
 STILL_MM = 3.0
 #: Alignment ends when it changes by less than this, in mm, or after so many rounds.
 STEP_MM, ROUNDS = 0.3, 3
@@ -94,7 +94,7 @@ def place_field(
     matrix, moved, image = np.eye(4), 0.0, reference
     for _ in range(ROUNDS):
         there = register_rigid(field.magnitude, field.affine, field.head, image, affine).matrix
-        found = np.linalg.inv(there)
+        found = np.asarray(np.linalg.inv(there), np.float64)
         step, moved = _farthest(found, matrix, points), _farthest(found, np.eye(4), points)
         matrix = found
         if moved < STILL_MM:

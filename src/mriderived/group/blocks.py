@@ -84,7 +84,9 @@ def build_block(
             cohort.warnings.append(f'sub-{row.participant}: {find.file}: {filler.complaint}')
     return Block(
         columns=tuple(columns)
-        or tuple(name_columns(source, layout.keys, filler.text, set() if taken is None else taken)),
+        or tuple(
+            name_columns(source, layout.keys, filler.text, set() if taken is None else taken)
+        ),
         values=tuple(row.values for row in filled),
         reasons=tuple(row.reasons for row in filled),
         numbers=np.array([row.numbers for row in filled]).reshape(len(filled), len(layout.keys)),

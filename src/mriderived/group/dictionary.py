@@ -17,8 +17,8 @@ WIDE = (
     'A column is called <measure>[_<atlas or space>][_<region>]_<column>.'
 )
 RUNS = (
-    'Every run of BOLD, one row per run. The columns behind denoising are those of mriderived.tsv, '
-    'which has the reference runs only.'
+    'Every run of BOLD, one row per run. The columns behind denoising are those of '
+    'mriderived.tsv, which has the reference runs only.'
 )
 REASONS = 'Why the table beside this one has n/a in a cell; n/a here means that a value is there.'
 

@@ -59,9 +59,7 @@ def write_runs(
     strategies = {row: _read_strategy(out_dir, cohort, row) for row in rows}
     runs = [_Run(row, _describe(cohort, row, strategies[row])) for row in rows]
     _warn_of_strategies(cohort, strategies)
-    of_runs = Cohort(
-        tuple(rows), cohort.runs, faults=cohort.faults, warnings=cohort.warnings
-    )
+    of_runs = Cohort(tuple(rows), cohort.runs, faults=cohort.faults, warnings=cohort.warnings)
     found = [
         build_block(block.columns[0].source, of_runs, out_dir, columns=block.columns)
         for block in blocks

@@ -60,9 +60,7 @@ def _load(
     return np.asarray(nb.loadsave.load(path).dataobj, np.float32), load_affine(path)
 
 
-def _extreme(
-    z: NDArray[np.float32], affine: NDArray[np.float64], sign: int
-) -> tuple[str, str]:
+def _extreme(z: NDArray[np.float32], affine: NDArray[np.float64], sign: int) -> tuple[str, str]:
     """Return the largest (or smallest) value and where it is, as words."""
     place = np.unravel_index(np.argmax(sign * z), z.shape)
     where = (affine @ [*place, 1])[:3]
