@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mriderived.core.confounds import MOTION, SIGNALS, expand, mark_frames
-from mriderived.core.strategies import STRATEGIES, find_kept, select_confounds
+from mriderived.core.strategies import STRATEGIES, find_kept, select_confounds, settle_strategy
 
 FRAMES = 60
 
@@ -34,6 +34,7 @@ def make_metadata() -> dict[str, dict[str, str]]:
         ('8P', 8),
         ('9P', 9),
         ('24P', 24),
+        ('24P+GSR', 28),
         ('36P', 36),
         ('24P+aCompCor', 34),
         ('24P+aCompCor50', 38),
@@ -79,3 +80,22 @@ def test_what_is_not_there_is_named() -> None:
         select_confounds('9P', make_table().drop(columns='csf'), {})
     with pytest.raises(ValueError, match='there are no columns c_comp_cor_XX'):
         select_confounds('24P+aCompCor', make_table(), {})
+
+
+@pytest.mark.parametrize('ending', ['', '+scrub'])
+def test_auto_does_without_tissues_where_one_of_them_lacks(ending: str) -> None:
+    table = make_table()
+    assert settle_strategy(f'auto{ending}', table) == (f'36P{ending}', ())
+    found = settle_strategy(f'auto{ending}', table.drop(columns='csf'))
+    assert found == (f'24P+GSR{ending}', ('csf',))
+    columns = select_confounds(found.strategy, table, {}).columns
+    assert columns[24:] == tuple(
+        f'global_signal{suffix}'
+        for suffix in ('', '_derivative1', '_power2', '_derivative1_power2')
+    )
+
+
+def test_a_strategy_that_was_named_is_never_another() -> None:
+    bare = make_table().drop(columns=['csf', 'white_matter'])
+    for name in STRATEGIES:
+        assert settle_strategy(name, bare) == (name, ())

@@ -43,13 +43,16 @@ def remove_confounds(
     )
     degrees = run.denoised.degrees
     note = (
-        f'{degrees.left} of {degrees.frames} degrees of freedom are left after {strategy} '
+        f'{degrees.left} of {degrees.frames} degrees of freedom are left after {run.strategy} '
         f'({degrees.censored} volumes censored, {degrees.confounds} for confounds, '
         f'{degrees.band} for the band of {band[0]:g} to {band[1]:g} Hz).'
     )
     censored = np.flatnonzero(~run.denoised.keep)
     write_remarks(
-        path, notes=[note], **describe(run, strategy, band), CensoredVolumes=censored.tolist()
+        path,
+        notes=[f'Denoising: {run.reason}.', note] if run.reason else [note],
+        **describe(run, strategy, band),
+        CensoredVolumes=censored.tolist(),
     )
     return DenoisedFiles(path)
 
