@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mriderived.config import Config
+from mriderived.core.eddy_terms import EddyMotion
 from mriderived.core.motion_measures import framewise_displacement, rms_displacement
 from mriderived.core.rigid import COLUMNS
 from mriderived.core.rigid_series import Motion, estimate_series
@@ -54,7 +55,7 @@ def estimate_motion(raw_bold: Path, threads: int = 1) -> MotionFiles:
     return MotionFiles(reference, out_file)
 
 
-def tabulate(motion: Motion, unsteady: int) -> pd.DataFrame:
+def tabulate(motion: Motion | EddyMotion, unsteady: int) -> pd.DataFrame:
     """Return one row per volume."""
     table = pd.DataFrame(motion.parameters, columns=list(COLUMNS))
     table['framewise_displacement'] = framewise_displacement(motion.parameters)
@@ -70,7 +71,8 @@ def init_bold_motion_wf(config: Config) -> Any:
     return one_node_wf(estimate_motion, NEEDS, threads=config.omp_nthreads)
 
 
-def _columns() -> tuple[Column, ...]:
+def motion_columns() -> tuple[Column, ...]:
+    """Return the columns of the position of the head in every volume."""
     shifts = [Column(name, 'Shift of the head from the reference.', 'mm') for name in COLUMNS[:3]]
     turns = [Column(name, 'Turn of the head from the reference.', 'rad') for name in COLUMNS[3:]]
     matrix = [
@@ -114,7 +116,7 @@ BOLD_MOTION = Measure(
             entities={'desc': 'motion'},
             description='Position of the head in every volume.',
             in_cohort=False,
-            columns=_columns(),
+            columns=motion_columns(),
             draft='BEP012',
         ),
     ),
