@@ -6,6 +6,8 @@ from mriderived.measures.bold_quality import BOLD_QUALITY
 from mriderived.measures.connectivity import CONNECTIVITY
 from mriderived.measures.denoised_space import DENOISED_IN_SPACE
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
+from mriderived.measures.kurtosis import KURTOSIS
+from mriderived.measures.noddi import NODDI
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
 from mriderived.measures.seed_map import SEED_MAP
@@ -13,6 +15,7 @@ from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.surface_regions import SURFACE_REGIONS
 from mriderived.measures.t1w_quality import T1W_QUALITY
 from mriderived.measures.t2star import T2STAR
+from mriderived.measures.tensor import TENSOR
 from mriderived.measures.thickness import THICKNESS
 from mriderived.measures.thickness_laplace import THICKNESS_LAPLACE
 from mriderived.measures.tissue_volume import TISSUE_VOLUME
@@ -37,4 +40,7 @@ MEASURES: tuple[Measure, ...] = (
     BOLD_QUALITY,
     DENOISED_IN_SPACE,
     T2STAR,
+    TENSOR,
+    KURTOSIS,
+    NODDI,
 )

@@ -90,6 +90,9 @@ class Scope:
 
     tasks: tuple[str, ...] = ()
     is_multi_echo: bool = False
+    #: Of a diffusion series: shells of at least six directions, and directions of the fullest one.
+    least_shells: int = 0
+    least_directions: int = 0
     key: str = ''
     family: str = ''
 

@@ -70,7 +70,8 @@ def init_bold_motion_wf(config: Config) -> Any:
     return one_node_wf(estimate_motion, NEEDS, threads=config.omp_nthreads)
 
 
-def _columns() -> tuple[Column, ...]:
+def motion_columns() -> tuple[Column, ...]:
+    """Return the columns of the position of the head in every volume."""
     shifts = [Column(name, 'Shift of the head from the reference.', 'mm') for name in COLUMNS[:3]]
     turns = [Column(name, 'Turn of the head from the reference.', 'rad') for name in COLUMNS[3:]]
     matrix = [
@@ -114,7 +115,7 @@ BOLD_MOTION = Measure(
             entities={'desc': 'motion'},
             description='Position of the head in every volume.',
             in_cohort=False,
-            columns=_columns(),
+            columns=motion_columns(),
             draft='BEP012',
         ),
     ),

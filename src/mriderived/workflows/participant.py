@@ -71,10 +71,8 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
             name = unit_name(unit)
             units[name] = unit
             _add_unit(config, workflow, unit, name, resources)
-        elif unit.state == 'bad input':
-            refused[unit.key] = _bad_input(unit, refused)
-        elif unit.state == 'killed':
-            refused[unit.key] = ('failed', unit.reason)
+        else:
+            refused[unit.key] = _refuse(unit, refused)
     return Assembly(workflow, units, refused)
 
 
@@ -87,7 +85,7 @@ def _offer_acquisition(
         path = base_dir / 'acquisitions' / f'{_word(unit.image)}.json'
         write_json(path, acquisition)
         resources.offer(f'{unit.source.suffix}_acquisition', None, path)
-        if acquisition['events']:
+        if acquisition.get('events'):
             resources.offer(f'{unit.source.suffix}_events', None, Path(acquisition['events']))
 
 
@@ -134,8 +132,15 @@ def _fields(unit: Unit) -> set[str]:
     return {output.field for output in unit.measure.outputs}
 
 
-def _bad_input(unit: Unit, refused: Mapping[Key, tuple[str, str]]) -> tuple[str, str]:
-    """The first unit of a bad image fails; the others say that they were not reached."""
+def _refuse(unit: Unit, refused: Mapping[Key, tuple[str, str]]) -> tuple[str, str]:
+    """Return status and reason of a unit that cannot run.
+
+    The first unit of a bad image fails; the others say that they were not reached.
+    """
+    if unit.state == 'not available':
+        return 'not_available', unit.reason
+    if unit.state == 'killed':
+        return 'failed', unit.reason
     first = next((measure for image, measure, _ in refused if image == unit.image), None)
     if first is None:
         return 'failed', unit.reason

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.dataset import Image
-from mriderived.bids.image_checks import ImageCheck
 from mriderived.bids.known_files import KnownFiles
 from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, find_record
@@ -17,10 +15,16 @@ from mriderived.config import Config
 from mriderived.measures.base import Measure, Output
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.asked import asked_measures
-from mriderived.workflows.scopes import find_references, hash_scope, is_in_scope
+from mriderived.workflows.scopes import (
+    explain_scope,
+    find_references,
+    hash_scope,
+    is_in_scope,
+)
 from mriderived.workflows.sources import (
     LESION_MASK,
     RAW_RESOURCES,
+    AnyCheck,
     Source,
     digest,
     find_sources,
@@ -71,7 +75,7 @@ class ParticipantPlan:
 
     participant: str
     units: tuple[Unit, ...]
-    checks: Mapping[str, ImageCheck | BoldCheck]
+    checks: Mapping[str, AnyCheck]
     previous: Mapping[tuple[str, str, str | None], UnitRecord]
     #: What goes with an image that is more than one file, by its path below the dataset.
     acquisitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -224,7 +228,10 @@ def _units(
             state = 'bad input'
         elif record and _is_done(record, fingerprint, config.out_dir, outputs):
             state = 'done'
-        reason = source.fault or _tell_mask(source, measure)
+        lack = explain_scope(measure, source)
+        if lack:
+            state = 'not available'
+        reason = source.fault or lack or _tell_mask(source, measure)
         yield Unit(source.image.participant, source.image, source.relative, measure, variant,
                    state, reason, fingerprint, is_reference, source.lender,
                    outputs)  # fmt: skip
