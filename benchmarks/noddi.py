@@ -2,8 +2,8 @@
 
     python benchmarks/noddi.py [--voxels 20000] [--snr 30] [--threads 2]
 
-Signals of random tissue along random axes, 9 volumes at b = 0, 24 at 700 and 48 at 2000 s/mm2, with
-Rician noise.
+Signals of random tissue along random axes, with Rician noise: 9 volumes at b = 0, 24 at 700 and 48
+at 2000 s/mm2.
 """
 
 from __future__ import annotations
