@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mriderived.core.bold_quality import summarise_displacement
+from mriderived.core.gradient_orientation import rank_directions
 from mriderived.core.gradient_table import Gradients
 from mriderived.core.spherical_harmonics import even_harmonics, find_order
 
@@ -76,7 +77,7 @@ def measure_dwi_quality(run: DwiRun) -> DwiQuality:
     DwiQuality
         ``snr_b0``, ``cnr_1`` to ``cnr_3``, ``ndc``, ``ndc_raw``, ``fd_mean`` (mm), ``fd_num``,
         ``fd_perc``, ``outlier_slices`` and ``spikes`` (percent), ``fa_callosum``,
-        ``volumes``, ``shells`` and ``b_max`` (s/mm²).
+        ``coherence``, ``volumes``, ``shells`` and ``b_max`` (s/mm²).
 
     Raises
     ------
@@ -329,8 +330,12 @@ def _add_motion(values: dict[str, float], reasons: dict[str, str], run: DwiRun) 
 
 def _add_fibres(values: dict[str, float], reasons: dict[str, str], run: DwiRun) -> None:
     if run.fa is None or run.first is None:
-        _add(values, reasons, 'fa_callosum', np.nan, 'there is no tensor')
+        for name in ('fa_callosum', 'coherence'):
+            _add(values, reasons, name, np.nan, 'there is no tensor')
         return
     callosum = find_callosum(run.fa, run.first, run.brain, run.affine)
     fa = float(np.median(run.fa[callosum])) if callosum.any() else np.nan
     _add(values, reasons, 'fa_callosum', fa, 'the corpus callosum was not found')
+    ranking = rank_directions(run.first[run.brain], run.fa[run.brain], run.brain, run.affine)
+    coherence = float(ranking.coherence[ranking.place]) or np.nan
+    _add(values, reasons, 'coherence', coherence, 'no neighbouring voxels are anisotropic')

@@ -5,12 +5,14 @@ from mriderived.measures.base import Measure
 from mriderived.measures.bold_quality import BOLD_QUALITY
 from mriderived.measures.connectivity import CONNECTIVITY
 from mriderived.measures.denoised_space import DENOISED_IN_SPACE
+from mriderived.measures.dwi_quality import DWI_QUALITY
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.kurtosis import KURTOSIS
 from mriderived.measures.noddi import NODDI
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
 from mriderived.measures.seed_map import SEED_MAP
+from mriderived.measures.skeleton import SKELETON
 from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.surface_regions import SURFACE_REGIONS
 from mriderived.measures.t1w_quality import T1W_QUALITY
@@ -43,4 +45,6 @@ MEASURES: tuple[Measure, ...] = (
     TENSOR,
     KURTOSIS,
     NODDI,
+    SKELETON,
+    DWI_QUALITY,
 )
