@@ -1,8 +1,12 @@
 """Tables and signals of known tensors for the tests of diffusion models."""
 
-import numpy as np
+from pathlib import Path
 
-from mriderived.core.gradient_table import Gradients, make_gradients
+import nibabel as nb
+import numpy as np
+import pytest
+
+from mriderived.core.gradient_table import Gradients, make_gradients, world_from_fsl
 
 
 def spiral(count: int) -> np.ndarray:
@@ -44,3 +48,15 @@ def dipy_table(gradients: Gradients):
     from dipy.core.gradients import gradient_table
 
     return gradient_table(gradients.b, bvecs=gradients.directions)
+
+
+def load_slice(test_data: Path) -> tuple[np.ndarray, Gradients, Path, np.ndarray]:
+    """Return signals (N, n) of a real slice, its table, its folder and its mask, or skip."""
+    folder = test_data / 'noddi-example/nifti'
+    if not folder.exists():
+        pytest.skip('noddi-example is not among the real scans')
+    image = nb.load(folder / 'dwi.nii.gz')
+    bvec = np.loadtxt(folder / 'dwi.bvec').T
+    gradients = make_gradients(np.loadtxt(folder / 'dwi.bval'), world_from_fsl(bvec, image.affine))
+    mask = np.asarray(nb.load(folder / 'mask.nii.gz').dataobj) > 0
+    return np.asarray(image.dataobj, np.float32)[mask], gradients, folder, mask

@@ -1,11 +1,10 @@
 """Kurtosis: the truth table, invariances, dipy, a real multi-shell slice."""
 
-import nibabel as nb
 import numpy as np
 import pytest
-from dwi_signals import add_noise, dipy_table, rotations, table
+from dwi_signals import add_noise, dipy_table, load_slice, rotations, table
 
-from mriderived.core.gradient_table import make_gradients, select, world_from_fsl
+from mriderived.core.gradient_table import make_gradients, select
 from mriderived.core.kurtosis import (
     MULTIPLICITY,
     POWERS,
@@ -124,7 +123,7 @@ def test_agrees_with_dipy(noise: float) -> None:
     values = measure_tensor(fit.tensor).eigenvalues
     apart = good & (np.diff(values, axis=1) < -0.06 * values[:, :1]).all(axis=1)
     assert apart.sum() > 10
-    tolerances = {'mk': 1e-2, 'ak': 1e-5, 'rk': 1e-2, 'mkt': 1e-6, 'kfa': 1e-6}
+    tolerances = {'mk': 1e-2, 'ak': 1e-5, 'rk': 2e-2, 'mkt': 1e-6, 'kfa': 1e-6}
     limits = {'min_kurtosis': -10, 'max_kurtosis': 100}
     for name, tolerance in tolerances.items():
         ours, expected = getattr(found, name), getattr(theirs, name)
@@ -173,15 +172,9 @@ def test_volumes_of_kurtosis() -> None:
 
 @pytest.mark.real
 def test_mean_kurtosis_of_a_real_slice(test_data) -> None:
-    folder = test_data / 'noddi-example/nifti'
-    if not folder.exists():
-        pytest.skip('noddi-example is not among the real scans')
-    image = nb.load(folder / 'dwi.nii.gz')
-    bvec = np.loadtxt(folder / 'dwi.bvec').T
-    gradients = make_gradients(np.loadtxt(folder / 'dwi.bval'), world_from_fsl(bvec, image.affine))
-    mask = np.asarray(nb.load(folder / 'mask.nii.gz').dataobj) > 0
+    series, gradients, _, _ = load_slice(test_data)
     volumes = kurtosis_volumes(gradients)
-    series = np.asarray(image.dataobj, np.float32)[mask][:, volumes]
+    series = series[:, volumes]
     fit = fit_kurtosis(series, select(gradients, volumes), threads=2)
     found, tensor = measure_kurtosis(fit.tensor, fit.kurtosis), measure_tensor(fit.tensor)
     good = ~found.implausible & fit.fitted

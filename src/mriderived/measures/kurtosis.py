@@ -21,7 +21,6 @@ from mriderived.measures.dwi_maps import (
     load_signals,
     map_output,
     save_dwi_map,
-    spread_map,
 )
 from mriderived.measures.one_node import one_node_wf
 
@@ -51,7 +50,9 @@ def write_kurtosis(
         np.ascontiguousarray(signals.series[:, volumes]), gradients, threads=threads
     )
     found = measure_kurtosis(fit.tensor, fit.kurtosis)
-    stack = np.stack([spread_map(getattr(found, name), signals.mask) for name in MAPS])
+    # voxels that were not fitted stay NaN: they are no neighbours to learn from
+    stack = np.full((len(MAPS), *signals.mask.shape), np.nan, np.float32)
+    stack[:, signals.mask] = [getattr(found, name) for name in MAPS]
     implausible = np.zeros(signals.mask.shape, bool)
     implausible[signals.mask] = found.implausible
     repaired = repair_voxels(stack, implausible, signals.mask)
