@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import SKELETONS, build_skeleton
 from mriderived import cli
 from mriderived.app.environment import scratch_environment
 from mriderived.app.exit_codes import ExitCode
 from mriderived.bids.status import read_record
 from mriderived.bids.validate import ValidatorMissingError, validate_dataset
+from skeleton_datasets import SKELETONS, build_skeleton
 
 IMAGE = 'sub-01/anat/sub-01_T1w.nii.gz'
 

@@ -10,6 +10,7 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from mriderived import cli
 from mriderived.app.arguments import read_command_line
 from mriderived.app.exit_codes import ExitCode, Problem
 from mriderived.app.settings import build_config
+from mriderived.bids.status import UnitRecord
 from mriderived.config import Config
 
 
@@ -64,6 +66,12 @@ def write_dataset(folder: Path) -> Path:
     description = '{"Name": "none", "BIDSVersion": "1.10.0"}'
     (folder / 'dataset_description.json').write_text(description)
     return folder
+
+
+def record(status: Any = 'done', **changes: Any) -> UnitRecord:
+    values = {'participant': '01', 'session': None, 'image': 'sub-01/anat/sub-01_T1w.nii.gz',
+              'measure': 'brain', 'variant': None, 'status': status, **changes}  # fmt: skip
+    return UnitRecord(**values)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from command_lines import (
     Stages,
-    restored_environment,
     run,
     run_python,
     stub_stages,
@@ -24,13 +22,6 @@ import mriderived.app
 from mriderived import cli
 from mriderived.app.environment import FOLDERS
 from mriderived.app.exit_codes import ExitCode, Problem
-
-
-@pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    with restored_environment():
-        yield
-
 
 # Before anything is imported ------------------------------------------------------------------
 

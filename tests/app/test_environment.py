@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_lines import restored_environment, run_python
+from command_lines import run_python
 
 from mriderived.app.environment import describe_environment, scratch_environment
-
-
-@pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    with restored_environment():
-        yield
 
 
 def test_environment_without_home_and_name() -> None:

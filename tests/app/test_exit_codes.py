@@ -10,21 +10,15 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_lines import SOURCE, Stages, restored_environment, run, stub_stages, write_dataset
+from command_lines import SOURCE, Stages, run, stub_stages, write_dataset
 
 from mriderived import cli
 from mriderived.app.exit_codes import ERROR_CODES, ExitCode, Problem, UsageError, exit_code
-
-
-@pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    with restored_environment():
-        yield
 
 
 @pytest.fixture

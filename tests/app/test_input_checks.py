@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_lines import restored_environment
 
 from mriderived import cli
 from mriderived.app import input_checks, stages
@@ -23,12 +22,6 @@ from mriderived.config import Config
 
 Skeleton = Callable[[str], Path]
 UNIT = UnitRecord('01', None, 'sub-01/anat/sub-01_T1w.nii.gz', 'brain', None, 'done')
-
-
-@pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    with restored_environment():
-        yield
 
 
 @pytest.fixture

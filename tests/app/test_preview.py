@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_lines import restored_environment
+from command_lines import record
 
 from mriderived import cli
 from mriderived.app import stages
 from mriderived.app.exit_codes import ExitCode
 from mriderived.app.preview import estimate, print_preview
-from mriderived.bids.status import UnitRecord, write_record
+from mriderived.bids.status import write_record
 from mriderived.config import Config, replace
 from mriderived.spaces import bundled_atlases
 from mriderived.workflows.plan import PlannedUnit
 
 Skeleton = Callable[[str], Path]
-
-
-@pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    with restored_environment():
-        yield
-
-
-@pytest.fixture
-def config(skeleton: Skeleton, tmp_path: Path) -> Config:
-    out_dir = tmp_path / 'out'
-    return Config(skeleton('single'), out_dir, out_dir / 'work', skip_bids_validation=True)
-
-
-def record(status: Any = 'done', **changes: Any) -> UnitRecord:
-    values = {'participant': '01', 'session': None, 'image': 'sub-01/anat/sub-01_T1w.nii.gz',
-              'measure': 'brain', 'variant': None, 'status': status, **changes}  # fmt: skip
-    return UnitRecord(**values)
 
 
 def planned(participant: str, state: Any = 'to run', minutes: float = 1.0) -> PlannedUnit:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from command_lines import restored_environment
+from command_lines import record
 
 from mriderived import cli
 from mriderived.app import run_log, stages
@@ -19,24 +19,6 @@ from mriderived.bids.status import NoInputError, UnitRecord, write_record
 from mriderived.config import Config, read_config, replace
 
 Skeleton = Callable[[str], Path]
-
-
-@pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    with restored_environment():
-        yield
-
-
-@pytest.fixture
-def config(skeleton: Skeleton, tmp_path: Path) -> Config:
-    out_dir = tmp_path / 'out'
-    return Config(skeleton('single'), out_dir, out_dir / 'work', skip_bids_validation=True)
-
-
-def record(status: Any = 'done', **changes: Any) -> UnitRecord:
-    values = {'participant': '01', 'session': None, 'image': 'sub-01/anat/sub-01_T1w.nii.gz',
-              'measure': 'brain', 'variant': None, 'status': status, **changes}  # fmt: skip
-    return UnitRecord(**values)
 
 
 def answer_with(

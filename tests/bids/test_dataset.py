@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import write_image
 from mriderived.bids import dataset
 from mriderived.bids.dataset import (
     FilterError,
@@ -15,6 +14,7 @@ from mriderived.bids.dataset import (
     InvalidDatasetError,
     NoParticipantsError,
 )
+from skeleton_datasets import write_image
 
 Skeleton = Callable[[str], Path]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from conftest import build_skeleton
 from mriderived.bids.dataset import Image, find_images
 from mriderived.bids.fieldmap_candidates import FieldMap
 from mriderived.bids.fieldmaps import SUFFIXES, find_field_map
+from skeleton_datasets import build_skeleton
 
 ROOT = Path('/data')
 ECHOES = {'EchoTime1': 0.00492, 'EchoTime2': 0.00738}

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import write_image
 from mriderived.bids.image_checks import ImageCheck
 from mriderived.config import Config
 from mriderived.workflows import sources
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import plan_participant, plan_participants
+from skeleton_datasets import write_image
 
 Skeleton = Callable[[str], Path]
 ANAT = 'sub-01/anat/'

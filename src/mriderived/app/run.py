@@ -19,14 +19,9 @@ from mriderived.app.events import Counted, Crashed, Event, Finished, Key, Starte
 from mriderived.app.progress import Progress
 from mriderived.app.run_log import follow_log
 from mriderived.app.settled import is_settled
+from mriderived.app.status_table import StatusTable
 from mriderived.bids.description import write_atlas_description
-from mriderived.bids.status import (
-    UnitRecord,
-    find_record,
-    shorten_paths,
-    write_record,
-    write_status_table,
-)
+from mriderived.bids.status import UnitRecord, find_record, shorten_paths, write_record
 from mriderived.config import Config
 from mriderived.spaces import get_atlas
 from mriderived.workflows.plan import WHOLE, belongs_to_run
@@ -56,6 +51,7 @@ def run_participants(
     """Process the participants and return the record of every unit."""
     waiting = [_Job(label) for label in labels]
     active: list[_Job] = []
+    table = StatusTable(config.out_dir)
     progress.start(len(labels), 0)
     try:
         while waiting or active:
@@ -72,7 +68,7 @@ def run_participants(
                     waiting.insert(0, job)
                     continue
                 _tell_end(config, job, progress)
-                write_status_table(config.out_dir)
+                table.renew()
                 if config.stop_on_first_failure and _has_failed(config, job.participant):
                     failed = job.participant
             if failed:
@@ -81,7 +77,7 @@ def run_participants(
     finally:
         _end(active)
         progress.stop()
-    write_status_table(config.out_dir)
+    table.write()
     return tuple(
         record
         for label in labels
