@@ -35,7 +35,7 @@ def remove_confounds(
     """Write the volumes that are kept, without confounds, within the brain."""
     run = denoise_run(bold_preproc, bold_mask, bold_confounds, strategy, band, threads)
     path = save_masked(
-        np.nan_to_num(run.denoised.series),
+        np.nan_to_num(run.denoised.series, copy=False),
         run.mask,
         load_affine(bold_mask),
         run.repetition_time,
