@@ -17,7 +17,7 @@ from mriderived.core.gradient_orientation import (
     describe_transform,
     rank_tables,
 )
-from mriderived.core.gradient_table import Gradients, make_gradients, world_from_fsl
+from mriderived.core.gradient_table import Gradients, make_gradients, select, world_from_fsl
 
 #: Oblique, with oblong voxels and a positive determinant, to tell FSL's axes from the world's.
 AFFINE = np.eye(4)
@@ -127,6 +127,20 @@ def test_one_slice_decides_nothing(head: _Head) -> None:
     found = rank_tables(head.signals[mask[head.mask]], mask, head.gradients, AFFINE)
     assert found.verdict == 'undecided'
     assert found.reason == 'the brain is seen over 3 mm along one axis'
+
+
+def test_directions_near_a_plane_decide_nothing(head: _Head) -> None:
+    steep = np.abs(head.gradients.directions[:, 2])
+    order = np.argsort(np.where(head.gradients.shell > 0, steep, 2))[:8]
+    chosen = np.sort(np.append(order, [0, 1]))
+    found = rank_tables(
+        np.ascontiguousarray(head.signals[:, chosen]),
+        head.mask,
+        select(head.gradients, chosen),
+        AFFINE,
+    )
+    assert found.verdict == 'undecided'
+    assert found.reason.startswith('the directions are poorly spread (condition number ')
 
 
 def test_threads_change_nothing(head: _Head) -> None:

@@ -8,22 +8,19 @@ on best.
 
 from __future__ import annotations
 
-from itertools import permutations, product
+from itertools import permutations
 from typing import Any, Literal, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.core.fibre_coherence import LEAST_FA, sum_coherence
 from mriderived.core.gradient_table import Gradients, select, world_from_fsl
 from mriderived.core.series import Mask
-from mriderived.core.slabs import run_slabs
 from mriderived.core.tensor import fit_tensor, tensor_volumes
 from mriderived.core.tensor_measures import measure_tensor
 
 Verdict = Literal['right', 'wrong', 'undecided']
-#: Edge of the blocks whose agreement tells a difference from chance, in mm.
-BLOCK_MM = 20.0
 #: A table is the best if it is ahead of the next by as many standard errors over blocks, and by
 #: this share of its coherence.
 LEAST_Z = 3.0
@@ -32,8 +29,9 @@ LEAST_MARGIN = 0.005
 LEAST_BLOCKS = 8
 #: Fibres that are seen in a thinner slab look coherent along its plane whatever they are, in mm.
 LEAST_EXTENT = 30.0
-#: Only voxels above this FA have a direction to follow.
-LEAST_FA = 0.15
+#: Condition number of a tensor in the directions above which noise, whose directions are then of
+#: the table and alike everywhere, looks coherent (evenly spread directions have 1.6).
+LARGEST_CONDITION = 8.0
 _TIE = 1e-9
 
 
@@ -140,8 +138,8 @@ def rank_tables(
     Returns
     -------
     TableRanking
-        ``undecided`` where the first is not ahead enough, or there are too few fibres; one slice
-        cannot tell z from -z.
+        ``undecided`` where the first is not ahead enough, the directions are poorly spread, or
+        there are too few fibres; one slice cannot tell z from -z.
 
     Raises
     ------
@@ -161,7 +159,18 @@ def rank_tables(
     volumes = tensor_volumes(gradients).volumes
     fit = fit_tensor(signals[:, volumes], select(gradients, volumes), 0, threads)
     measures = measure_tensor(fit.tensor)
-    return rank_directions(measures.v1, measures.fa, mask, affine, threads)
+    ranking = rank_directions(measures.v1, measures.fa, mask, affine, threads)
+    condition = _condition(gradients.directions[volumes & (gradients.shell > 0)])
+    if condition > LARGEST_CONDITION:
+        reason = f'the directions are poorly spread (condition number {condition:.3g})'
+        return ranking._replace(verdict='undecided', reason=reason)
+    return ranking
+
+
+def _condition(directions: NDArray[np.float64]) -> float:
+    x, y, z = directions.T
+    columns = [x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z]
+    return float(np.linalg.cond(np.column_stack(columns)))
 
 
 def rank_directions(
@@ -173,23 +182,11 @@ def rank_directions(
 ) -> TableRanking:
     """Rank the tables by main directions (N, 3) and anisotropies (N,); see :func:`rank_tables`."""
     transforms = candidate_transforms()
-    axes = world_from_fsl(np.eye(3), affine).T
-    known = np.isfinite(fa) & np.isfinite(v1).all(axis=1)
-    place = np.full(mask.shape, -1, np.int64)
-    place[mask] = np.where(known, np.arange(len(fa)), -1)
-    steps = np.array([step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)])
-    world = steps @ np.asarray(affine, np.float64)[:3, :3].T
-    along = world / np.linalg.norm(world, axis=1, keepdims=True) @ axes
-    # v turned by a transform meets u as v meets u turned back
-    turned = np.einsum('tji,sj->sti', transforms, along)
-    block, count = _blocks(mask.shape, affine)
-    sums = np.zeros((len(steps), count, len(transforms), 2))
-    run_slabs(_add_pairs, len(steps), threads, steps, turned, place, block,
-              np.asarray(v1, np.float64) @ axes, np.asarray(fa, np.float64), sums)  # fmt: skip
-    ranking = _rank(transforms, sums.sum(axis=0))
-    return ranking._replace(
-        **_decide(ranking, _extent(place >= 0, affine), bool((fa > LEAST_FA).any()))
-    )
+    sums = sum_coherence(v1, fa, mask, affine, transforms, threads)
+    seen = np.zeros(mask.shape, np.bool_)
+    seen[mask] = np.isfinite(fa)
+    ranking = _rank(transforms, sums)
+    return ranking._replace(**_decide(ranking, _extent(seen, affine), bool((fa > LEAST_FA).any())))
 
 
 def _extent(inside: Mask, affine: NDArray[np.float64]) -> float:
@@ -212,17 +209,6 @@ def _decide(ranking: TableRanking, extent: float, has_fibres: bool) -> dict[str,
     return {'verdict': 'right' if ranking.place == 0 else 'wrong'}
 
 
-def _blocks(shape: tuple[int, ...], affine: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
-    size = np.linalg.norm(np.asarray(affine)[:3, :3], axis=0)
-    numbers = [
-        (np.arange(n) * mm // BLOCK_MM).astype(np.int64) for n, mm in zip(shape, size, strict=True)
-    ]
-    counts = [int(number[-1]) + 1 for number in numbers]
-    x, y, z = np.ix_(*numbers)
-    block = (x * counts[1] + y) * counts[2] + z
-    return np.asarray(block, np.int64), int(np.prod(counts))
-
-
 def _rank(transforms: NDArray[np.float64], sums: NDArray[np.float64]) -> TableRanking:
     """``sums`` (blocks, 24, 2): the numerator and the denominator of the coherence."""
     sums = sums[sums[:, :, 1].sum(axis=1) > 0]
@@ -242,42 +228,3 @@ def _rank(transforms: NDArray[np.float64], sums: NDArray[np.float64]) -> TableRa
         error = float(np.sqrt((blocks - 1) / blocks * ((left - left.mean()) ** 2).sum()))
         z = ahead / error if ahead > _TIE * coherence[first] and error > 0 else 0.0
     return TableRanking('undecided', transforms[order], coherence[order], margin, z, place)
-
-
-@numba.njit(nogil=True, cache=True)
-def _add_pairs(
-    start: int,
-    stop: int,
-    steps: Any,
-    turned: Any,
-    place: Any,
-    block: Any,
-    v1: Any,
-    fa: Any,
-    sums: Any,
-) -> None:
-    """Add every pair of neighbours a step apart to the sums of the blocks of both."""
-    for step in range(start, stop):
-        dx, dy, dz = steps[step, 0], steps[step, 1], steps[step, 2]
-        for x in range(max(0, -dx), place.shape[0] - max(0, dx)):
-            for y in range(max(0, -dy), place.shape[1] - max(0, dy)):
-                for z in range(max(0, -dz), place.shape[2] - max(0, dz)):
-                    one, other = place[x, y, z], place[x + dx, y + dy, z + dz]
-                    if one >= 0 and other >= 0:
-                        cell = sums[step, block[x, y, z]]
-                        _add_pair(v1[one], v1[other], fa[one], fa[other], turned[step], cell)
-
-
-@numba.njit(nogil=True, cache=True)
-def _add_pair(v: Any, w: Any, a: float, b: float, turned: Any, cell: Any) -> None:
-    alike = (v[0] * w[0] + v[1] * w[1] + v[2] * w[2]) ** 2
-    ahead = a if a > LEAST_FA else 0.0
-    behind = b if b > LEAST_FA else 0.0
-    if ahead == 0.0 and behind == 0.0:
-        return
-    for t in range(len(turned)):
-        u = turned[t]
-        there = ahead * (v[0] * u[0] + v[1] * u[1] + v[2] * u[2]) ** 4
-        back = behind * (w[0] * u[0] + w[1] * u[1] + w[2] * u[2]) ** 4
-        cell[t, 0] += (there * b + back * a) * alike
-        cell[t, 1] += there + back

@@ -140,7 +140,7 @@ def _fit_voxels(
 ) -> None:
     volumes = len(protocol.free)
     relative, best = np.empty(volumes), np.empty(7)
-    atoms, weights = np.empty((TISSUES + 1, volumes + 1)), np.empty(TISSUES + 1)
+    atoms, weights = np.empty((volumes + 1, TISSUES + 1)), np.empty(TISSUES + 1)
     for voxel in range(start, stop):
         base = _relative(signals[voxel], weighted, relative)
         length = np.sqrt((v1[voxel] ** 2).sum())
@@ -208,6 +208,6 @@ def _misfit(relative: Any, atoms: Any, weights: Any) -> float:
         left = relative[n]
         for k in range(len(weights)):
             if weights[k] > 0:
-                left -= weights[k] * atoms[k, n]
+                left -= weights[k] * atoms[n, k]
         total += left * left
     return total

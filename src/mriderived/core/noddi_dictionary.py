@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from mriderived.core.noddi_model import look_up, spread_sticks
+from mriderived.core.noddi_model import look_up, stick_terms
 
 #: ICVF of the simulated tissues: evenly spaced, so that one tissue follows from the last.
 ICVF = np.linspace(0.1, 1.0, 10)
@@ -25,13 +25,14 @@ SUM = 3.0
 #: More tissues than this in one voxel are not told apart by any protocol.
 _ACTIVE = 12
 _ROUNDS = 60
+_NO_PULL = 1e-9
 
 
 @numba.njit(nogil=True, cache=True)
 def mix(signals: Any, protocol: Any, axis: Any, atoms: Any, weights: Any, state: Any) -> None:
     """Set ``state`` (ICVF, OD, ISOVF): means over the tissues, weighted by their share.
 
-    ``atoms`` (TISSUES + 1, n + 1) and ``weights`` (TISSUES + 1,) are filled; free water is last.
+    ``atoms`` (n + 1, TISSUES + 1) and ``weights`` (TISSUES + 1,) are filled; free water is last.
     """
     orders = np.empty(len(OD))
     _simulate_tissues(protocol, axis, atoms, orders)
@@ -67,28 +68,32 @@ def _dispersion(order: float, orders: Any) -> Any:
 @numba.njit(nogil=True, cache=True)
 def _simulate_tissues(protocol: Any, axis: Any, atoms: Any, orders: Any) -> None:
     degrees = protocol.sticks.shape[1]
-    value, slope = np.empty(degrees), np.empty(degrees)
-    step = ICVF[1] - ICVF[0]
+    values, terms, slope = np.empty((len(OD), degrees)), np.empty(degrees), np.empty(degrees)
     for first in range(len(OD)):
-        look_up(protocol.watson, OD[first], value, slope)
-        orders[first] = value[1]
-        tau = (1.0 + 2.0 * value[1]) / 3.0
-        for n in range(len(protocol.free)):
-            direction = protocol.directions[n]
-            cosine = direction[0] * axis[0] + direction[1] * axis[1] + direction[2] * axis[2]
-            z = cosine * cosine
-            inside = spread_sticks(protocol.sticks[n], value, slope, z)[0]
+        look_up(protocol.watson, OD[first], values[first], slope)
+        orders[first] = values[first, 1]
+    step = ICVF[1] - ICVF[0]
+    for n in range(len(protocol.free)):
+        direction = protocol.directions[n]
+        cosine = direction[0] * axis[0] + direction[1] * axis[1] + direction[2] * axis[2]
+        z = cosine * cosine
+        x = protocol.parallel[n]
+        stick_terms(protocol.sticks[n], z, terms)
+        for first in range(len(OD)):
+            inside = 0.0
+            for degree in range(degrees):
+                inside += terms[degree] * values[first, degree]
             # the exponent of the hindered water is linear in ICVF
-            x = protocol.parallel[n]
+            tau = (1.0 + 2.0 * orders[first]) / 3.0
             growth = x * 0.5 * (1.0 + tau - (3.0 * tau - 1.0) * z)
             outside = np.exp(-x + growth * ICVF[0])
             ratio = np.exp(growth * step)
             for second in range(len(ICVF)):
                 icvf = ICVF[second]
-                atoms[first * len(ICVF) + second, n] = icvf * inside + (1.0 - icvf) * outside
+                atoms[n, first * len(ICVF) + second] = icvf * inside + (1.0 - icvf) * outside
                 outside *= ratio
-    atoms[TISSUES, :-1] = protocol.free
-    atoms[:, -1] = SUM
+        atoms[n, TISSUES] = protocol.free[n]
+    atoms[-1, :] = SUM
 
 
 @numba.njit(nogil=True, cache=True)
@@ -97,24 +102,22 @@ def _solve_mixture(signals: Any, atoms: Any, weights: Any) -> None:
     weights[:] = 0.0
     active = np.empty(_ACTIVE, np.int64)
     count = 0
-    residual = signals.copy()
+    pull = np.empty(len(weights))
     for _ in range(_ROUNDS):
-        best, place = 1e-9, -1
-        for k in range(len(weights)):
-            if weights[k] == 0.0:
-                pull = 0.0
-                for n in range(len(signals)):
-                    pull += atoms[k, n] * residual[n]
-                if pull > best:
-                    best, place = pull, k
-        if place < 0 or count == _ACTIVE:
+        pull[:] = 0.0
+        for n in range(len(signals)):
+            left = signals[n]
+            for i in range(count):
+                left -= weights[active[i]] * atoms[n, active[i]]
+            for k in range(len(weights)):
+                pull[k] += atoms[n, k] * left
+        for i in range(count):
+            pull[active[i]] = 0.0
+        place = np.argmax(pull)
+        if pull[place] <= _NO_PULL or count == _ACTIVE:
             break
         active[count] = place
         count = _settle(signals, atoms, weights, active, count + 1)
-        residual[:] = signals
-        for i in range(count):
-            for n in range(len(signals)):
-                residual[n] -= weights[active[i]] * atoms[active[i], n]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -148,10 +151,10 @@ def _solve_active(signals: Any, atoms: Any, active: Any) -> Any:
     matrix, right = np.empty((count, count)), np.zeros(count)
     for i in range(count):
         for n in range(len(signals)):
-            right[i] += atoms[active[i], n] * signals[n]
+            right[i] += atoms[n, active[i]] * signals[n]
         for j in range(i + 1):
             total = RIDGE if i == j else 0.0
             for n in range(len(signals)):
-                total += atoms[active[i], n] * atoms[active[j], n]
+                total += atoms[n, active[i]] * atoms[n, active[j]]
             matrix[i, j] = matrix[j, i] = total
     return np.linalg.solve(matrix, right)

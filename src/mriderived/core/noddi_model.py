@@ -107,6 +107,17 @@ def spread_sticks(sticks: Any, value: Any, slope: Any, z: float) -> Any:
 
 
 @numba.njit(nogil=True, cache=True)
+def stick_terms(sticks: Any, z: float, terms: Any) -> None:
+    """Set the terms of a stick's series at z; with the dispersion's coefficients they add up."""
+    before, now = 0.0, 1.0
+    terms[0] = sticks[0]
+    for index in range(1, len(terms)):
+        lead, shift, back = _RECURRENCE[index, 0], _RECURRENCE[index, 1], _RECURRENCE[index, 2]
+        before, now = now, (lead * z - shift) * now - back * before
+        terms[index] = sticks[index] * now
+
+
+@numba.njit(nogil=True, cache=True)
 def tissue(x: float, z: float, icvf: float, sticks: Any, value: Any, slope: Any) -> Any:
     """Return the signal without free water, and its derivatives by ICVF, OD and z.
 

@@ -5,6 +5,8 @@ from mriderived.measures.base import Measure
 from mriderived.measures.bold_quality import BOLD_QUALITY
 from mriderived.measures.bundle_profiles import BUNDLE_PROFILES
 from mriderived.measures.connectivity import CONNECTIVITY
+from mriderived.measures.connectome import CONNECTOME
+from mriderived.measures.csd import CSD
 from mriderived.measures.denoised_space import DENOISED_IN_SPACE
 from mriderived.measures.diffusion_gradient import DIFFUSION_GRADIENT
 from mriderived.measures.dwi_quality import DWI_QUALITY
@@ -24,6 +26,7 @@ from mriderived.measures.tensor import TENSOR
 from mriderived.measures.thickness import THICKNESS
 from mriderived.measures.thickness_laplace import THICKNESS_LAPLACE
 from mriderived.measures.tissue_volume import TISSUE_VOLUME
+from mriderived.measures.tractography import TRACTOGRAPHY
 from mriderived.measures.tsnr import TSNR
 from mriderived.measures.vbm import VBM
 from mriderived.measures.wmti import WMTI
@@ -51,6 +54,9 @@ MEASURES: tuple[Measure, ...] = (
     KURTOSIS,
     WMTI,
     NODDI,
+    CSD,
+    TRACTOGRAPHY,
+    CONNECTOME,
     DIFFUSION_GRADIENT,
     SKELETON,
     BUNDLE_PROFILES,

@@ -161,5 +161,5 @@ CSD = Measure(
         ),
     ),
     minutes=1.5,
-    memory_gb=4.0,
+    memory_gb=3.0,
 )  # fmt: skip

@@ -152,5 +152,5 @@ TRACTOGRAPHY = Measure(
         ),
     ),
     minutes=2.0,
-    memory_gb=6.0,
+    memory_gb=3.0,
 )
