@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from mriderived.core.eddy_levels import Fitted, Level, Pose, prepare_levels
 from mriderived.core.eddy_outliers import Shell, find_outliers, replace_slices
 from mriderived.core.eddy_prediction import weigh_mean
-from mriderived.core.eddy_rounds import Rounds, finish_rounds, start_rounds
+from mriderived.core.eddy_rounds import Rounds, finish_rounds, observe_all, start_rounds
 from mriderived.core.eddy_shells import align_shell
 from mriderived.core.eddy_stack import predict_volume, stack_volumes
 from mriderived.core.eddy_terms import LINEAR, QUADRATIC, EddyMotion
+from mriderived.core.eddy_transfer import Transfer, prepare_transfer
 from mriderived.core.filters import box_mean
 from mriderived.core.gradient_table import Gradients
 from mriderived.core.masks import find_bright
@@ -115,9 +116,12 @@ class _Estimate:
         levels = prepare_levels(reference.shape, self.affine, head)
         if base == 0:
             self._check_base(shells[0], head > 0, threads)
+        lower: NDArray[np.intp] | None = None
         for index in range(max(base, 1), len(shells)):
-            self._start_from_neighbours(shells[index], levels[0].centre)
-            self._align_shell(shells[index], levels, None if index == base else reference, threads)
+            chosen = shells[index]
+            self._start_from_neighbours(chosen, levels[0].centre)
+            self._align_shell(chosen, levels, None if index == base else reference, lower, threads)
+            lower = np.concatenate([shells[0], chosen])
         matrices = np.stack([pose.matrix for pose in self.poses])
         return EddyMotion(
             matrices,
@@ -166,26 +170,61 @@ class _Estimate:
         chosen: NDArray[np.intp],
         levels: list[Level],
         reference: Volume | None,
+        lower: NDArray[np.intp] | None,
         threads: int,
     ) -> None:
         if len(chosen) > 1:
             rounds = start_rounds(self.read, chosen, levels, self._poses_of(chosen), threads)
-            self._look_for_outliers(chosen, rounds, None, threads)
-            directions = self.gradients.directions[chosen]
-            rounds = finish_rounds(
-                self.read, chosen, levels[-1], rounds.poses, directions, threads
-            )
+            self._keep(chosen, rounds)
             mean = self._look_for_outliers(chosen, rounds, None, threads)
-            for index, fitted in zip(chosen, rounds.fitted, strict=True):
-                self.poses[index], self.fit[index] = fitted.pose, fitted.fit
+            transfer = None
+            if lower is not None and reference is not None:
+                self._align_together(chosen, reference, mean)
+                transfer = self._transfer(lower, chosen, levels[-1], threads)
+            directions = self.gradients.directions[chosen]
+            poses = self._poses_of(chosen)
+            rounds = finish_rounds(
+                self.read, chosen, levels[-1], poses, directions, transfer, threads
+            )
+            self._keep(chosen, rounds)
+            mean = self._look_for_outliers(chosen, rounds, None, threads)
         else:
-            pose = self.poses[chosen[0]]
-            mean = stack_volumes(self.read, chosen, [pose], self.affine)[0]
+            mean = stack_volumes(self.read, chosen, self._poses_of(chosen), self.affine)[0]
         if reference is not None:
-            together = align_shell(reference, mean, self.affine, self.axis)
-            for index in chosen:
-                self.poses[index] = _follow(self.poses[index], together)
+            self._align_together(chosen, reference, mean)
         self.known[chosen] = True
+
+    def _align_together(self, chosen: NDArray[np.intp], reference: Volume, mean: Volume) -> None:
+        together = align_shell(reference, mean, self.affine, self.axis)
+        for index in chosen:
+            self.poses[index] = _follow(self.poses[index], together)
+
+    def _transfer(
+        self,
+        lower: NDArray[np.intp],
+        chosen: NDArray[np.intp],
+        level: Level,
+        threads: int,
+    ) -> Transfer | None:
+        """Return what aligned volumes tell about others, which are nearly aligned."""
+        value, slopes = observe_all(self.read, lower, level, self._poses_of(lower), threads)
+        return prepare_transfer(
+            value,
+            slopes,
+            self.gradients.b[lower],
+            self._turn(lower),
+            self.gradients.b[chosen],
+            self._turn(chosen),
+        )
+
+    def _turn(self, chosen: NDArray[np.intp]) -> Matrix:
+        """Return directions in the reference."""
+        turns = np.stack([self.poses[index].matrix[:3, :3] for index in chosen])
+        return np.asarray(np.einsum('ni,nij->nj', self.gradients.directions[chosen], turns))
+
+    def _keep(self, chosen: NDArray[np.intp], rounds: Rounds) -> None:
+        for index, fitted in zip(chosen, rounds.fitted, strict=True):
+            self.poses[index], self.fit[index] = fitted.pose, fitted.fit
 
     def _poses_of(self, chosen: NDArray[np.intp]) -> list[Pose]:
         return [self.poses[index] for index in chosen]

@@ -37,7 +37,7 @@ class Slices(NamedTuple):
 class Shell(NamedTuple):
     """The volumes of a shell, as they are and as the others predict them."""
 
-    chosen: Sequence[int]
+    chosen: NDArray[np.intp]
     poses: Sequence[Pose]
     #: Factor and offset of brightness of each against its prediction.
     brightness: Sequence[Matrix]
@@ -82,7 +82,7 @@ def find_outliers(
             pose = shell.poses[index]
             predicted = predict_volume(shell.predict(index), pose, affine, shell.brightness[index])
             inside = predict_volume(mask, pose, affine) > 0.5
-            losses[index] = _compare(read(shell.chosen[index]), predicted, inside, slice_axis)
+            losses[index] = _compare(read(int(shell.chosen[index])), predicted, inside, slice_axis)
 
     run_slabs(compare, count, threads)
     return Slices(judge(losses), losses)

@@ -2,13 +2,14 @@
 
 First, each volume is aligned with the mean of the others, and voxels count by how alike the
 volumes are: where water moves more freely one way than another, contrast changes with direction
-and pretends motion. Then predictions follow the directions, too. They cannot tell motion that
-follows the directions as a tensor does from a tensor, so that part stays as it was found before.
+and pretends motion. A lower shell, where there is one, foretells that contrast. Then predictions
+follow the directions, too. They cannot tell motion that follows the directions as a tensor does
+from a tensor, so that part stays as it was found before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from mriderived.core.eddy_levels import Fitted, Level, Pose, align, observe
 from mriderived.core.eddy_prediction import choose_weights, weigh_mean
+from mriderived.core.eddy_transfer import Transfer, predict_contrast
 from mriderived.core.rigid import rigid_matrix, rigid_parameters
 from mriderived.core.slabs import run_slabs
 
@@ -45,7 +47,7 @@ class Rounds(NamedTuple):
 
 
 def start_rounds(
-    read: Read, chosen: Sequence[int], levels: list[Level], poses: list[Pose], threads: int
+    read: Read, chosen: NDArray[np.intp], levels: list[Level], poses: list[Pose], threads: int
 ) -> Rounds:
     """Align the volumes of a shell with their mean, from coarse to fine."""
     for level in levels[:-1]:
@@ -57,18 +59,20 @@ def start_rounds(
 
 def finish_rounds(
     read: Read,
-    chosen: Sequence[int],
+    chosen: NDArray[np.intp],
     level: Level,
     poses: list[Pose],
     directions: Matrix,
+    transfer: Transfer | None,
     threads: int,
 ) -> Rounds:
     """Align the volumes of a shell with their mean, then with predictions by direction.
 
-    ``directions``, shape (n, 3), are those of the gradients in the scanner.
+    ``directions``, shape (n, 3), are those of the gradients in the scanner; ``transfer`` is what a
+    lower shell tells.
     """
     for _ in range(TIMES_MEAN):
-        rounds = _align_with_mean(read, chosen, level, poses, threads, True)
+        rounds = _align_with_mean(read, chosen, level, poses, threads, True, transfer)
         poses = rounds.poses
     for _ in range(TIMES_PREDICTED):
         rounds = _align_with_predictions(read, chosen, level, poses, directions, threads)
@@ -78,41 +82,43 @@ def finish_rounds(
 
 def _align_with_mean(
     read: Read,
-    chosen: Sequence[int],
+    chosen: NDArray[np.intp],
     level: Level,
     poses: list[Pose],
     threads: int,
     by_likeness: bool,
+    transfer: Transfer | None = None,
 ) -> Rounds:
-    value, slopes = _observe_all(read, chosen, level, poses, threads)
+    value, slopes = observe_all(read, chosen, level, poses, threads)
     weights = weigh_mean(len(chosen))
-    predicted = weights.astype(np.float32) @ value
+    if transfer is None:
+        predicted, steep = _weigh(weights, value), _weigh(weights, slopes)
+    else:
+        predicted, steep = predict_contrast(transfer, value, slopes)
     counts = level.weights
     if by_likeness:
-        counts = counts * _weigh_likeness(value, predicted, 2)
+        counts = counts * _weigh_likeness(value, predicted)
     steps = STEPS_FINE if by_likeness else STEPS_COARSE
-    fitted = _align_all(
-        read, chosen, level, poses, (weights, predicted, slopes), counts, steps, threads
-    )
+    fitted = _align_all(read, chosen, level, poses, (predicted, steep), counts, steps, threads)
     return Rounds(fitted, weights)
 
 
 def _align_with_predictions(
     read: Read,
-    chosen: Sequence[int],
+    chosen: NDArray[np.intp],
     level: Level,
     poses: list[Pose],
     directions: Matrix,
     threads: int,
 ) -> Rounds:
-    value, slopes = _observe_all(read, chosen, level, poses, threads)
+    value, slopes = observe_all(read, chosen, level, poses, threads)
     turned = np.stack([d @ p.matrix[:3, :3] for d, p in zip(directions, poses, strict=True)])
     every = max(value.shape[1] // SOME, 1)
     weights = choose_weights(turned, value[:, ::every])
-    predicted = weights.astype(np.float32) @ value
-    counts = level.weights * _weigh_likeness(value, predicted, 1)
+    predicted, steep = _weigh(weights, value), _weigh(weights, slopes)
+    counts = level.weights * _weigh_likeness(value, predicted)
     fitted = _align_all(
-        read, chosen, level, poses, (weights, predicted, slopes), counts, STEPS_FINE, threads
+        read, chosen, level, poses, (predicted, steep), counts, STEPS_FINE, threads
     )
     kept = hold_tensor_part(poses, [each.pose for each in fitted], turned, level.centre)
     return Rounds([f._replace(pose=p) for f, p in zip(fitted, kept, strict=True)], weights)
@@ -149,23 +155,29 @@ def hold_tensor_part(
     ]
 
 
-def _weigh_likeness(value: Floats, predicted: Floats, power: int) -> Floats:
+def _weigh_likeness(value: Floats, predicted: Floats) -> Floats:
     """Weigh points, (p,), by how well all volumes are predicted there."""
     variance = np.mean((value - predicted) ** 2, axis=0)
     floor = max(float(np.percentile(variance, ALIKE_PERCENTILE)), 1e-12)
-    return np.asarray((floor / (variance + floor)) ** power, np.float32)
+    return np.asarray((floor / (variance + floor)) ** 2, np.float32)
 
 
-def _observe_all(
-    read: Read, chosen: Sequence[int], level: Level, poses: list[Pose], threads: int
+def _weigh(weights: Matrix, values: Floats) -> Floats:
+    flat = values.reshape(len(values), -1)
+    return np.asarray((weights.astype(np.float32) @ flat).reshape(values.shape))
+
+
+def observe_all(
+    read: Read, chosen: NDArray[np.intp], level: Level, poses: list[Pose], threads: int
 ) -> tuple[Floats, Floats]:
+    """Return what volumes show at the points of a level, (n, p), and their slopes, (n, 3, p)."""
     points = level.points.shape[1]
     value = np.empty((len(chosen), points), np.float32)
     slopes = np.empty((len(chosen), 3, points), np.float32)
 
     def fill(start: int, stop: int) -> None:
         for index in range(start, stop):
-            value[index], slopes[index] = observe(level, read(chosen[index]), poses[index])
+            value[index], slopes[index] = observe(level, read(int(chosen[index])), poses[index])
 
     run_slabs(fill, len(chosen), threads)
     return value, slopes
@@ -173,22 +185,20 @@ def _observe_all(
 
 def _align_all(
     read: Read,
-    chosen: Sequence[int],
+    chosen: NDArray[np.intp],
     level: Level,
     poses: list[Pose],
-    prediction: tuple[Matrix, Floats, Floats],
+    prediction: tuple[Floats, Floats],
     counts: Floats,
     steps: int,
     threads: int,
 ) -> list[Fitted]:
-    weights, predicted, slopes = prediction
+    predicted, slopes = prediction
     found: list[Fitted | None] = [None] * len(chosen)
-    flat = slopes.reshape(len(slopes), -1)
 
     def fill(start: int, stop: int) -> None:
         for index in range(start, stop):
-            slope = (weights[index].astype(np.float32) @ flat).reshape(slopes.shape[1:])
-            volume, value = read(chosen[index]), predicted[index]
+            volume, value, slope = read(int(chosen[index])), predicted[index], slopes[index]
             found[index] = align(level, volume, value, slope, counts, poses[index], steps)
 
     run_slabs(fill, len(chosen), threads)

@@ -52,7 +52,9 @@ def align_shell(reference: Volume, mean: Volume, affine: Matrix, axis: int) -> P
     # the mean, as ``stack_volumes`` smooths it
     smoothed = convolve(reference, [SMOOTHING] * 3)
     for step in STEPS:
-        seen = stack_volumes(lambda _: mean, [0], [pose], affine, smoothed=False)[0]
+        seen = stack_volumes(lambda _: mean, np.zeros(1, np.intp), [pose], affine, smoothed=False)[
+            0
+        ]
         bright = find_bright(box_mean(np.maximum(seen, 0), 1))
         mask = ndimage.binary_dilation(bright, iterations=EDGE)
         found = _search(smoothed, mask, mean, affine, pose, step)

@@ -24,7 +24,7 @@ SMOOTHING = np.array([1 / 6, 4 / 6, 1 / 6], np.float32)
 
 def stack_volumes(
     read: Read,
-    chosen: Sequence[int],
+    chosen: NDArray[np.intp],
     poses: Sequence[Pose],
     affine: Matrix,
     threads: int = 1,
@@ -36,7 +36,7 @@ def stack_volumes(
     ----------
     read : callable
         Returns a volume, shape (x, y, z), for its number.
-    chosen : sequence of int
+    chosen : array of int, shape (n,)
         The n volumes.
     poses : sequence of Pose
         One for each.
@@ -53,12 +53,12 @@ def stack_volumes(
         Beyond the end of a volume its edge repeats. Intensity is that before eddy currents
         squeezed or stretched it.
     """
-    shape = read(chosen[0]).shape
+    shape = read(int(chosen[0])).shape
     stack = np.empty((len(chosen), *shape), np.float32)
 
     def fill(start: int, stop: int) -> None:
         for index in range(start, stop):
-            volume = np.ascontiguousarray(read(chosen[index]))
+            volume = np.ascontiguousarray(read(int(chosen[index])))
             pose = poses[index]
             move = np.linalg.inv(affine) @ pose.matrix @ affine
             data = volume if smoothed else cubic_coefficients(volume)

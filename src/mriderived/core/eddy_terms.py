@@ -45,6 +45,22 @@ class EddyMotion(NamedTuple):
     fit: Matrix
 
 
+def still_motion(count: int, reference: Volume, axis: int) -> EddyMotion:
+    """Return what ``count`` volumes have that lie on the reference and show no eddy currents."""
+    slices = reference.shape[2]
+    return EddyMotion(
+        np.tile(np.eye(4), (count, 1, 1)),
+        np.zeros((count, LINEAR)),
+        np.full(count, axis, np.int64),
+        np.zeros((count, slices), bool),
+        np.zeros((count, slices)),
+        reference,
+        np.zeros((count, 6)),
+        np.zeros(3),
+        np.ones(count),
+    )
+
+
 def rotations_to_reference(matrices: NDArray[Any]) -> Matrix:
     """Return the rotations that turn directions in the scanner into those in the reference.
 
