@@ -167,7 +167,7 @@ def _take_confounds(
             )
         chosen += [name for name in names if not name.startswith(_MARKS)]
     confounds = table[list(dict.fromkeys(chosen))].astype(float)
-    differences = [name for name in confounds if '_derivative1' in name]
+    differences = [name for name in confounds if '_derivative1' in str(name)]
     confounds.loc[follows_gap(keep), differences] = np.nan
     kept = confounds[keep]
     spread = kept.std(ddof=0)
