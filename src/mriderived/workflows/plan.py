@@ -103,15 +103,32 @@ class PlannedUnit:
 
 
 def selected_measures(config: Config) -> tuple[Measure, ...]:
-    """Return the steps, then the measures that the settings ask for, in their fixed order."""
-    chosen = tuple(
+    """Return the steps, then the measures that the settings ask for, in their fixed order.
+
+    Measures whose results those need come with them.
+    """
+    allowed = tuple(
         measure
         for measure in asked_measures(config)
-        if _is_asked_for(measure, config)
-        and not {measure.name, measure.scope.family} & {*config.skip_measures}
+        if not {measure.name, measure.scope.family} & {*config.skip_measures}
     )
+    asked = [measure for measure in allowed if _is_asked_for(measure, config)]
+    chosen = with_needed_measures(asked, allowed)
     steps = preprocessing_steps(config.anat_backend, config.use_syn_sdc)
     return (*(steps if config.asks_for_default else needed_steps(chosen, steps)), *chosen)
+
+
+def with_needed_measures(
+    asked: Sequence[Measure], allowed: Sequence[Measure]
+) -> tuple[Measure, ...]:
+    """Return the measures asked for and those whose outputs they need, in the order of all."""
+    wanted = {need for measure in asked for need in measure.needs}
+    kept: list[Measure] = []
+    for measure in reversed(allowed):
+        if measure in asked or wanted & {output.field for output in measure.outputs}:
+            kept.append(measure)
+            wanted |= {*measure.needs}
+    return tuple(reversed(kept))
 
 
 def _is_asked_for(measure: Measure, config: Config) -> bool:
