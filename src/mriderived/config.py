@@ -21,8 +21,9 @@ Lesions = Literal['auto', 'mask', 'ignore']
 AnatBackend = Literal['builtin', 'deepmriprep']
 #: What is taken off BOLD; see ``core.strategies``. With ``+scrub``, volumes are censored too.
 Denoising = Literal[
-    '6P', '6P+scrub', '8P', '8P+scrub', '9P', '9P+scrub', '24P', '24P+scrub', '24P+aCompCor',
-    '24P+aCompCor+scrub', '24P+aCompCor50', '24P+aCompCor50+scrub', '36P', '36P+scrub',
+    'auto', 'auto+scrub', '6P', '6P+scrub', '8P', '8P+scrub', '9P', '9P+scrub', '24P', '24P+scrub',
+    '24P+GSR', '24P+GSR+scrub', '24P+aCompCor', '24P+aCompCor+scrub', '24P+aCompCor50',
+    '24P+aCompCor50+scrub', '36P', '36P+scrub',
 ]  # fmt: skip
 #: What the amplitude of low-frequency fluctuations is; see ``core.alff``.
 AlffDefinition = Literal['amplitude', 'deviation']
@@ -69,7 +70,7 @@ class Config:
     skull_strip: SkullStrip = 'auto'
     anat_backend: AnatBackend = 'builtin'
     lesions: Lesions = 'auto'
-    denoising: Denoising = '36P'
+    denoising: Denoising = 'auto'
     #: Of BOLD, in Hz: the lowest and the highest frequency.
     frequency_band: str = '0.01-0.1'
     alff_definition: AlffDefinition = 'amplitude'

@@ -29,6 +29,7 @@ from tiny_bold import (
 from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.sink import remarks_file, save_output
 from mriderived.interfaces.volumes import load, load_affine, save
+from mriderived.measures.alff import write_alff
 from mriderived.workflows.func_atlas import label_epi
 from mriderived.workflows.func_confounds import find_confounds
 from mriderived.workflows.func_denoising import remove_confounds
@@ -242,9 +243,51 @@ def test_without_a_t1w_there_are_no_confounds_of_tissues(run: Run) -> None:
     assert not {'csf', 'white_matter', 'a_comp_cor_00'} & set(table)
     assert {'global_signal', 't_comp_cor_00', 'trans_x'} <= set(table)
     notes = remarks(found.bold_confounds)['Notes']
-    assert 'Without a T1w image, there are no confounds of CSF and white matter.' in notes
-    with pytest.raises(ValueError, match=r'needs confounds that are not there: csf.* such as 24P'):
-        remove_confounds(run.preproc, run.mask, found.bold_confounds, '36P', (0.01, 0.2))
+    reason = 'there is no T1w image, or no tissues were found in it'
+    assert notes[:2] == [f'No confounds of {name}: {reason}.' for name in ('CSF', 'white matter')]
+    assert remarks(found.bold_confounds)['TissueSignalsMissing'] == {
+        'csf': reason, 'white_matter': reason,
+    }  # fmt: skip
+
+
+def test_a_named_strategy_that_needs_tissues_fails_with_reason_and_remedy(run: Run) -> None:
+    confounds = find_confounds(run.preproc, run.mask, run.motion).bold_confounds
+    for strategy in ('36P', '8P+scrub', '24P+aCompCor'):
+        with pytest.raises(ValueError, match='needs c') as error:
+            remove_confounds(run.preproc, run.mask, confounds, strategy, (0.01, 0.2))
+        assert (
+            '(there is no signal of cerebrospinal fluid and white matter: there is no T1w image, '
+            'or no tissues were found in it); take --denoising auto, which is 24P+GSR for such '
+            'runs, or another, such as 24P'
+        ) in str(error.value)
+
+
+def test_the_default_does_without_tissues_and_says_so(run: Run) -> None:
+    confounds = find_confounds(run.preproc, run.mask, run.motion).bold_confounds
+    found = remove_confounds(run.preproc, run.mask, confounds, 'auto', (0.01, 0.25))
+    said = remarks(found.bold_denoised)
+    assert said['DenoisingStrategy'] == '24P+GSR'
+    assert said['DenoisingStrategyAsked'] == 'auto'
+    reason = (
+        '24P+GSR was taken, because there is no signal of cerebrospinal fluid and white matter: '
+        'there is no T1w image, or no tissues were found in it'
+    )
+    assert said['DenoisingStrategyReason'] == reason
+    assert said['Notes'][0] == f'Denoising: {reason}.'
+    assert 'degrees of freedom are left after 24P+GSR (' in said['Notes'][1]
+    assert len(said['Confounds']) == 28
+    alff = remarks(write_alff(run.preproc, run.mask, confounds, 'auto', (0.01, 0.1)).alff)
+    assert (alff['DenoisingStrategy'], alff['DenoisingStrategyReason']) == ('24P+GSR', reason)
+
+
+def test_the_default_is_36p_where_there_are_tissues(run: Run) -> None:
+    bands: Any = (0.001, 0.25)
+    found = remove_confounds(run.preproc, run.mask, run.confounds, 'auto', bands)
+    said = remarks(found.bold_denoised)
+    assert (said['DenoisingStrategy'], said['DenoisingStrategyAsked']) == ('36P', 'auto')
+    assert 'DenoisingStrategyReason' not in said
+    named = remove_confounds(run.preproc, run.mask, run.confounds, '36P', bands)
+    assert 'DenoisingStrategyAsked' not in remarks(named.bold_denoised)
 
 
 def test_denoising_counts_its_degrees_of_freedom(run: Run) -> None:

@@ -166,7 +166,7 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--denoising',
         metavar='NAME',
         help=f'what is taken off BOLD: {", ".join(_PLAIN)}, each also with +scrub '
-        f'(default: {Config.denoising})',
+        f'(default: {Config.denoising}: 36P, or 24P+GSR where a run has no tissues)',
     )
     _value(
         group,

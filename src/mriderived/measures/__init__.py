@@ -3,11 +3,13 @@
 from mriderived.measures.alff import ALFF
 from mriderived.measures.base import Measure
 from mriderived.measures.bold_quality import BOLD_QUALITY
+from mriderived.measures.bundle_profiles import BUNDLE_PROFILES
 from mriderived.measures.connectivity import CONNECTIVITY
 from mriderived.measures.connectome import CONNECTOME
 from mriderived.measures.csd import CSD
 from mriderived.measures.denoised_space import DENOISED_IN_SPACE
 from mriderived.measures.diffusion_gradient import DIFFUSION_GRADIENT
+from mriderived.measures.dwi_quality import DWI_QUALITY
 from mriderived.measures.free_water import FREE_WATER
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.kurtosis import KURTOSIS
@@ -15,6 +17,7 @@ from mriderived.measures.noddi import NODDI
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
 from mriderived.measures.seed_map import SEED_MAP
+from mriderived.measures.skeleton import SKELETON
 from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.surface_regions import SURFACE_REGIONS
 from mriderived.measures.t1w_quality import T1W_QUALITY
@@ -55,4 +58,7 @@ MEASURES: tuple[Measure, ...] = (
     TRACTOGRAPHY,
     CONNECTOME,
     DIFFUSION_GRADIENT,
+    SKELETON,
+    BUNDLE_PROFILES,
+    DWI_QUALITY,
 )

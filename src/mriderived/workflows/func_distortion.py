@@ -94,7 +94,9 @@ BOLD_DISTORTION = Measure(
     init_wf=init_bold_distortion_wf,
     reference='https://doi.org/10.1002/mrm.1910340111',
     methods=(
-        'Where a field map belonged to a run, its field was unwrapped, smoothed and turned into '
+        'Where a field map belonged to a run, its field was unwrapped, smoothed, moved with the '
+        'head where that had moved by 3 mm or more since (normalised mutual information, '
+        'Studholme et al. 1999, doi:10.1016/S0031-3203(98)00091-0), and turned into '
         'displacements along the phase-encode axis (Jezzard and Balaban 1995, '
         'doi:10.1002/mrm.1910340111), or the displacements were estimated from images of '
         'opposite phase encoding (Andersson et al. 2003, doi:10.1016/S1053-8119(03)00336-7).'

@@ -14,6 +14,7 @@ from scipy import ndimage
 from mriderived.config import Config
 from mriderived.core.masks import keep_largest
 from mriderived.core.sampling import resample
+from mriderived.interfaces.constant_voxels import find_constant, undistort_constant
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
@@ -26,7 +27,7 @@ VOID = 0.15
 #: The brain of the T1w is widened by this much: volumes of BOLD are coarse.
 MARGIN_MM = 1.0
 
-NEEDS = ('bold_reference',)
+NEEDS = ('bold_reference', 'raw_bold', 'bold_displacement', 'bold_acquisition')
 OPTIONAL = ('xfm_bold_to_t1w', 'brain_mask')
 
 
@@ -40,9 +41,16 @@ def mask_epi(
     reference: Path,
     xfm_to_t1w: Path | None = None,
     brain_mask: Path | None = None,
+    raw_bold: Path | None = None,
+    bold_displacement: Path | None = None,
+    bold_acquisition: Path | None = None,
     what: str = 'BOLD',
 ) -> MaskFiles:
-    """Take the brain from the T1w, where there is one, and leave out voids of the signal."""
+    """Take the brain from the T1w, where there is one, and leave out voids of the signal.
+
+    With the raw series, voxels that never change in it are left out, too: interpolation would
+    make them look like the others.
+    """
     epi, affine = load(reference), load_affine(reference)
     if xfm_to_t1w is None or brain_mask is None:
         image = compute_epi_mask(nb.Nifti1Image(epi, affine))
@@ -54,6 +62,9 @@ def mask_epi(
         seen = epi > VOID * np.median(epi[brain]) if brain.any() else brain
         mask = ndimage.binary_fill_holes(keep_largest(grown & seen))
         source = 'the T1w image, without voids of the signal'
+    if raw_bold and bold_displacement and bold_acquisition:
+        constant = find_constant(raw_bold)
+        mask &= ~undistort_constant(constant, bold_displacement, bold_acquisition)
     if not mask.any():
         raise ValueError(f'no brain was found in the {what} reference; look at its registration')
     path = save(mask.astype(np.uint8), affine, 'mask.nii.gz')
@@ -81,7 +92,9 @@ def init_bold_mask_wf(config: Config) -> Any:
 def mask_wf(source: str, what: str, config: Config) -> Any:
     """Build the workflow that finds the brain in images of one kind, for which ``what`` stands."""
     del config  # nothing in the settings changes it
-    needs = (f'{source}_reference=reference', f'xfm_{source}_to_t1w=xfm_to_t1w', 'brain_mask')
+    needs = [f'{source}_reference=reference', f'xfm_{source}_to_t1w=xfm_to_t1w', 'brain_mask']
+    if source == 'bold':
+        needs += ['raw_bold', 'bold_displacement', 'bold_acquisition']
     return one_node_wf(mask_epi, needs, {'mask': f'{source}_mask'}, what=what)
 
 

@@ -32,6 +32,8 @@ MIN_CONTRAST = 2.0
 
 #: The cost of the boundary changes by less than this between equally good corrections.
 WORSE = 0.02
+#: What a field map is compared with.
+WITHOUT = 'without it'
 
 OF_T1W = ('t1w', 'brain_mask', 'gm_probseg', 'wm_probseg')
 NEEDS = (
@@ -104,7 +106,7 @@ def _doubt_field_map(boundary: Boundary, trial: Trial, fine: Refinement) -> list
     """Say so if the image fits the T1w better uncorrected, or corrected the other way."""
     other = unwarp(trial.distorted, -trial.displacement, trial.axis)
     costs = {
-        'without it': register_boundary(boundary, trial.distorted, trial.affine, fine.matrix).cost,
+        WITHOUT: register_boundary(boundary, trial.distorted, trial.affine, fine.matrix).cost,
         'with the opposite direction': register_boundary(
             boundary, other, trial.affine, fine.matrix
         ).cost,
@@ -112,9 +114,15 @@ def _doubt_field_map(boundary: Boundary, trial: Trial, fine: Refinement) -> list
     best = min(costs, key=costs.__getitem__)
     if fine.cost - costs[best] < WORSE:
         return []
+    remedy = (
+        'check PhaseEncodingDirection of the run'
+        if best != WITHOUT
+        else 'neither direction fits better than no correction; check TotalReadoutTime of the '
+        'run, and that the field map was acquired with this shim'
+    )
     return [
-        f'The field map fits the T1w worse (boundary cost {fine.cost:.3f}) than {best} '
-        f'({costs[best]:.3f}): check PhaseEncodingDirection and TotalReadoutTime of the run.'
+        f'With the field map the run fits the T1w worse (boundary cost {fine.cost:.3f}) than '
+        f'{best} ({costs[best]:.3f}). It was applied all the same: {remedy}.'
     ]
 
 

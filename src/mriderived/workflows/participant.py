@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
             for field, path in unit.outputs.items():
                 resources.offer(field, unit.variant, config.out_dir / path)
         elif unit.state == 'to run':
-            missing = _missing(unit, resources, plan, refused)
+            missing = _missing(unit, resources, plan, refused, config.atlases)
             if missing:
                 refused[unit.key] = missing
                 continue
@@ -109,6 +109,7 @@ def _missing(
     resources: Resources,
     plan: ParticipantPlan,
     refused: Mapping[Key, tuple[str, str]],
+    atlases: Sequence[str],
 ) -> tuple[str, str] | None:
     """Return why a unit cannot run for want of a resource, or nothing."""
     for need in unit.measure.needs:
@@ -124,6 +125,11 @@ def _missing(
                     return 'skipped', f'needs {other.measure.name!r}, which failed: {cause}'
             if unit.source is not None and unit.source.suffix != 'T1w' and not unit.lender:
                 return 'not_available', f'there is no T1w image of sub-{unit.participant}'
+            if unit.measure.atlas not in ('', *atlases):
+                return (
+                    'not_available',
+                    f'needs the atlas {unit.measure.atlas}: add it to --atlases',
+                )
             return 'skipped', f'nothing offers {need!r}'
     return None
 

@@ -15,6 +15,7 @@ from mriderived.config import Config
 from mriderived.measures.base import Measure, Output
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.asked import asked_measures
+from mriderived.workflows.renewal import renew
 from mriderived.workflows.scopes import (
     explain_scope,
     find_references,
@@ -207,13 +208,14 @@ def plan_participant(
             participant, tuple(_without_images(config, participant, suffixes)), {}, previous
         )
     references = find_references(measures, sources)
-    units = [
+    listed = [
         unit
         for source in sources
         for measure in measures
         if is_in_scope(measure, source)
         for unit in _units(config, source, measure, previous, source in references[measure.name])
     ]
+    units = renew(listed, previous)
     checks = {source.relative: source.check for source in sources if source.check}
     acquisitions = {source.relative: source.acquisition for source in sources}
     masks = {source.relative: source.lesion_mask for source in sources if source.lesion_mask}
