@@ -68,7 +68,7 @@ def echo_train(
         raise ValueError('T1, T2, spacing and number of echoes must be positive')
     trains = np.empty((times.size, echoes))
     graph = np.empty((3, echoes + 1))
-    _fill(times.ravel(), angles.ravel(), spacing, t1, nominal, graph, trains)
+    _fill(times.flatten(), angles.flatten(), spacing, t1, nominal, graph, trains)
     return trains.reshape(*times.shape, echoes)
 
 

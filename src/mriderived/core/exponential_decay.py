@@ -116,7 +116,8 @@ def fit_decay(
         np.zeros(voxels, np.uint8),
     )
     sigma = per_voxel(noise, voxels, 0.0)
-    run_slabs(_fit_rows, voxels, threads, rows, times, groups, factors, sigma, bounds, *found)
+    limits = (float(bounds[0]), float(bounds[1]))
+    run_slabs(_fit_rows, voxels, threads, rows, times, groups, factors, sigma, limits, *found)
     return found
 
 

@@ -122,4 +122,5 @@ def per_voxel(values: ArrayLike | None, voxels: int, default: float) -> NDArray[
     given = np.asarray(default if values is None else values, np.float64)
     if given.ndim and given.shape != (voxels,):
         raise ValueError(f'{given.shape} values for {voxels} voxels')
-    return np.ascontiguousarray(np.broadcast_to(given, (voxels,)))
+    # a copy, because a broadcast is read-only, for which loops would be compiled once more
+    return np.array(np.broadcast_to(given, (voxels,)))
