@@ -30,7 +30,8 @@ class ExponentialDecay(NamedTuple):
     """What is fitted, one value per voxel; NaN wherever ``outcome`` is not ``FITTED``.
 
     ``time`` is the time constant in s, ``rate`` its inverse in 1/s, ``amplitude`` the signal at no
-    echo time, one column per contrast, in units of the signals. ``misfit`` is the root mean square
+    echo time, one column per contrast, in units of the signals (there, too, where it is only the
+    rate that is ``IMPLAUSIBLE``: fluid hardly decays within short echoes). ``misfit`` is the root mean square
     of what the model leaves, over the mean signal; NaN where as many parameters as echoes leave
     nothing.
     """
@@ -289,8 +290,8 @@ def _fit_rows(
         if not (good and amplitude.min() > 0):
             outcome[v] = _NO_SOLUTION
         elif not (bounds[0] * rate <= 1 <= bounds[1] * rate):
-            outcome[v] = _IMPLAUSIBLE
+            outcome[v], amplitudes[v] = _IMPLAUSIBLE, amplitude
         else:
-            outcome[v] = _FITTED
-            time[v], rates[v], amplitudes[v] = 1 / rate, rate, amplitude
+            outcome[v], amplitudes[v] = _FITTED, amplitude
+            time[v], rates[v] = 1 / rate, rate
             misfit[v] = _misfit(row, times, groups, factor, noise[v], amplitude, rate)
