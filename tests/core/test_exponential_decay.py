@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from relaxation_phantoms import cramer_rao, magnitude
 from scipy.stats import rice
 
 from mriderived.core.echo_combination import fit_t2star
 from mriderived.core.exponential_decay import dephasing, fit_decay
 from mriderived.core.fit_outcome import Outcome, count_outcomes
-from mriderived.core.rician import rician_moments
-from relaxation_phantoms import cramer_rao, magnitude
+from mriderived.core.rician import noise_from_misfit, rician_moments
 
 SPIN_ECHOES = np.arange(1, 11) * 0.01
 GRADIENT_ECHOES = np.arange(1, 9) * 0.005
@@ -59,6 +59,18 @@ def test_rician_moments_agree_with_scipy():
         assert slope == pytest.approx((ahead - mean) / 1e-4, abs=1e-4)
     assert rician_moments(30.001, 1.0)[0] == pytest.approx(rician_moments(29.999, 1.0)[0] + 0.002,
                                                            abs=1e-5)  # fmt: skip
+
+
+def test_noise_from_what_a_fit_leaves():
+    rows = magnitude(decay(SPIN_ECHOES)([100.0, 0.08])[None], 2.0, 20_000)
+    rows[::10] += 20 * np.random.default_rng(1).random((2000, 10)).astype(np.float32)
+    found = fit_decay(rows, SPIN_ECHOES)
+    assert noise_from_misfit(found.misfit, rows, 2) == pytest.approx(2.0, rel=0.1)
+    clean = noise_from_misfit(np.delete(found.misfit, np.s_[::10]),
+                              np.delete(rows, np.s_[::10], axis=0), 2)  # fmt: skip
+    assert clean == pytest.approx(2.0, rel=0.02)
+    with pytest.raises(ValueError, match='leave nothing'):
+        noise_from_misfit(found.misfit, rows, 10)
 
 
 def test_contrasts_share_their_rate():

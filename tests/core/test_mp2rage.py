@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from relaxation_phantoms import cramer_rao
 
 from mriderived.core.fit_outcome import Outcome, count_outcomes
 from mriderived.core.mp2rage import (
@@ -12,7 +13,6 @@ from mriderived.core.mp2rage import (
     uniform_from_integers,
     uniform_image,
 )
-from relaxation_phantoms import cramer_rao
 
 AT_3T = Protocol(5.0, (0.7, 2.5), (4.0, 5.0), 0.007, 80, 80)
 
@@ -94,7 +94,9 @@ def test_bias_and_spread_at_snr_50(t1, transmit):
                         transmit=transmit)  # fmt: skip
     assert (found.outcome == Outcome.FITTED).mean() > 0.999
     assert np.nanmean(found.time) == pytest.approx(t1, rel=0.01)
-    least = cramer_rao(lambda p: p[1] * np.stack(simulate(p[0], AT_3T, transmit)), [t1, 1.0], noise)
+    least = cramer_rao(
+        lambda p: p[1] * np.stack(simulate(p[0], AT_3T, transmit)), [t1, 1.0], noise
+    )
     assert np.nanstd(found.time) / least[0] == pytest.approx(1, abs=0.1)
 
 

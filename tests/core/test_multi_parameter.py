@@ -5,6 +5,7 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 import pytest
+from relaxation_phantoms import cramer_rao, magnitude
 
 from mriderived.core.exponential_decay import fit_decay
 from mriderived.core.fit_outcome import Outcome, count_outcomes
@@ -17,13 +18,12 @@ from mriderived.core.multi_parameter import (
 )
 from mriderived.core.spoiling import Pair, Spoiling, find_spoiling
 from mriderived.core.variable_flip_angle import spoiled_signal
-from relaxation_phantoms import cramer_rao, magnitude
 
 PDW, T1W, MTW = Weighting(6, 0.025), Weighting(21, 0.025), Weighting(6, 0.025)
 
 
 def saturated(t1, saturation, weighting, field=1.0, is_before=True):
-    """Return the steady state of a pulse that saturates right before, or after, each excitation."""
+    """Return the steady state of a pulse that saturates right before, or after, excitation."""
     angle = np.radians(weighting.flip_angle) * field
     left = np.exp(-weighting.repetition_time / t1)
     share = 1 - saturation
@@ -61,7 +61,9 @@ def test_bias_and_spread_at_snr_50():
 def test_saturation_goes_round():
     angle, relaxed = np.radians(6), 0.025 / 0.9
     signal = 1000 * angle * relaxed / (relaxed + angle**2 / 2 + 0.017)
-    rates = Rates(*(np.array([v], np.float32) for v in (1 / 0.9, 0.9, 1000)), np.zeros(1, np.uint8))
+    rates = Rates(
+        *(np.array([v], np.float32) for v in (1 / 0.9, 0.9, 1000)), np.zeros(1, np.uint8)
+    )
     found = map_saturation([signal], MTW, rates)
     assert round(float(found.percent[0]), 4) == 1.7000
 
@@ -81,8 +83,11 @@ def test_saturation_of_the_nominal_field(field):
     # a pulse that saturates by the square of the field, and beyond it
     share = 0.017 * field**2 * (1 - 0.4 * field) / (1 - 0.4)
     mtw = [1000 * saturated(1.0, share, MTW, field)]
-    nominal = map_saturation([1000 * saturated(1.0, 0.017, MTW)], MTW,
-                             map_rates(1000 * spoiled_signal(1.0, [[6, 21]], 0.025), PDW, T1W))
+    nominal = map_saturation(
+        [1000 * saturated(1.0, 0.017, MTW)],
+        MTW,
+        map_rates(1000 * spoiled_signal(1.0, [[6, 21]], 0.025), PDW, T1W),
+    )
     found = map_saturation(mtw, MTW, rates, transmit=field)
     assert found.percent[0] == pytest.approx(float(nominal.percent[0]), rel=0.015)
     square = map_saturation(mtw, MTW, rates, transmit=field, field_dependence=None)

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from relaxation_phantoms import magnitude
 from scipy.optimize import nnls
 
 from mriderived.core.epg import echo_train
 from mriderived.core.fit_outcome import Outcome
 from mriderived.core.myelin_water import TIMES, fit_myelin_water
 from mriderived.core.nnls import nonnegative, squared_rest
-from relaxation_phantoms import magnitude
 
 SPACING, ECHOES = 0.01, 32
 

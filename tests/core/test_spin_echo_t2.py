@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from relaxation_phantoms import cramer_rao, magnitude
 
 from mriderived.core.epg import echo_train
 from mriderived.core.exponential_decay import fit_decay
 from mriderived.core.fit_outcome import Outcome
 from mriderived.core.spin_echo_t2 import fit_spin_echoes
-from relaxation_phantoms import cramer_rao, magnitude
 
 SPACING, ECHOES = 0.01, 16
 
@@ -102,6 +102,8 @@ def test_voxels_without_a_train_and_threads():
     assert one.outcome[:2].tolist() == [Outcome.NO_SIGNAL] * 2
     assert one.outcome[2] in (Outcome.IMPLAUSIBLE, Outcome.NO_SOLUTION)
     assert np.isnan(one.time[:3]).all()
+    absent = fit_spin_echoes(rows[3:5], SPACING, transmit=[np.nan, 0.9])
+    assert absent.outcome.tolist() == [Outcome.NO_SOLUTION, Outcome.FITTED]
     with pytest.raises(ValueError, match='needs 4 images'):
         fit_spin_echoes(np.ones((1, 3)), SPACING)
     with pytest.raises(ValueError, match='must be positive'):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from relaxation_phantoms import magnitude
 
 from mriderived.core.fit_outcome import Outcome
 from mriderived.core.transmit_field import (
@@ -10,7 +11,6 @@ from mriderived.core.transmit_field import (
     field_from_preparation,
     field_from_two_delays,
 )
-from relaxation_phantoms import magnitude
 
 
 def two_delays(field, t1=1.0, nominal=60.0, delays=(0.02, 0.1)):

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from relaxation_phantoms import cramer_rao, magnitude
 
 from mriderived.core.fit_outcome import Outcome, count_outcomes
 from mriderived.core.variable_flip_angle import fit_flip_angles, spoiled_signal
-from relaxation_phantoms import cramer_rao, magnitude
 
 TR = 0.0237
 ANGLES = [3.0, 6.0, 12.0, 20.0]

@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mriderived.core.fit_outcome import per_voxel
+
 #: T1 of the phase graphs, in s. Stimulated echoes decay with it, slowly next to T2.
 USUAL_T1 = 1.0
 
@@ -70,6 +72,22 @@ def echo_train(
     graph = np.empty((3, echoes + 1))
     _fill(times.flatten(), angles.flatten(), spacing, t1, nominal, graph, trains)
     return trains.reshape(*times.shape, echoes)
+
+
+def known_angles(transmit: ArrayLike | None, voxels: int, nominal: float) -> NDArray[np.float64]:
+    """Return the angle of refocusing in each voxel, in degrees.
+
+    NaN where it is to be fitted, 0 where the field is given but missing.
+
+    Examples
+    --------
+    >>> known_angles([0.9, np.nan], 2, 180).tolist(), known_angles(None, 1, 180).tolist()
+    ([162.0, 0.0], [nan])
+    """
+    field = per_voxel(transmit, voxels, np.nan)
+    if transmit is not None:
+        field[~(field > 0)] = 0
+    return field * nominal
 
 
 @numba.njit(nogil=True, cache=True)

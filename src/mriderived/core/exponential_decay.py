@@ -14,7 +14,14 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mriderived.core.fit_outcome import Outcome, Outcomes, Values, as_signals, per_voxel
+from mriderived.core.fit_outcome import (
+    Outcome,
+    Outcomes,
+    Values,
+    as_signals,
+    blank_maps,
+    per_voxel,
+)
 from mriderived.core.rician import rician_moments
 from mriderived.core.slabs import run_slabs
 
@@ -31,9 +38,9 @@ class ExponentialDecay(NamedTuple):
 
     ``time`` is the time constant in s, ``rate`` its inverse in 1/s, ``amplitude`` the signal at no
     echo time, one column per contrast, in units of the signals (there, too, where it is only the
-    rate that is ``IMPLAUSIBLE``: fluid hardly decays within short echoes). ``misfit`` is the root mean square
-    of what the model leaves, over the mean signal; NaN where as many parameters as echoes leave
-    nothing.
+    rate that is ``IMPLAUSIBLE``: fluid hardly decays within short echoes). ``misfit`` is the root
+    mean square of what the model leaves, over the mean signal; NaN where as many parameters as
+    echoes leave nothing.
     """
 
     time: Values
@@ -110,21 +117,16 @@ def fit_decay(
         factors = np.ascontiguousarray(modulation, np.float32)
         if factors.shape != rows.shape:
             raise ValueError(f'modulation of shape {factors.shape} for {rows.shape}')
-    found = ExponentialDecay(
-        *(np.full(voxels, np.nan, np.float32) for _ in range(2)),
-        np.full((voxels, groups.max() + 1), np.nan, np.float32),
-        np.full(voxels, np.nan, np.float32),
-        np.zeros(voxels, np.uint8),
-    )
+    time, rate, misfit, outcome = blank_maps(voxels, 3)
+    amplitude = np.full((voxels, groups.max() + 1), np.nan, np.float32)
+    found = ExponentialDecay(time, rate, amplitude, misfit, outcome)
     sigma = per_voxel(noise, voxels, 0.0)
     limits = (float(bounds[0]), float(bounds[1]))
     run_slabs(_fit_rows, voxels, threads, rows, times, groups, factors, sigma, limits, *found)
     return found
 
 
-def dephasing(
-    gradients: ArrayLike, echo_times: Sequence[float]
-) -> NDArray[np.float32]:
+def dephasing(gradients: ArrayLike, echo_times: Sequence[float]) -> NDArray[np.float32]:
     r"""Return what a linear field through a voxel leaves of its signal at each echo.
 
     A field that changes by :math:`\Delta f` along an edge of a rectangular voxel leaves

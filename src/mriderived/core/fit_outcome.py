@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -124,3 +125,15 @@ def per_voxel(values: ArrayLike | None, voxels: int, default: float) -> NDArray[
         raise ValueError(f'{given.shape} values for {voxels} voxels')
     # a copy, because a broadcast is read-only, for which loops would be compiled once more
     return np.array(np.broadcast_to(given, (voxels,)))
+
+
+def blank_maps(voxels: int, count: int) -> list[NDArray[Any]]:
+    """Return so many maps that hold nothing yet, and an outcome for them.
+
+    Examples
+    --------
+    >>> [each.tolist() for each in blank_maps(1, 2)]
+    [[nan], [nan], [0]]
+    """
+    maps: list[NDArray[Any]] = [np.full(voxels, np.nan, np.float32) for _ in range(count)]
+    return [*maps, np.zeros(voxels, np.uint8)]

@@ -15,6 +15,7 @@ from mriderived.core.fit_outcome import (
     Outcomes,
     Values,
     as_signals,
+    blank_maps,
     judge,
     keep_fitted,
 )
@@ -104,10 +105,7 @@ def fit_inversion_recovery(
     basis = np.exp(-times / _TIMES[:, None])
     basis -= basis.mean(axis=1, keepdims=True)
     basis /= np.linalg.norm(basis, axis=1, keepdims=True)
-    found = Recovery(
-        *(np.full(len(rows), np.nan, np.float32) for _ in range(6)),
-        np.zeros(len(rows), np.uint8),
-    )
+    found = Recovery._make(blank_maps(len(rows), 6))
     settings = (bool(is_magnitude), float(bounds[0]), float(bounds[1]))
     run_slabs(_fit_rows, len(rows), threads, rows, times, basis, settings, *found)
     return found
@@ -121,9 +119,7 @@ class LookLocker(NamedTuple):
     outcome: Outcomes
 
 
-def correct_readout(
-    recovery: Recovery, *, bounds: tuple[float, float] = BOUNDS
-) -> LookLocker:
+def correct_readout(recovery: Recovery, *, bounds: tuple[float, float] = BOUNDS) -> LookLocker:
     r"""Return T1 from what is fitted to images of a readout that disturbs the recovery.
 
     Excitations during the recovery (as of MOLLI) drive it to a lower plateau, faster: with

@@ -1,4 +1,4 @@
-"""T1 from MP2RAGE: two images after an inversion, combined so that receive field and T2* cancel."""
+"""T1 from MP2RAGE: two images after an inversion, in whose ratio receive field and T2* cancel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mriderived.core.fit_outcome import Outcome, Outcomes, Values, per_voxel
+from mriderived.core.fit_outcome import Outcome, Outcomes, Values, blank_maps, per_voxel
 from mriderived.core.slabs import run_slabs
 
 #: Plausible T1, in s, and the step of the table.
@@ -214,10 +214,7 @@ def fit_uniform(
     ends = np.array([
         start + np.argmin(row[start:]) for start, row in zip(starts, table, strict=True)
     ])  # fmt: skip
-    found = Uniform(
-        *(np.full(len(values), np.nan, np.float32) for _ in range(2)),
-        np.zeros(len(values), np.uint8),
-    )
+    found = Uniform._make(blank_maps(len(values), 2))
     field = per_voxel(transmit, len(values), 1.0)
     run_slabs(_look_up, len(values), threads, values, field, table, times, starts, ends, *found)
     return found

@@ -129,7 +129,8 @@ def map_rates(
     # a negative rate, or one beyond all, is no solution of the equation
     fails = (~(time > 0) | ~(density > 0)) & (outcome != Outcome.NO_SIGNAL)
     outcome[fails] = Outcome.NO_SOLUTION
-    return Rates(*(keep_fitted(each, outcome) for each in (rate, time, density)), outcome)
+    maps = [keep_fitted(each, outcome) for each in (rate, time, density)]
+    return Rates(maps[0], maps[1], maps[2], outcome)
 
 
 def _rational_rate(

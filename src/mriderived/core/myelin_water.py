@@ -9,8 +9,14 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mriderived.core.epg import USUAL_T1, echo_train
-from mriderived.core.fit_outcome import Outcome, Outcomes, Values, as_signals, per_voxel
+from mriderived.core.epg import USUAL_T1, echo_train, known_angles
+from mriderived.core.fit_outcome import (
+    Outcome,
+    Outcomes,
+    Values,
+    as_signals,
+    blank_maps,
+)
 from mriderived.core.nnls import nonnegative, squared_rest
 from mriderived.core.slabs import run_slabs
 
@@ -117,11 +123,8 @@ def fit_myelin_water(
     if not (excess > 1 and 0 < windows[0] < windows[1]):
         raise ValueError(f'excess {excess} must be above 1, and windows {windows} must ascend')
     dictionary, grams = _dictionary(spacing, echoes, t1, nominal)
-    angles = per_voxel(transmit, len(rows), np.nan) * nominal
-    found = MyelinWater(
-        *(np.full(len(rows), np.nan, np.float32) for _ in range(7)),
-        np.zeros(len(rows), np.uint8),
-    )
+    angles = known_angles(transmit, len(rows), nominal)
+    found = MyelinWater._make(blank_maps(len(rows), 7))
     limits = (float(windows[0]), float(windows[1]), float(excess))
     run_slabs(_fit_rows, len(rows), threads, rows, angles, dictionary, grams, limits, *found)
     return found
@@ -232,7 +235,7 @@ def _fit_rows(
         if math.isnan(angles[v]):
             angle = _find_angle(row, total, dictionary, grams, state, passive)
         else:
-            angle = int(round((180 - abs(angles[v] - 180) - _LOWEST) / _STEP))
+            angle = round((180 - abs(angles[v] - 180) - _LOWEST) / _STEP)
         if angle <= 0 or angle >= len(dictionary):
             outcome[v] = _IMPLAUSIBLE
             continue

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numba
+import numpy as np
 
 #: Rounds of exchange, per column, before a solution is taken as it is.
 _ROUNDS = 3
@@ -13,43 +14,45 @@ _TINY = 1e-10
 
 
 @numba.njit(nogil=True, cache=True)
-def solve_passive(
-    gram: Any, pull: Any, ridge: float, passive: Any, count: int, factor: Any, solution: Any
-) -> bool:
-    """Solve the normal equations of the columns ``passive[:count]`` by Cholesky's factors.
-
-    ``solution`` is filled at those columns. Return whether their equations are independent.
-    """
+def _factorise(gram: Any, ridge: float, passive: Any, count: int, factor: Any) -> bool:
+    """Fill Cholesky's factor of the passive columns; return whether they are independent."""
     for i in range(count):
         for j in range(i + 1):
             total = gram[passive[i], passive[j]]
-            if i == j:
-                total += ridge
             for k in range(j):
                 total -= factor[i, k] * factor[j, k]
-            if i == j:
-                if total <= _TINY * gram[passive[i], passive[i]]:
-                    return False
-                factor[i, i] = math.sqrt(total)
-            else:
+            if j < i:
                 factor[i, j] = total / factor[j, j]
+                continue
+            total += ridge
+            if total <= _TINY * gram[passive[i], passive[i]]:
+                return False
+            factor[i, i] = math.sqrt(total)
+    return True
+
+
+@numba.njit(nogil=True, cache=True)
+def _substitute(factor: Any, pull: Any, passive: Any, count: int, solution: Any) -> float:
+    """Fill the solution of the passive columns, and return its lowest value."""
     for i in range(count):
         total = pull[passive[i]]
         for k in range(i):
             total -= factor[i, k] * solution[passive[k]]
         solution[passive[i]] = total / factor[i, i]
+    lowest = math.inf
     for back in range(count):
         i = count - 1 - back
         total = solution[passive[i]]
         for k in range(i + 1, count):
             total -= factor[k, i] * solution[passive[k]]
         solution[passive[i]] = total / factor[i, i]
-    return True
+        lowest = min(lowest, solution[passive[i]])
+    return lowest
 
 
 @numba.njit(nogil=True, cache=True)
 def _leave(x: Any, trial: Any, passive: Any, count: int) -> int:
-    """Walk from ``x`` towards ``trial`` until a column reaches zero; drop it and return a count."""
+    """Walk from ``x`` to ``trial`` until a column reaches zero; drop it and return a count."""
     share = 1.0
     for i in range(count):
         c = passive[i]
@@ -74,6 +77,45 @@ def _leave(x: Any, trial: Any, passive: Any, count: int) -> int:
             passive[i] = passive[i + 1]
         kept = count - 1
     return kept
+
+
+@numba.njit(nogil=True, cache=True)
+def _settle(
+    gram: Any, pull: Any, ridge: float, passive: Any, count: int, x: Any, factor: Any, trial: Any
+) -> tuple[int, bool]:
+    """Drop columns until the solution of the others is positive, and make it ``x``.
+
+    Return their number, and whether the newest column is independent of the others; else it is
+    dropped as well.
+    """
+    is_independent = True
+    while count > 0:
+        if not _factorise(gram, ridge, passive, count, factor):
+            count -= 1
+            x[passive[count]] = 0.0
+            is_independent = False
+            continue
+        if _substitute(factor, pull, passive, count, trial) > 0:
+            for i in range(count):
+                x[passive[i]] = trial[passive[i]]
+            break
+        count = _leave(x, trial, passive, count)
+    return count, is_independent
+
+
+@numba.njit(nogil=True, cache=True)
+def _steepest(gram: Any, pull: Any, passive: Any, count: int, x: Any, enough: float) -> int:
+    """Return the column whose growth from zero lowers the sum fastest, or -1."""
+    steepest, entering = enough, -1
+    for c in range(len(pull)):
+        if x[c] > 0:
+            continue
+        slope = pull[c]
+        for i in range(count):
+            slope -= gram[c, passive[i]] * x[passive[i]]
+        if slope > steepest:
+            steepest, entering = slope, c
+    return entering
 
 
 @numba.njit(nogil=True, cache=True)
@@ -113,7 +155,6 @@ def nonnegative(
 
     Examples
     --------
-    >>> import numpy as np
     >>> A, b = np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([2.0, 1.0])
     >>> x, passive = np.zeros(2), np.zeros(2, int)
     >>> count = nonnegative(A.T @ A, A.T @ b, 0.0, passive, 0, x, np.empty((2, 2)), np.empty(2))
@@ -121,48 +162,22 @@ def nonnegative(
     (1, [1.5, 0.0])
     """
     size = len(pull)
-    scale = 0.0
-    for c in range(size):
-        scale = max(scale, abs(pull[c]))
-    entered = -1
+    enough = 1e-9 * np.abs(pull).max()
     for _ in range(_ROUNDS * size):
-        while count > 0:
-            if not solve_passive(gram, pull, ridge, passive, count, factor, trial):
-                # the newest column depends on the others
-                count -= 1
-                x[passive[count]] = 0.0
-                entered = -2
-                continue
-            lowest = 1.0
-            for i in range(count):
-                lowest = min(lowest, trial[passive[i]])
-            if lowest > 0:
-                for i in range(count):
-                    x[passive[i]] = trial[passive[i]]
-                break
-            count = _leave(x, trial, passive, count)
-        if entered == -2:
+        count, is_independent = _settle(gram, pull, ridge, passive, count, x, factor, trial)
+        if not is_independent:
             return count
-        steepest, entered = 1e-9 * scale, -1
-        for c in range(size):
-            if x[c] > 0:
-                continue
-            slope = pull[c]
-            for i in range(count):
-                slope -= gram[c, passive[i]] * x[passive[i]]
-            if slope > steepest:
-                steepest, entered = slope, c
-        if entered < 0:
+        entering = _steepest(gram, pull, passive, count, x, enough)
+        if entering < 0:
             return count
-        passive[count] = entered
+        passive[count] = entering
         count += 1
+    count, _ = _settle(gram, pull, ridge, passive, count, x, factor, trial)
     return count
 
 
 @numba.njit(nogil=True, cache=True)
-def squared_rest(
-    gram: Any, pull: Any, total: float, passive: Any, count: int, x: Any
-) -> float:
+def squared_rest(gram: Any, pull: Any, total: float, passive: Any, count: int, x: Any) -> float:
     """Return |A x - b|², of which ``total`` is |b|²."""
     rest = total
     for i in range(count):

@@ -8,8 +8,9 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.polynomial import chebyshev
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ive
+from scipy.stats import chi2
 
 #: Up to this argument the scaled Bessel functions come from the first series, beyond from the
 #: second, which is in the inverse of the argument.
@@ -31,12 +32,53 @@ _BELOW_0, _BELOW_1 = _series(0, False), _series(1, False)
 _BEYOND_0, _BEYOND_1 = _series(0, True), _series(1, True)
 
 
+def noise_from_misfit(misfit: ArrayLike, signals: ArrayLike, parameters: int) -> float:
+    """Return the noise of images from what a fit leaves of them.
+
+    The median over voxels of the squares left, over what it is expected to be, so that voxels that
+    the model does not describe hardly count.
+
+    Parameters
+    ----------
+    misfit : array, shape (voxels,)
+        Root mean square of what is left, over the mean signal; NaN where nothing is fitted.
+    signals : array, shape (voxels, images)
+    parameters : int
+        Of the model that was fitted.
+
+    Returns
+    -------
+    float
+        Standard deviation, in units of the signals; NaN without a fitted voxel.
+
+    Raises
+    ------
+    ValueError
+        If there are no more images than parameters.
+
+    Examples
+    --------
+    >>> round(noise_from_misfit([0.02], [[100.0, 50.0, 30.0]], 2), 3)
+    3.082
+    """
+    rows = np.asarray(signals)
+    images = rows.shape[1]
+    if images <= parameters:
+        raise ValueError(f'{images} images leave nothing of {parameters} parameters')
+    left = images * (np.asarray(misfit, np.float64) * rows.mean(axis=1)) ** 2
+    left = left[np.isfinite(left)]
+    if not left.size:
+        return math.nan
+    return math.sqrt(float(np.median(left)) / float(chi2.median(images - parameters)))
+
+
 @numba.njit(nogil=True, cache=True)
 def _chebyshev(series: Any, x: float) -> float:
     one, two = 0.0, 0.0
     for index in range(len(series) - 1, 0, -1):
         one, two = 2 * x * one - two + series[index], one
-    return x * one - two + series[0]
+    total: float = x * one - two + series[0]
+    return total
 
 
 @numba.njit(nogil=True, cache=True)

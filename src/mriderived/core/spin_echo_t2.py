@@ -9,8 +9,15 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mriderived.core.epg import USUAL_T1, echo_train, fill_train
-from mriderived.core.fit_outcome import Outcome, Outcomes, Values, as_signals, per_voxel
+from mriderived.core.epg import USUAL_T1, echo_train, fill_train, known_angles
+from mriderived.core.fit_outcome import (
+    Outcome,
+    Outcomes,
+    Values,
+    as_signals,
+    blank_maps,
+    per_voxel,
+)
 from mriderived.core.rician import rician_moments
 from mriderived.core.slabs import run_slabs
 
@@ -98,13 +105,10 @@ def fit_spin_echoes(
     """
     echoes = np.shape(signals)[-1]
     rows = as_signals(signals, echoes, 4 if transmit is None else 3)
-    angles = per_voxel(transmit, len(rows), np.nan) * nominal
+    angles = known_angles(transmit, len(rows), nominal)
     dictionary = echo_train(_TIMES, _ANGLES[:, None], spacing, echoes, t1, nominal)
     dictionary /= np.linalg.norm(dictionary, axis=-1, keepdims=True)
-    found = SpinEchoDecay(
-        *(np.full(len(rows), np.nan, np.float32) for _ in range(5)),
-        np.zeros(len(rows), np.uint8),
-    )
+    found = SpinEchoDecay._make(blank_maps(len(rows), 5))
     settings = tuple(float(value) for value in (spacing, t1, nominal, *bounds))
     sigma = per_voxel(noise, len(rows), 0.0)
     run_slabs(_fit_rows, len(rows), threads, rows, angles, sigma, dictionary, settings, *found)
@@ -117,7 +121,7 @@ def _start(row: Any, dictionary: Any, angle: float, angles: Any) -> tuple[int, i
     first, last = 0, len(angles)
     if not math.isnan(angle):
         folded = min(max(180 - abs(angle - 180), angles[0]), angles[-1])
-        first = int(round((folded - angles[0]) / (angles[1] - angles[0])))
+        first = round((folded - angles[0]) / (angles[1] - angles[0]))
         last = first + 1
     best, at, which = -1.0, first, 0
     for a in range(first, last):
@@ -220,9 +224,7 @@ def _descend(row: Any, point: Any, noise: float, settings: Any, graph: Any, trai
     damping = 1e-3
     for _ in range(_STEPS):
         free = 3 if fitted else 2
-        total = _equations(
-            row, point, noise, settings, graph, trains, weights, matrix, pull, free
-        )
+        total = _equations(row, point, noise, settings, graph, trains, weights, matrix, pull, free)
         if fitted and point[2] <= 0 and pull[2] < 0:
             free = 2  # rests at 180°
         step[2] = 0
@@ -265,6 +267,9 @@ def _fit_rows(
         row[:] = rows[v]
         if not (np.isfinite(row).all() and row.max() > 0):
             outcome[v] = _NO_SIGNAL
+            continue
+        if angles[v] <= 0:
+            outcome[v] = _NO_SOLUTION
             continue
         a, t = _start(row, dictionary, angles[v], _ANGLES)
         point[1], point[2] = math.log(_TIMES[t]), math.cos(math.radians(_ANGLES[a]) / 2) ** 2

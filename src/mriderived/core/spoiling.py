@@ -100,4 +100,6 @@ def correct_spoiling(
     """
     field = np.asarray(transmit, np.float64)
     given = np.asarray(t1, np.float64)
-    return np.asarray(np.polyval(spoiling.offset, field) + np.polyval(spoiling.slope, field) * given)
+    return np.asarray(
+        np.polyval(spoiling.offset, field) + np.polyval(spoiling.slope, field) * given
+    )

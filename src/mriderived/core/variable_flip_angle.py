@@ -10,7 +10,14 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mriderived.core.fit_outcome import Outcome, Outcomes, Values, as_signals, per_voxel
+from mriderived.core.fit_outcome import (
+    Outcome,
+    Outcomes,
+    Values,
+    as_signals,
+    blank_maps,
+    per_voxel,
+)
 from mriderived.core.slabs import run_slabs
 
 #: Plausible T1, in s.
@@ -129,10 +136,7 @@ def fit_flip_angles(
             f'{list(flip_angles)} degrees, {repetition_time} s'
         )
     field = per_voxel(transmit, len(rows), 1.0)
-    found = Saturation(
-        *(np.full(len(rows), np.nan, np.float32) for _ in range(4)),
-        np.zeros(len(rows), np.uint8),
-    )
+    found = Saturation._make(blank_maps(len(rows), 4))
     limits = (float(repetition_time), float(bounds[0]), float(bounds[1]))
     run_slabs(_fit_rows, len(rows), threads, rows, angles, field, limits, *found)
     return found
