@@ -29,11 +29,12 @@ from tiny_bold import (
 from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.sink import remarks_file, save_output
 from mriderived.interfaces.volumes import load, load_affine, save
-from mriderived.workflows.func_atlas import label_bold
+from mriderived.measures.alff import write_alff
+from mriderived.workflows.func_atlas import label_epi
 from mriderived.workflows.func_confounds import find_confounds
 from mriderived.workflows.func_denoising import remove_confounds
 from mriderived.workflows.func_distortion import find_distortion
-from mriderived.workflows.func_mask import mask_bold
+from mriderived.workflows.func_mask import mask_epi
 from mriderived.workflows.func_motion import estimate_motion
 from mriderived.workflows.func_series import resample_bold
 
@@ -70,14 +71,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         t1w = write_t1w(folder)
         motion = estimate_motion(raw)
         distortion = find_distortion(motion.bold_distorted, acquisition)
-        mask = mask_bold(distortion.bold_reference, t1w.xfm_bold_to_t1w, t1w.brain_mask)
+        mask = mask_epi(distortion.bold_reference, t1w.xfm_bold_to_t1w, t1w.brain_mask)
         series = resample_bold(raw, acquisition, motion.bold_motion, distortion.bold_displacement)
         confounds = find_confounds(
-            series.bold_preproc, mask.bold_mask, motion.bold_motion, t1w.xfm_bold_to_t1w,
+            series.bold_preproc, mask.mask, motion.bold_motion, t1w.xfm_bold_to_t1w,
             t1w.gm_probseg, t1w.wm_probseg, t1w.csf_probseg,
         )  # fmt: skip
     return Run(
-        raw, acquisition, *motion, *distortion, mask.bold_mask, series.bold_preproc,
+        raw, acquisition, *motion, *distortion, mask.mask, series.bold_preproc,
         confounds.bold_confounds, t1w,
     )  # fmt: skip
 
@@ -150,22 +151,22 @@ def test_the_mask_is_that_of_the_t1w_without_voids(run: Run) -> None:
     void = load(run.reference)
     void[:7] *= 0.02
     path = save(void, AFFINE, 'void.nii.gz')
-    holey = load(mask_bold(path, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask).bold_mask) > 0
+    holey = load(mask_epi(path, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask).mask) > 0
     assert not holey[:7].any()
     assert holey[8:].sum() == mask[8:].sum()
 
 
 def test_without_a_t1w_the_mask_is_found_in_the_histogram(run: Run) -> None:
-    found = mask_bold(run.reference)
-    mask = load(found.bold_mask) > 0
+    found = mask_epi(run.reference)
+    mask = load(found.mask) > 0
     assert 2 * (mask & BRAIN).sum() / (mask.sum() + BRAIN.sum()) > 0.85
-    assert 'there is no T1w image' in remarks(found.bold_mask)['Notes'][0]
+    assert 'there is no T1w image' in remarks(found.mask)['Notes'][0]
 
 
 def test_a_t1w_elsewhere_gives_no_mask_but_an_error(run: Run) -> None:
     far = save(load(run.reference), AFFINE + np.eye(4, k=3) * 900, 'far.nii.gz')
     with pytest.raises(ValueError, match='no brain was found in the BOLD reference; look at'):
-        mask_bold(far, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask)
+        mask_epi(far, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask)
 
 
 def test_the_series_stands_still_after_resampling(run: Run) -> None:
@@ -242,9 +243,51 @@ def test_without_a_t1w_there_are_no_confounds_of_tissues(run: Run) -> None:
     assert not {'csf', 'white_matter', 'a_comp_cor_00'} & set(table)
     assert {'global_signal', 't_comp_cor_00', 'trans_x'} <= set(table)
     notes = remarks(found.bold_confounds)['Notes']
-    assert 'Without a T1w image, there are no confounds of CSF and white matter.' in notes
-    with pytest.raises(ValueError, match=r'needs confounds that are not there: csf.* such as 24P'):
-        remove_confounds(run.preproc, run.mask, found.bold_confounds, '36P', (0.01, 0.2))
+    reason = 'there is no T1w image, or no tissues were found in it'
+    assert notes[:2] == [f'No confounds of {name}: {reason}.' for name in ('CSF', 'white matter')]
+    assert remarks(found.bold_confounds)['TissueSignalsMissing'] == {
+        'csf': reason, 'white_matter': reason,
+    }  # fmt: skip
+
+
+def test_a_named_strategy_that_needs_tissues_fails_with_reason_and_remedy(run: Run) -> None:
+    confounds = find_confounds(run.preproc, run.mask, run.motion).bold_confounds
+    for strategy in ('36P', '8P+scrub', '24P+aCompCor'):
+        with pytest.raises(ValueError, match='needs c') as error:
+            remove_confounds(run.preproc, run.mask, confounds, strategy, (0.01, 0.2))
+        assert (
+            '(there is no signal of cerebrospinal fluid and white matter: there is no T1w image, '
+            'or no tissues were found in it); take --denoising auto, which is 24P+GSR for such '
+            'runs, or another, such as 24P'
+        ) in str(error.value)
+
+
+def test_the_default_does_without_tissues_and_says_so(run: Run) -> None:
+    confounds = find_confounds(run.preproc, run.mask, run.motion).bold_confounds
+    found = remove_confounds(run.preproc, run.mask, confounds, 'auto', (0.01, 0.25))
+    said = remarks(found.bold_denoised)
+    assert said['DenoisingStrategy'] == '24P+GSR'
+    assert said['DenoisingStrategyAsked'] == 'auto'
+    reason = (
+        '24P+GSR was taken, because there is no signal of cerebrospinal fluid and white matter: '
+        'there is no T1w image, or no tissues were found in it'
+    )
+    assert said['DenoisingStrategyReason'] == reason
+    assert said['Notes'][0] == f'Denoising: {reason}.'
+    assert 'degrees of freedom are left after 24P+GSR (' in said['Notes'][1]
+    assert len(said['Confounds']) == 28
+    alff = remarks(write_alff(run.preproc, run.mask, confounds, 'auto', (0.01, 0.1)).alff)
+    assert (alff['DenoisingStrategy'], alff['DenoisingStrategyReason']) == ('24P+GSR', reason)
+
+
+def test_the_default_is_36p_where_there_are_tissues(run: Run) -> None:
+    bands: Any = (0.001, 0.25)
+    found = remove_confounds(run.preproc, run.mask, run.confounds, 'auto', bands)
+    said = remarks(found.bold_denoised)
+    assert (said['DenoisingStrategy'], said['DenoisingStrategyAsked']) == ('36P', 'auto')
+    assert 'DenoisingStrategyReason' not in said
+    named = remove_confounds(run.preproc, run.mask, run.confounds, '36P', bands)
+    assert 'DenoisingStrategyAsked' not in remarks(named.bold_denoised)
 
 
 def test_denoising_counts_its_degrees_of_freedom(run: Run) -> None:
@@ -296,13 +339,13 @@ def test_regions_come_to_the_grid_of_bold(run: Run) -> None:
         'index\tname\themisphere\ttissue\tcoverage\n1\tright\tR\tcortex\t1\n'
         '2\tleft\tL\tcortex\t0.5\n7\ttop\tR\tcortex\t1\n9\tnone\tL\tcortex\t0\n'
     )
-    found = label_bold(run.mask, run.t1w.xfm_bold_to_t1w, atlas, table)
-    regions = load(found.bold_atlas_dseg, np.int32)
+    found = label_epi(run.mask, run.t1w.xfm_bold_to_t1w, atlas, table)
+    regions = load(found.dseg, np.int32)
     mask = load(run.mask) > 0
     assert not regions[~mask].any()
     assert set(regions[mask][regions[mask] > 0]) <= {1, 2, 7}
     assert (regions[:10][mask[:10]] != 1).all()
-    said = pd.read_csv(found.bold_atlas_labels, sep='\t').set_index('name')['coverage']
+    said = pd.read_csv(found.labels, sep='\t').set_index('name')['coverage']
     assert said['right'] > 0.9
     assert said['left'] == pytest.approx(0.5, abs=0.05)
     assert said['top'] < 0.1

@@ -166,7 +166,7 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--denoising',
         metavar='NAME',
         help=f'what is taken off BOLD: {", ".join(_PLAIN)}, each also with +scrub '
-        f'(default: {Config.denoising})',
+        f'(default: {Config.denoising}: 36P, or 24P+GSR where a run has no tissues)',
     )
     _value(
         group,
@@ -178,6 +178,11 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--use-syn-sdc',
         action='store_true',
         help='BOLD without a field map: tell its distortion from the T1w (a guess)',
+    )
+    group.add_argument(
+        '--fix-gradients',
+        action='store_true',
+        help='diffusion whose gradient table has wrong axes or signs: take the likely right one',
     )
     _value(
         group,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import nibabel as nb
 import numpy as np
 
 from mriderived.config import Config
-from mriderived.core.reho import measure_reho
+from mriderived.core.reho import measure_masked_reho
+from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.base import Figure, Measure, Output
@@ -31,8 +31,8 @@ class RehoFiles(NamedTuple):
 def write_reho(bold_denoised: Path, bold_mask: Path, threads: int = 1) -> RehoFiles:
     """Measure Kendall's W of every voxel and its neighbours, and how many these were."""
     mask = load(bold_mask) > 0
-    series = np.asarray(nb.load(bold_denoised).dataobj, dtype=np.float32)
-    found = measure_reho(series, mask, NEIGHBOURHOOD, threads=threads)
+    series = load_masked(bold_denoised, mask)
+    found = measure_masked_reho(series, mask, NEIGHBOURHOOD, threads=threads)
     affine = load_affine(bold_mask)
     path = save(np.nan_to_num(found.reho), affine, 'reho.nii.gz')
     without = int((mask & np.isnan(found.reho)).sum())

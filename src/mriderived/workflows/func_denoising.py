@@ -35,7 +35,7 @@ def remove_confounds(
     """Write the volumes that are kept, without confounds, within the brain."""
     run = denoise_run(bold_preproc, bold_mask, bold_confounds, strategy, band, threads)
     path = save_masked(
-        np.nan_to_num(run.denoised.series),
+        np.nan_to_num(run.denoised.series, copy=False),
         run.mask,
         load_affine(bold_mask),
         run.repetition_time,
@@ -43,13 +43,16 @@ def remove_confounds(
     )
     degrees = run.denoised.degrees
     note = (
-        f'{degrees.left} of {degrees.frames} degrees of freedom are left after {strategy} '
+        f'{degrees.left} of {degrees.frames} degrees of freedom are left after {run.strategy} '
         f'({degrees.censored} volumes censored, {degrees.confounds} for confounds, '
         f'{degrees.band} for the band of {band[0]:g} to {band[1]:g} Hz).'
     )
     censored = np.flatnonzero(~run.denoised.keep)
     write_remarks(
-        path, notes=[note], **describe(run, strategy, band), CensoredVolumes=censored.tolist()
+        path,
+        notes=[f'Denoising: {run.reason}.', note] if run.reason else [note],
+        **describe(run, strategy, band),
+        CensoredVolumes=censored.tolist(),
     )
     return DenoisedFiles(path)
 

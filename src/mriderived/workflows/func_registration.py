@@ -17,7 +17,7 @@ from mriderived.core.boundary_registration import (
 )
 from mriderived.core.epi_shift import phase_axis, unwarp
 from mriderived.core.mutual_information import register_rigid
-from mriderived.interfaces.acquisition import read_acquisition
+from mriderived.interfaces.acquisition import read_phase_direction
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
@@ -32,16 +32,16 @@ MIN_CONTRAST = 2.0
 
 #: The cost of the boundary changes by less than this between equally good corrections.
 WORSE = 0.02
+#: What a field map is compared with.
+WITHOUT = 'without it'
 
+OF_T1W = ('t1w', 'brain_mask', 'gm_probseg', 'wm_probseg')
 NEEDS = (
     'bold_reference',
     'bold_distorted',
     'bold_displacement',
     'bold_acquisition',
-    't1w',
-    'brain_mask',
-    'gm_probseg',
-    'wm_probseg',
+    *OF_T1W,
 )
 
 
@@ -57,37 +57,40 @@ class Trial(NamedTuple):
 class RegistrationFiles(NamedTuple):
     """The file that :func:`coregister` writes."""
 
-    xfm_bold_to_t1w: Path
+    xfm_to_t1w: Path
 
 
 def coregister(
-    bold_reference: Path,
-    bold_distorted: Path,
-    bold_displacement: Path,
-    bold_acquisition: Path,
+    reference: Path,
+    distorted: Path,
+    displacement: Path,
+    acquisition: Path,
     t1w: Path,
     brain_mask: Path,
     gm_probseg: Path,
     wm_probseg: Path,
 ) -> RegistrationFiles:
-    """Align the BOLD reference with the T1w by mutual information, then by boundaries."""
-    bold, bold_affine = load(bold_reference), load_affine(bold_reference)
+    """Align an EPI reference with the T1w by mutual information, then by boundaries.
+
+    Grey matter has to be the brighter one, as in BOLD and in diffusion without weighting.
+    """
+    epi, epi_affine = load(reference), load_affine(reference)
     affine = load_affine(t1w)
-    rough = register_rigid(load(t1w), affine, load(brain_mask) > 0, bold, bold_affine)
+    rough = register_rigid(load(t1w), affine, load(brain_mask) > 0, epi, epi_affine)
     boundary = find_boundary(load(gm_probseg), load(wm_probseg), affine)
-    fine = register_boundary(boundary, bold, bold_affine, rough.matrix)
-    shift, turn = _difference(fine.matrix, rough.matrix, boundary.points.mean(axis=0))
-    fits = shift <= MAX_SHIFT_MM and turn <= MAX_TURN and fine.contrast >= MIN_CONTRAST
+    fine = register_boundary(boundary, epi, epi_affine, rough.matrix)
+    moved, turn = _difference(fine.matrix, rough.matrix, boundary.points.mean(axis=0))
+    fits = moved <= MAX_SHIFT_MM and turn <= MAX_TURN and fine.contrast >= MIN_CONTRAST
     notes = [] if fits else [
-        f'Boundaries moved the image by {shift:.1f} mm and {np.degrees(turn):.1f} degrees, or '
+        f'Boundaries moved the image by {moved:.1f} mm and {np.degrees(turn):.1f} degrees, or '
         f'found no contrast ({fine.contrast:.1f} %): the alignment by mutual information was kept.'
     ]  # fmt: skip
-    direction = read_acquisition(bold_acquisition).phase_direction
-    displacement = load(bold_displacement)
-    if fits and direction and displacement.any():
-        trial = Trial(load(bold_distorted), bold_affine, displacement, phase_axis(direction)[0])
+    direction = read_phase_direction(acquisition)
+    shift = load(displacement)
+    if fits and direction and shift.any():
+        trial = Trial(load(distorted), epi_affine, shift, phase_axis(direction)[0])
         notes += _doubt_field_map(boundary, trial, fine)
-    path = save_rigid(fine.matrix if fits else rough.matrix, 'bold_to_t1w.h5')
+    path = save_rigid(fine.matrix if fits else rough.matrix, 'epi_to_t1w.h5')
     write_remarks(
         path,
         notes=notes,
@@ -103,7 +106,7 @@ def _doubt_field_map(boundary: Boundary, trial: Trial, fine: Refinement) -> list
     """Say so if the image fits the T1w better uncorrected, or corrected the other way."""
     other = unwarp(trial.distorted, -trial.displacement, trial.axis)
     costs = {
-        'without it': register_boundary(boundary, trial.distorted, trial.affine, fine.matrix).cost,
+        WITHOUT: register_boundary(boundary, trial.distorted, trial.affine, fine.matrix).cost,
         'with the opposite direction': register_boundary(
             boundary, other, trial.affine, fine.matrix
         ).cost,
@@ -111,9 +114,15 @@ def _doubt_field_map(boundary: Boundary, trial: Trial, fine: Refinement) -> list
     best = min(costs, key=costs.__getitem__)
     if fine.cost - costs[best] < WORSE:
         return []
+    remedy = (
+        'check PhaseEncodingDirection of the run'
+        if best != WITHOUT
+        else 'neither direction fits better than no correction; check TotalReadoutTime of the '
+        'run, and that the field map was acquired with this shim'
+    )
     return [
-        f'The field map fits the T1w worse (boundary cost {fine.cost:.3f}) than {best} '
-        f'({costs[best]:.3f}): check PhaseEncodingDirection and TotalReadoutTime of the run.'
+        f'With the field map the run fits the T1w worse (boundary cost {fine.cost:.3f}) than '
+        f'{best} ({costs[best]:.3f}). It was applied all the same: {remedy}.'
     ]
 
 
@@ -127,8 +136,15 @@ def _difference(first: Any, second: Any, centre: Any) -> tuple[float, float]:
 
 def init_bold_registration_wf(config: Config) -> Any:
     """Build the workflow of the step."""
+    return coregistration_wf('bold', config)
+
+
+def coregistration_wf(source: str, config: Config) -> Any:
+    """Build the workflow that aligns the reference of images of one kind with the T1w."""
     del config  # nothing in the settings changes it
-    return one_node_wf(coregister, NEEDS)
+    own = ('reference', 'distorted', 'displacement', 'acquisition')
+    needs = (*(f'{source}_{name}={name}' for name in own), *OF_T1W)
+    return one_node_wf(coregister, needs, {'xfm_to_t1w': f'xfm_{source}_to_t1w'})
 
 
 BOLD_REGISTRATION = Measure(

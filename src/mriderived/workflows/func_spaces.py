@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mriderived.config import Config
 from mriderived.core.series_route import Deformation, plan_route
 from mriderived.interfaces.acquisition import read_acquisition
-from mriderived.interfaces.bold_sampling import make_distortion, resample_run
+from mriderived.interfaces.bold_sampling import describe_timing, make_distortion, resample_run
 from mriderived.interfaces.bold_spaces import (
     RESOLUTION,
     STEP_MM,
@@ -20,7 +20,7 @@ from mriderived.interfaces.bold_spaces import (
     find_deformation,
     read_space_grid,
 )
-from mriderived.interfaces.motion_files import read_motion
+from mriderived.interfaces.motion_files import read_motion, read_spoilt
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
@@ -80,7 +80,7 @@ def sample_run(
     ``remarks`` are further metadata of the series.
     """
     acquisition = read_acquisition(run.acquisition)
-    _, matrices, unsteady = read_motion(run.motion)
+    table, matrices, unsteady = read_motion(run.motion)
     displacement = load(run.displacement)
     distortion = make_distortion(displacement, acquisition)
     route = plan_route(
@@ -95,16 +95,17 @@ def sample_run(
         threads=threads,
     )
     path = save_series(
-        _within(grid.mask, resample_run(acquisition, matrices, unsteady, route, threads)),
+        _within(
+            grid.mask,
+            resample_run(acquisition, matrices, unsteady, read_spoilt(table), route, threads),
+        ),
         grid.affine,
         grid.mask.shape,
         len(matrices),
         acquisition.repetition_time,
         'bold.nii.gz',
     )
-    write_remarks(
-        path, RepetitionTime=acquisition.repetition_time, TaskName=acquisition.task, **remarks
-    )
+    write_remarks(path, **describe_timing(acquisition, len(matrices) - unsteady), **remarks)
     return path
 
 
