@@ -17,7 +17,8 @@ import numpy as np
 from mriderived.core.epg import echo_train
 from mriderived.core.exponential_decay import fit_decay
 from mriderived.core.inversion_recovery import fit_inversion_recovery
-from mriderived.core.mp2rage import Protocol, fit_uniform, simulate, uniform_image
+from mriderived.core.mp2rage import fit_uniform, uniform_image
+from mriderived.core.mp2rage_signal import Protocol, simulate
 from mriderived.core.multi_parameter import Weighting, map_rates
 from mriderived.core.spin_echo_t2 import fit_spin_echoes
 from mriderived.core.variable_flip_angle import fit_flip_angles, spoiled_signal

@@ -5,8 +5,9 @@ import pytest
 from relaxation_phantoms import cramer_rao, magnitude
 from scipy.stats import rice
 
+from mriderived.core.dephasing import dephasing, field_changes
 from mriderived.core.echo_combination import fit_t2star
-from mriderived.core.exponential_decay import dephasing, fit_decay
+from mriderived.core.exponential_decay import fit_decay
 from mriderived.core.fit_outcome import Outcome, count_outcomes
 from mriderived.core.rician import noise_from_misfit, rician_moments
 
@@ -96,6 +97,18 @@ def test_a_field_through_the_voxel_shortens_t2star_until_it_is_modelled():
     assert fit_decay(rows, GRADIENT_ECHOES).time[0] < 0.034
     found = fit_decay(rows, GRADIENT_ECHOES, modulation=left)
     assert found.time[0] == pytest.approx(0.04, rel=1e-4)
+
+
+def test_changes_of_a_field_within_a_mask():
+    field = np.add.outer(np.add.outer(4.0 * np.arange(5), -2.0 * np.arange(4)), 0.5 * np.arange(3))
+    mask = np.ones(field.shape, bool)
+    assert field_changes(field, mask) == pytest.approx(np.tile([4.0, -2.0, 0.5], (60, 1)))
+    field[~(mask := field < 14)] = 1e6  # what lies outside does not count
+    found = field_changes(field, mask)
+    assert found.shape == (mask.sum(), 3)
+    assert np.abs(found).max() == 4
+    with pytest.raises(ValueError, match='shape'):
+        field_changes(field[:2], mask)
 
 
 def test_voxels_without_a_decay_are_counted_not_clipped():

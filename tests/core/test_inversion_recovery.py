@@ -5,11 +5,8 @@ import pytest
 from relaxation_phantoms import cramer_rao, magnitude, signed
 
 from mriderived.core.fit_outcome import Outcome, count_outcomes
-from mriderived.core.inversion_recovery import (
-    correct_readout,
-    fit_inversion_recovery,
-    restore_sign,
-)
+from mriderived.core.inversion_recovery import fit_inversion_recovery
+from mriderived.core.look_locker import correct_readout, restore_sign
 
 TIMES = np.array([0.05, 0.2, 0.4, 0.7, 1.1, 1.7, 2.5])
 #: 5(3)3: the times since inversion of the images of a heart at 60 beats per minute, in s.

@@ -6,13 +6,12 @@ from relaxation_phantoms import cramer_rao
 
 from mriderived.core.fit_outcome import Outcome, count_outcomes
 from mriderived.core.mp2rage import (
-    Protocol,
     combine_phase,
     fit_uniform,
-    simulate,
     uniform_from_integers,
     uniform_image,
 )
+from mriderived.core.mp2rage_signal import Protocol, simulate
 
 AT_3T = Protocol(5.0, (0.7, 2.5), (4.0, 5.0), 0.007, 80, 80)
 

@@ -9,13 +9,8 @@ from relaxation_phantoms import cramer_rao, magnitude
 
 from mriderived.core.exponential_decay import fit_decay
 from mriderived.core.fit_outcome import Outcome, count_outcomes
-from mriderived.core.multi_parameter import (
-    Rates,
-    Weighting,
-    map_rates,
-    map_saturation,
-    map_transfer_ratio,
-)
+from mriderived.core.magnetisation_transfer import map_saturation, map_transfer_ratio
+from mriderived.core.multi_parameter import Rates, Weighting, map_rates
 from mriderived.core.rician import noise_from_misfit
 from mriderived.core.spoiling import Pair, Spoiling, find_spoiling
 from mriderived.core.variable_flip_angle import spoiled_signal

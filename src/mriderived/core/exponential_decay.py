@@ -79,7 +79,8 @@ def fit_decay(
         Standard deviation of the noise of the real and the imaginary part. Without it the noise
         floor is not modelled.
     modulation : array, shape (voxels, echoes), optional
-        Known factor of each signal, such as of :func:`dephasing`.
+        Known factor of each signal, such as of
+        :func:`~mriderived.core.dephasing.dephasing`.
     bounds : tuple of float
         Plausible time constants, in s. Other ones are not clipped: they are no result.
     threads : int
@@ -124,39 +125,6 @@ def fit_decay(
     limits = (float(bounds[0]), float(bounds[1]))
     run_slabs(_fit_rows, voxels, threads, rows, times, groups, factors, sigma, limits, *found)
     return found
-
-
-def dephasing(gradients: ArrayLike, echo_times: Sequence[float]) -> NDArray[np.float32]:
-    r"""Return what a linear field through a voxel leaves of its signal at each echo.
-
-    A field that changes by :math:`\Delta f` along an edge of a rectangular voxel leaves
-    :math:`|\mathrm{sinc}(\Delta f \, TE)|` of the signal, with
-    :math:`\mathrm{sinc}(x) = \sin(\pi x) / (\pi x)`; the edges multiply.
-
-    Parameters
-    ----------
-    gradients : array, shape (voxels,) or (voxels, axes)
-        Change of the field from one side of the voxel to the other, in Hz.
-    echo_times : sequence of float
-        In s.
-
-    Returns
-    -------
-    array of float32, shape (voxels, echoes)
-
-    References
-    ----------
-    Dahnke and Schaeffter 2005, https://doi.org/10.1002/mrm.20435
-
-    Examples
-    --------
-    >>> round(float(dephasing([25.0], [0.02])[0, 0]), 4)
-    0.6366
-    """
-    changes = np.asarray(gradients, np.float64)
-    changes = changes.reshape(len(changes), -1, 1)
-    left = np.abs(np.sinc(changes * np.asarray(echo_times, np.float64)))
-    return np.asarray(left.prod(axis=1), np.float32)
 
 
 def _check(times: NDArray[np.float64], groups: NDArray[Any]) -> None:

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mriderived.core.damped_step import damped_step
 from mriderived.core.epg import USUAL_T1, echo_train, fill_train, known_angles
 from mriderived.core.fit_outcome import (
     Outcome,
@@ -161,8 +162,10 @@ def _equations(
     row: Any, point: Any, noise: float, settings: Any, graph: Any, trains: Any, weights: Any,
     matrix: Any, pull: Any, free: int,
 ) -> float:  # fmt: skip
-    """Fill weights and normal equations at ``point``; return the weighted sum of squares."""
-    _train(point, settings, graph, trains[0])
+    """Fill weights and normal equations at ``point``; return the weighted sum of squares.
+
+    ``trains[0]`` is the train at ``point`` already.
+    """
     for p in range(1, free):
         # toward lower values of the squared cosine at its upper end only
         step = 1e-5 if p == 1 or point[2] < 0.5 else -1e-5
@@ -189,39 +192,13 @@ def _equations(
 
 
 @numba.njit(nogil=True, cache=True)
-def _step(matrix: Any, pull: Any, damping: float, free: int, step: Any) -> bool:
-    """Solve the damped normal equations by elimination."""
-    work = np.empty((3, 4))
-    for p in range(free):
-        for q in range(free):
-            work[p, q] = matrix[p, q]
-        work[p, p] *= 1 + damping
-        work[p, 3] = pull[p]
-    for p in range(free):
-        if not work[p, p] > 0:
-            return False
-        for q in range(p + 1, free):
-            ratio = work[q, p] / work[p, p]
-            for r in range(p, free):
-                work[q, r] -= ratio * work[p, r]
-            work[q, 3] -= ratio * work[p, 3]
-    for back in range(free):
-        p = free - 1 - back
-        total = work[p, 3]
-        for q in range(p + 1, free):
-            total -= work[p, q] * step[q]
-        step[p] = total / work[p, p]
-    return True
-
-
-@numba.njit(nogil=True, cache=True)
 def _descend(row: Any, point: Any, noise: float, settings: Any, graph: Any, trains: Any) -> bool:
     """Descend by Levenberg–Marquardt from ``point``, which becomes the solution."""
     matrix, pull, step = np.empty((3, 3)), np.empty(3), np.zeros(3)
     weights = np.empty(len(row))
     trial = point.copy()
     fitted = math.isnan(point[3])
-    damping = 1e-3
+    damping, total, expected = 1e-3, 0.0, math.inf
     for _ in range(_STEPS):
         free = 3 if fitted else 2
         total = _equations(row, point, noise, settings, graph, trains, weights, matrix, pull, free)
@@ -229,7 +206,7 @@ def _descend(row: Any, point: Any, noise: float, settings: Any, graph: Any, trai
             free = 2  # rests at 180°
         step[2] = 0
         while True:
-            if not _step(matrix, pull, damping, free, step):
+            if not damped_step(matrix, pull, damping, free, step):
                 return False
             trial[:] = point
             trial[0] += step[0]
@@ -247,12 +224,12 @@ def _descend(row: Any, point: Any, noise: float, settings: Any, graph: Any, trai
             expected += (trial[p] - point[p]) * pull[p]
             moved += abs(trial[p] - point[p]) if p else 0.0
             point[p] = trial[p]
-        if moved < 1e-6 or expected < 1e-8 * total:
+        if moved < 1e-5 or expected < 1e-7 * total:
             return True
         # where the model bends, undamped steps would swing from side to side of the solution
         gain = (total - left) / expected
         damping = min(damping * 4, 1e3) if gain < 0.5 else max(damping / 10, 1e-9)
-    return False
+    return expected < 1e-4 * total
 
 
 @numba.njit(nogil=True, cache=True)
