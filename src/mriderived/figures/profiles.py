@@ -40,7 +40,7 @@ def draw_profiles(panels: Mapping[str, Mapping[str, Array]], label: str) -> Figu
     for panel in axes[::COLUMNS]:
         panel.set_ylabel(label, fontsize=8, color=TEXT)
     for panel in axes[max(0, len(panels) - COLUMNS) : len(panels)]:
-        panel.set_xlabel('% of the way', fontsize=7.5, color=TEXT)
+        panel.set_xlabel('% of the way', fontsize=7.5, color=TEXT, loc='left')
     handles, names = axes[len(panels) - 1].get_legend_handles_labels()
-    figure.legend(handles, names, loc='upper right', frameon=False, fontsize=8, ncols=2)
+    figure.legend(handles, names, loc='lower right', frameon=False, fontsize=8, ncols=2)
     return figure

@@ -76,14 +76,19 @@ def draw_carpet_plot(
 
 
 def draw_matrices(matrices: Mapping[str, Array], limits: Mapping[str, float]) -> Figure:
-    """Draw square matrices beside each other, each with its colour scale about 0."""
+    """Draw square matrices beside each other, each with its colour scale.
+
+    It is about 0 where there are negative values, else from 0 on.
+    """
     figure = Figure(figsize=(WIDTH, 5.2), facecolor=PAPER, layout='constrained')
     axes = figure.subplots(1, len(matrices), squeeze=False)[0]
     for panel, (title, values) in zip(axes, matrices.items(), strict=True):
         shown = np.where(np.eye(len(values), dtype=bool), np.nan, values)
         limit = limits[title]
         panel.set_facecolor(GRID)
-        picture = panel.imshow(shown, cmap='RdBu_r', vmin=-limit, vmax=limit,
+        has_signs = np.nanmin(shown, initial=0) < 0
+        picture = panel.imshow(shown, cmap='RdBu_r' if has_signs else 'viridis',
+                               vmin=-limit if has_signs else 0, vmax=limit,
                                interpolation='nearest')  # fmt: skip
         panel.set_title(title, fontsize=9, color=TEXT)
         panel.set_xlabel('region', fontsize=8, color=TEXT)

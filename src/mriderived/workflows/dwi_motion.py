@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mriderived.config import Config
 from mriderived.core.eddy_motion import estimate_eddy
+from mriderived.core.eddy_shift import find_eddy_shift, remove_eddy_shift
 from mriderived.core.eddy_terms import EddyMotion
 from mriderived.core.epi_shift import phase_axis
+from mriderived.core.motion_measures import framewise_displacement
 from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
 from mriderived.interfaces.eddy_files import AXIS, EDDY, add_eddy, write_outliers
 from mriderived.interfaces.gradient_tables import read_gradients
@@ -21,6 +25,8 @@ from mriderived.workflows.func_motion import motion_columns, tabulate
 
 #: Along which axis of the array eddy currents displace, where nothing tells: most often j.
 USUAL_AXIS = 1
+#: The part of a shift that is of eddy currents, a column of the table.
+SHIFT = 'eddy_shift'
 NEEDS = ('dwi_denoised', 'dwi_gradients', 'dwi_acquisition')
 
 
@@ -46,9 +52,13 @@ def estimate_dwi_motion(
     )
     reference = save(motion.reference, affine, 'reference.nii.gz')
     out_file = Path.cwd() / 'motion.tsv'
-    add_eddy(tabulate(motion, 0), motion).to_csv(
-        out_file, sep='\t', index=False, na_rep='n/a', float_format='%.9g'
-    )
+    table = add_eddy(tabulate(motion, 0), motion)
+    along = affine[:3, axis] / np.linalg.norm(affine[:3, axis])
+    shift = find_eddy_shift(motion.parameters, gradients, along)
+    alone = remove_eddy_shift(motion.parameters, shift, along)
+    table['framewise_displacement'] = framewise_displacement(alone)
+    table[SHIFT] = shift
+    table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.9g')
     outliers = write_outliers(motion.outliers, 'outliers.tsv')
     write_remarks(reference, notes=_tell(motion, direction))
     return MotionFiles(reference, out_file, outliers)
@@ -81,6 +91,12 @@ def _eddy_columns() -> tuple[Column, ...]:
     text = 'Displacement by eddy currents at the edge of the image, linear along'
     return (
         *(Column(name, f'{text} {name[-1]}.', 'voxel') for name in EDDY),
+        Column(
+            SHIFT,
+            'The part of the shift along the phase encoding that follows the gradients; it is no '
+            'part of the framewise displacement.',
+            'mm',
+        ),
         Column(AXIS, 'Axis of the array along which eddy currents displace, from 0.'),
     )
 
