@@ -26,8 +26,9 @@ from tiny_bold import (
     write_t1w,
 )
 
+from mriderived.interfaces.denoising import denoise_run
 from mriderived.interfaces.motion_files import read_motion
-from mriderived.interfaces.sink import remarks_file, save_output
+from mriderived.interfaces.sink import remarks_file, save_output, write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.alff import write_alff
 from mriderived.workflows.func_atlas import label_bold
@@ -108,7 +109,7 @@ def test_the_jump_is_found(run: Run) -> None:
 def test_volumes_before_the_steady_state_are_remarked(run: Run) -> None:
     said = remarks(run.distorted)
     assert said['NonSteadyStateVolumes'] == 2
-    assert said['Notes'] == ['2 volumes before the steady state were left out.']
+    assert said['Notes'] == ['Left out before the steady state: 2 volumes.']
 
 
 def test_without_a_field_map_nothing_is_displaced_and_a_note_says_so(run: Run) -> None:
@@ -194,6 +195,16 @@ def test_known_slice_times_are_corrected_to_their_middle(run: Run) -> None:
     assert said['SliceTimingCorrected'] is True
     assert said['StartTime'] == pytest.approx(TR * 13 / 14 / 2, abs=1e-4)
     assert said['Notes'] == []
+
+
+def test_slice_times_that_are_not_used_have_one_reason(run: Run) -> None:
+    reason = 'SliceTiming reaches 1000 s but a volume takes 2 s; it looks like milliseconds'
+    for changes, expected in (({}, 'it is not known'), ({'slice_fault': reason}, reason)):
+        acquisition = write_acquisition(Path.cwd(), run.raw, **changes)
+        found = resample_bold(run.raw, acquisition, run.motion, run.displacement)
+        assert remarks(found.bold_preproc)['Notes'] == [
+            f'Slice timing was not corrected: {expected}.'
+        ]
 
 
 @pytest.mark.parametrize(
@@ -320,11 +331,29 @@ def test_scrubbing_leaves_out_the_jump(run: Run) -> None:
 
 
 def test_too_few_degrees_of_freedom_are_an_error_with_a_remedy(run: Run) -> None:
-    with pytest.raises(
-        ValueError, match=r'0 of 60 degrees of freedom are left .*--denoising'
-    ) as error:
-        remove_confounds(run.preproc, run.mask, run.confounds, '36P', (0.01, 0.08))
-    assert '--frequency-band' in str(error.value)
+    def told(table: Path, strategy: str, band: tuple[float, float] | None) -> str:
+        with pytest.raises(ValueError, match='degrees of freedom are left') as error:
+            denoise_run(run.preproc, run.mask, table, strategy, band)
+        return str(error.value).split(': ', 1)[1]
+
+    # Of 60 cosines of k/240 Hz, 17 are in the band, and 22 of 58 volumes would do for 36P.
+    assert told(run.confounds, '36P', (0.01, 0.08)) == 'take more frequencies (--frequency-band)'
+    assert told(run.confounds, '36P', (0.01, 0.16)) == (
+        'take fewer confounds (--denoising 6P) or take more frequencies (--frequency-band)'
+    )
+    table = pd.read_csv(run.confounds, sep='\t')
+    for frame in range(4, VOLUMES, 4):
+        table[f'motion_outlier{frame:02d}'] = (np.arange(VOLUMES) == frame).astype(int)
+    table.to_csv('moved.tsv', sep='\t', index=False, na_rep='n/a')
+    said = json.loads(remarks_file(run.confounds).read_text())
+    write_remarks(Path('moved.tsv').absolute(), **said)
+    moved = Path('moved.tsv').absolute()
+    assert told(moved, '6P+scrub', (0.001, 0.25)) == 'do not censor (--denoising 6P)'
+    # ALFF takes all frequencies whatever the band.
+    assert told(moved, '24P+scrub', None) == 'do not censor (--denoising 24P)'
+    assert told(moved, '36P+scrub', (0.01, 0.05)) == (
+        'no other single setting leaves enough, so this run is too short or moved too much'
+    )
 
 
 def test_regions_come_to_the_grid_of_bold(run: Run) -> None:

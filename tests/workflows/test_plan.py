@@ -19,10 +19,10 @@ from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import (
     ParticipantPlan,
     plan_participant,
-    plan_participants,
     selected_measures,
     unasked_measures,
 )
+from mriderived.workflows.plan_preview import plan_participants
 
 Skeleton = Callable[[str], Path]
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from mriderived.bids.wording import count
 from mriderived.config import Config
 from mriderived.core.motion_measures import framewise_displacement, rms_displacement
 from mriderived.core.rigid import COLUMNS
@@ -45,11 +46,11 @@ def estimate_motion(raw_bold: Path, threads: int = 1) -> MotionFiles:
     tabulate(motion, unsteady).to_csv(
         out_file, sep='\t', index=False, na_rep='n/a', float_format='%.9g'
     )
-    notes = [f'{unsteady} volumes before the steady state were left out.'] if unsteady else []
+    notes = [f'Left out before the steady state: {count(unsteady, "volume")}.'] if unsteady else []
     lost = np.flatnonzero(motion.fit < LEAST_FIT)
     if lost.size:
         numbers = ', '.join(map(str, lost[:10]))
-        notes.append(f'{lost.size} volumes hardly resemble the others: {numbers}.')
+        notes.append(f'Hardly like the others: {count(lost.size, "volume")} ({numbers}).')
     write_remarks(reference, notes=notes, NonSteadyStateVolumes=unsteady)
     return MotionFiles(reference, out_file)
 

@@ -47,7 +47,8 @@ def resample_bold(
         affine, shape, len(matrices), acquisition.repetition_time, 'bold.nii.gz',
     )  # fmt: skip
     start = moment(acquisition)
-    notes = [] if start is not None else ['Slice timing was not corrected: it is not known.']
+    unused = acquisition.slice_fault or 'it is not known'
+    notes = [] if start is not None else [f'Slice timing was not corrected: {unused}.']
     if len(acquisition.echoes) > 1:
         notes.append(f'{len(acquisition.echoes)} echoes were combined by their T2*.')
     write_remarks(
