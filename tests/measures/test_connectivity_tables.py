@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mriderived.group.columns import is_cohort_output
 from mriderived.interfaces.series import save_masked
 from mriderived.interfaces.sink import remarks_file, write_remarks
 from mriderived.interfaces.volumes import save
@@ -181,6 +182,11 @@ def test_neighbours_in_time_are_those_of_the_run() -> None:
     assert np.nanmax(np.abs(whole)) > 0.02
     # No volume that is kept has a neighbour.
     np.testing.assert_allclose(alone[np.isfinite(alone)], 0, atol=1e-9)
+
+
+def test_means_of_networks_and_activity_go_to_the_cohort_table() -> None:
+    found = {output.field for output in CONNECTIVITY.outputs if is_cohort_output(output)}
+    assert found == {'region_activity', 'network_means'}
 
 
 def test_every_pair_of_networks_has_a_column() -> None:

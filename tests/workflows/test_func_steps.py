@@ -26,6 +26,7 @@ from tiny_bold import (
     write_t1w,
 )
 
+from mriderived.group.columns import is_cohort_output
 from mriderived.interfaces.denoising import denoise_run
 from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.sink import remarks_file, save_output, write_remarks
@@ -33,10 +34,11 @@ from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.alff import write_alff
 from mriderived.workflows.func_atlas import label_bold
 from mriderived.workflows.func_confounds import find_confounds
-from mriderived.workflows.func_denoising import remove_confounds
+from mriderived.workflows.func_denoising import BOLD_DENOISING, remove_confounds
 from mriderived.workflows.func_distortion import find_distortion
 from mriderived.workflows.func_mask import mask_bold
 from mriderived.workflows.func_motion import estimate_motion
+from mriderived.workflows.func_registration import BOLD_REGISTRATION, coregister
 from mriderived.workflows.func_series import resample_bold
 
 BRAIN = radius(places(SHAPE, AFFINE)) < 1
@@ -323,6 +325,38 @@ def test_denoising_counts_its_degrees_of_freedom(run: Run) -> None:
     motion = pd.read_csv(run.confounds, sep='\t')['trans_y'].to_numpy()[2:]
     correlation = data[mask] @ (motion - motion.mean())
     assert np.abs(correlation).max() < 0.05 * data[mask].std() * motion.std() * 58
+
+
+def test_what_denoising_leaves_is_a_row_of_the_cohort_table(run: Run) -> None:
+    found = remove_confounds(run.preproc, run.mask, run.confounds, '6P', (0.01, 0.2))
+    table = pd.read_csv(found.bold_degrees, sep='\t')
+    assert table.to_dict('records') == [{
+        'volumes': 60, 'volumes_kept': 58, 'share_kept': pytest.approx(58 / 60, abs=1e-6),
+        'degrees_confounds': 6, 'degrees_band': 14, 'degrees_left': 38,
+    }]  # fmt: skip
+    assert is_cohort_output(BOLD_DENOISING.output('bold_degrees'))
+
+
+def test_the_cost_of_the_boundary_is_one_too(run: Run) -> None:
+    output = BOLD_REGISTRATION.output('bold_coregistration')
+    assert is_cohort_output(output)
+    wm, gm = load(run.t1w.wm_probseg), load(run.t1w.gm_probseg)
+    t1w = save(1000 * wm + 700 * gm, load_affine(run.t1w.wm_probseg), 't1w.nii.gz')
+    flat = (run.reference, run.distorted, run.displacement, run.acquisition)
+    files = coregister(*flat, t1w, run.t1w.brain_mask, run.t1w.gm_probseg, run.t1w.wm_probseg)
+    said = remarks(files.xfm_bold_to_t1w)
+    (row,) = pd.read_csv(files.bold_coregistration, sep='\t').to_dict('records')
+    assert list(row) == [column.name for column in output.columns]
+    assert row['mutual_information'] == pytest.approx(
+        said['NormalisedMutualInformation'], abs=1e-4
+    )
+    assert row['boundary_contrast'] == pytest.approx(said['BoundaryContrastPercent'], abs=0.01)
+    # The texture has no step at the border of white matter, so boundaries are not believed.
+    assert said['Method'] == 'mutual information'
+    assert np.isnan(row['boundary_cost'])
+    assert remarks(files.bold_coregistration)['MissingReasons'] == {
+        'boundary_cost': 'the alignment by boundaries was not believed'
+    }
 
 
 def test_scrubbing_leaves_out_the_jump(run: Run) -> None:

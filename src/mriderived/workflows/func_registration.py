@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mriderived.config import Config
@@ -21,7 +22,7 @@ from mriderived.interfaces.acquisition import read_acquisition
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
-from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_coregistration
 
@@ -32,6 +33,18 @@ MIN_CONTRAST = 2.0
 
 #: The cost of the boundary changes by less than this between equally good corrections.
 WORSE = 0.02
+
+#: Why there is no cost of the boundary.
+NOT_BELIEVED = 'the alignment by boundaries was not believed'
+COLUMNS = (
+    Column('boundary_cost', 'Cost of the boundary of white matter: 0 where grey matter is far '
+           'brighter everywhere, 1 where there is no contrast, 2 where it is reversed.', '1',
+           'Boundary cost of BOLD to T1w'),
+    Column('boundary_contrast', 'Contrast of BOLD across the boundary of white matter.',
+           'percent', 'Boundary contrast of BOLD'),
+    Column('mutual_information', 'Normalised mutual information of BOLD and T1w.', '1',
+           'Mutual information of BOLD and T1w'),
+)  # fmt: skip
 
 NEEDS = (
     'bold_reference',
@@ -55,9 +68,10 @@ class Trial(NamedTuple):
 
 
 class RegistrationFiles(NamedTuple):
-    """The file that :func:`coregister` writes."""
+    """The files that :func:`coregister` writes."""
 
     xfm_bold_to_t1w: Path
+    bold_coregistration: Path
 
 
 def coregister(
@@ -96,7 +110,18 @@ def coregister(
         BoundaryContrastPercent=round(fine.contrast, 2),
         NormalisedMutualInformation=round(rough.information + 1, 4),
     )
-    return RegistrationFiles(path)
+    values = (fine.cost if fits else np.nan, fine.contrast, rough.information + 1)
+    return RegistrationFiles(path, _tabulate(values))
+
+
+def _tabulate(values: tuple[float, ...]) -> Path:
+    """Write how well the two images fit, one row."""
+    path = Path.cwd() / 'coregistration.tsv'
+    table = pd.DataFrame([values], columns=[column.name for column in COLUMNS])
+    table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.6g')
+    missing = {} if np.isfinite(values[0]) else {COLUMNS[0].name: NOT_BELIEVED}
+    write_remarks(path, MissingReasons=missing)
+    return path
 
 
 def _doubt_field_map(boundary: Boundary, trial: Trial, fine: Refinement) -> list[str]:
@@ -145,6 +170,16 @@ BOLD_REGISTRATION = Measure(
             entities={'from': 'boldref', 'to': 'T1w', 'mode': 'image'},
             description='Rigid transform that brings images from the BOLD reference to the T1w.',
             draft='BEP014',
+        ),
+        Output(
+            field='bold_coregistration',
+            datatype='func',
+            suffix='qc',
+            extension='.tsv',
+            entities={'desc': 'coreg'},
+            description='How well the BOLD reference fits the T1w image.',
+            columns=COLUMNS,
+            draft='mriderived',
         ),
     ),
     init_wf=init_bold_registration_wf,
