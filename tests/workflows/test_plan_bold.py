@@ -15,6 +15,7 @@ import pytest
 from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.image_checks import ImageCheck
 from mriderived.bids.known_files import Look
+from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
 from mriderived.interfaces.acquisition import read_acquisition
 from mriderived.workflows import sources
@@ -291,3 +292,28 @@ def test_a_dataset_that_was_moved_has_the_same_fingerprints(skeleton: Skeleton) 
     before = fingerprints(settings)
     moved = settings.bids_dir.rename(settings.bids_dir.with_name('elsewhere'))
     assert fingerprints(dataclasses.replace(settings, bids_dir=moved)) == before
+
+
+def test_runs_that_went_without_tissues_run_again_when_these_are_tried_again(
+    skeleton: Skeleton,
+) -> None:
+    settings = config(skeleton('bold'), measures=('tsnr', 'reho'))
+    units = plan_participant(settings, '01').units
+    failed = [unit for unit in units if unit.measure.name == 'tissue' and f'{A}/' in unit.image]
+    records = []
+    for unit in units:
+        for path in unit.outputs.values():
+            file = settings.out_dir / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        records.append(UnitRecord(
+            '01', unit.source.session if unit.source else None, unit.image, unit.measure.name,
+            unit.variant, 'failed' if unit in failed else 'done', fingerprint=unit.fingerprint,
+            outputs=tuple(unit.outputs.values()),
+        ))  # fmt: skip
+    write_record(settings.out_dir, '01', records)
+    again = [unit for unit in plan_participant(settings, '01').units if unit.state == 'to run']
+    of_rest = {unit.measure.name for unit in again if unit.image == REST_1}
+    assert {'bold_confounds', 'bold_denoising', 'reho'} <= of_rest
+    assert not of_rest & {'bold_motion', 'bold_distortion', 'bold_series', 'bold_mask'}
+    assert not [unit for unit in again if unit.image.startswith(B)]

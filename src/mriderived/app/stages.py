@@ -78,10 +78,10 @@ def process_group(config: Config) -> ExitCode:
     log_file = start_log(config, name_run())
     result = run_group(config, report_measures(config.out_dir), planned_units(config.out_dir))
     write_group_report(config.out_dir)
-    wide = [path for path in result.tables if path.name.startswith('mriderived')]
+    wide = [path for path in result.tables if path.name.startswith(('mriderived', 'group_'))]
     _tell(
         f'{count(result.participants, "participant")}, {count(result.columns, "column")}, '
-        f'{count(len(result.tables), "table")} in {config.out_dir / "phenotype"}',
+        f'{count(len(result.tables), "table")} in {config.out_dir}',
         *(f'Table   {config.out_dir / path}' for path in wide),
         *(f'Export  {config.out_dir / path}' for path in result.exports),
         *(f'File    {config.out_dir / path}' for path in result.files),
