@@ -16,12 +16,15 @@ from mriderived.interfaces.bold_spaces import STEP_MM
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.sink import remarks_file
 from mriderived.interfaces.volumes import load, load_affine
-from mriderived.measures.seed_map import SEED_MM, write_seed_map
+from mriderived.measures.seed_map import write_seed_map
 from mriderived.measures.space_maps import bring_map
 from mriderived.workflows.func_motion import MATRIX
+from mriderived.workflows.func_series import resample_bold
 from mriderived.workflows.func_spaces import bring_to_space
 from mriderived.workflows.func_t1w_space import bring_to_t1w
 
+#: The posterior cingulate hub of Andrews-Hanna et al. 2010 in mm of MNI152.
+SEED_MM = (-8.0, -56.0, 26.0)
 #: BOLD voxels of 3 mm around the seed; the T1w lies 5 mm to the right of the template, and BOLD
 #: 4 mm in front of the T1w.
 SHAPE, LENGTH = (20, 22, 18), 80
@@ -157,6 +160,29 @@ def check_still(path: Path, truth: Callable[[Path], np.ndarray]) -> None:
 def test_a_series_is_brought_to_the_space_with_its_motion(files: dict[str, Path]) -> None:
     places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
     check_still(bring_to_space(*write_moving_run(), *places).bold_in_space, expected)
+
+
+def stretch(affine: np.ndarray) -> tuple[Path, ...]:
+    """Write an even run that was stretched by a tenth along the phase encoding."""
+    moving = write_moving_run()
+    nb.Nifti1Image(np.full((*SHAPE, 3), 100, np.float32), affine).to_filename('raw.nii.gz')
+    shifts = np.broadcast_to(0.1 * (np.arange(SHAPE[1]) - 11)[:, None], SHAPE).astype(np.float32)
+    nb.Nifti1Image(shifts, affine).to_filename('shift.nii.gz')
+    motion = pd.DataFrame([np.eye(4)[:3].ravel()] * 3, columns=list(MATRIX))
+    motion.assign(steady=1).to_csv('motion.tsv', sep='\t', index=False)
+    acquisition = json.loads(moving[1].read_text()) | {'phase_direction': 'j'}
+    moving[1].write_text(json.dumps(acquisition))
+    return moving
+
+
+def test_what_was_stretched_is_as_much_brighter_when_it_is_undone(files: dict[str, Path]) -> None:
+    """Stretching thins the signal out; undoing it brings it together again."""
+    run = stretch(load_affine(files['bold_mask']))
+    places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
+    for path in (resample_bold(*run).bold_preproc, bring_to_space(*run, *places).bold_in_space):
+        found = load(path)
+        middle = tuple(slice(n // 2 - 2, n // 2 + 2) for n in found.shape[:3])
+        assert found[middle] == pytest.approx(110, rel=0.005)
 
 
 def test_a_series_is_brought_to_the_t1w_with_its_motion(files: dict[str, Path]) -> None:

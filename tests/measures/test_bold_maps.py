@@ -132,6 +132,19 @@ def test_alff_hardly_changes_with_censored_volumes() -> None:
     assert load(found.falff)[MASK].mean() == pytest.approx(before[1], rel=0.03)
 
 
+@pytest.mark.parametrize('definition', ['amplitude', 'deviation'])
+def test_alff_of_the_maps_does_not_fall_with_what_is_censored(definition: Any) -> None:
+    censored = (*range(10, 20), *range(40, 50), *range(70, 80))
+    whole = write_alff(*write_run(make_noise()), write_confounds(), '6P', (0.01, 0.1), definition)
+    spoilt = make_noise()
+    spoilt[:, censored] += 400
+    confounds = write_confounds(outliers=censored)
+    found = write_alff(*write_run(spoilt), confounds, '6P+scrub', (0.01, 0.1), definition)
+    assert said(found.alff)['VolumesCensored'] == 30
+    # Of white noise, silence in the gaps would take 16 % of either amplitude.
+    assert load(found.alff)[MASK].mean() == pytest.approx(load(whole.alff)[MASK].mean(), rel=0.08)
+
+
 def test_alff_leaves_out_volumes_before_the_steady_state() -> None:
     series = make_noise()
     series[:, :5] *= 3

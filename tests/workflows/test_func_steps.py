@@ -19,6 +19,7 @@ from tiny_bold import (
     TR,
     VOLUMES,
     T1w,
+    draw_volume,
     places,
     radius,
     write_acquisition,
@@ -112,6 +113,21 @@ def test_volumes_before_the_steady_state_are_remarked(run: Run) -> None:
     said = remarks(run.distorted)
     assert said['NonSteadyStateVolumes'] == 2
     assert said['Notes'] == ['Left out before the steady state: 2 volumes.']
+
+
+def test_volumes_before_the_steady_state_give_the_position_and_no_intensity() -> None:
+    still, moved = draw_volume(0), draw_volume(JUMP_MM)
+    rng = np.random.default_rng(1)
+    series = np.stack([1.5 * moved] * 2 + [still] * 10, axis=-1)
+    series += rng.normal(0, 3, series.shape)
+    nb.Nifti1Image(series.astype(np.float32), AFFINE).to_filename('dummies.nii.gz')
+    found = estimate_motion(Path('dummies.nii.gz').absolute())
+    table, _, unsteady = read_motion(found.bold_motion)
+    assert unsteady == 2
+    assert table['trans_y'][:2].abs().max() < 0.2
+    assert table['trans_y'][2:].abs().median() == pytest.approx(JUMP_MM, abs=0.2)
+    reference = load(found.bold_distorted)
+    assert reference[BRAIN].mean() == pytest.approx(still[BRAIN].mean(), rel=0.02)
 
 
 def test_without_a_field_map_nothing_is_displaced_and_a_note_says_so(run: Run) -> None:

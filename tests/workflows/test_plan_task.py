@@ -16,6 +16,7 @@ from mriderived.bids.known_files import Look
 from mriderived.config import Config
 from mriderived.group.blocks import _explain_absence
 from mriderived.group.columns import Source
+from mriderived.group.records import Row
 from mriderived.measures.base import Scope
 from mriderived.measures.registry import find_measures
 from mriderived.measures.t2star import T2STAR
@@ -159,7 +160,9 @@ def test_a_scope_says_what_is_missing() -> None:
     source = Source(
         next(m for m in find_measures() if m.name == 't2star'), T2STAR.outputs[1], None
     )
-    assert _explain_absence(source) == 'there is no multi-echo run'
+    assert _explain_absence(source, Row('', '01')) == 'there is no multi-echo run'
+    run = Row('', '01', 'sub-01/func/sub-01_task-rest_bold.nii.gz')
+    assert _explain_absence(source, run) == 'this is no multi-echo run'
 
 
 def test_a_folder_knows_its_model_and_its_definition_of_alff(tmp_path: Path) -> None:
