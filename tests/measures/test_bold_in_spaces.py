@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mriderived.interfaces.bold_spaces import STEP_MM
+from mriderived.interfaces.bold_spaces import STEP_MM, read_space_grid
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.sink import remarks_file
 from mriderived.interfaces.volumes import load, load_affine
@@ -159,7 +159,39 @@ def check_still(path: Path, truth: Callable[[Path], np.ndarray]) -> None:
 
 def test_a_series_is_brought_to_the_space_with_its_motion(files: dict[str, Path]) -> None:
     places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
-    check_still(bring_to_space(*write_moving_run(), *places).bold_in_space, expected)
+    moving = write_moving_run()
+    made = bring_to_space(*moving, *places)
+    check_still(made.bold_in_space, expected)
+    series, mask = load(made.bold_in_space), load(made.bold_space_mask)
+    np.testing.assert_allclose(load(made.bold_space_reference), series.mean(axis=3), rtol=1e-5)
+    np.testing.assert_array_equal(
+        load_affine(made.bold_space_mask), load_affine(made.bold_in_space)
+    )
+    np.testing.assert_array_equal(mask > 0, series.any(axis=3))
+    assert 500 < mask.sum() < 13**3
+
+
+def test_the_reference_in_a_space_is_of_the_steady_state(files: dict[str, Path]) -> None:
+    places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
+    moving = write_moving_run()
+    motion = pd.read_csv('motion.tsv', sep='\t').assign(steady=[0, 0, 1])
+    motion.to_csv('motion.tsv', sep='\t', index=False)
+    made = bring_to_space(*moving, *places)
+    last = load(made.bold_in_space)[..., 2]
+    np.testing.assert_allclose(load(made.bold_space_reference), last, rtol=1e-5)
+
+
+def test_the_mask_in_a_space_leaves_out_what_was_not_seen(files: dict[str, Path]) -> None:
+    far = load_affine(files['space_mask'])
+    far[2, 3] += 18
+    nb.Nifti1Image(load(files['space_mask']), far).to_filename('far.nii.gz')
+    places = (files['xfm_bold_to_t1w'], files['xfm_to_space'], Path('far.nii.gz').absolute())
+    mask = load(bring_to_space(*write_moving_run(), *places).bold_space_mask)
+    planes = mask.any(axis=(0, 1))
+    grid = read_space_grid(places[2]).mask.any(axis=(0, 1))
+    # BOLD ends about 27 mm above the seed, the brain of this space 30 mm.
+    assert grid.sum() - 4 <= planes.sum() < grid.sum()
+    assert not planes[np.flatnonzero(grid)[-1]]
 
 
 def stretch(affine: np.ndarray) -> tuple[Path, ...]:
@@ -199,4 +231,7 @@ def test_a_series_is_brought_to_the_t1w_with_its_motion(files: dict[str, Path]) 
     inside = load(made.bold_in_t1w_mask)
     assert inside.sum() * 27 == pytest.approx(mask.sum() * 1.5, rel=0.15)
     assert not load(made.bold_in_t1w)[inside == 0].any()
-    assert json.loads(remarks_file(made.bold_in_t1w).read_text())['Resolution'].startswith('3 mm')
+    for path in made:
+        assert json.loads(remarks_file(path).read_text())['Resolution'].startswith('3 mm')
+    mean = load(made.bold_in_t1w).mean(axis=3)
+    np.testing.assert_allclose(load(made.bold_in_t1w_reference), mean, rtol=1e-5)

@@ -19,7 +19,7 @@ from mriderived.figures.style import CYAN, ROSE
 from mriderived.figures.time_courses import draw_carpet_plot, draw_traces
 from mriderived.interfaces.denoising import read_confounds
 from mriderived.interfaces.rigid_files import load_rigid
-from mriderived.interfaces.series import load_masked, read_volumes
+from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.volumes import load, load_affine
 
 Array = NDArray[Any]
@@ -127,15 +127,9 @@ def draw_distortion(bold_distorted: Path, bold_reference: Path) -> list[Figure]:
     return list(pair)
 
 
-def draw_bold_in_space(bold_in_space: Path, space_brain: Path) -> list[Figure]:
+def draw_bold_in_space(bold_space_reference: Path, space_brain: Path) -> list[Figure]:
     """Draw the mean of a run in a space and the template of the space."""
-    affine = load_affine(bold_in_space)
-    volumes = read_volumes(bold_in_space)
-    total, count = next(volumes).astype(np.float64), 1
-    for volume in volumes:
-        total += volume
-        count += 1
-    mean = (total / count).astype(np.float32)
+    mean, affine = load(bold_space_reference), load_affine(bold_space_reference)
     template, there = load(space_brain), load_affine(space_brain)
     after = resample(template, np.linalg.inv(there) @ affine, mean.shape)
     inside = after > 0.1 * np.percentile(after, 99)
