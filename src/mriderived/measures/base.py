@@ -84,7 +84,8 @@ class Figure:
     def optional(self) -> tuple[str, ...]:
         """What it shows where it is offered, and does without elsewhere."""
         parameters = signature(self.draw).parameters.values()
-        return tuple(parameter.name for parameter in parameters if parameter.default is None)
+        names = (parameter.name for parameter in parameters if parameter.default is None)
+        return tuple(name for name in names if name not in self.needs)
 
 
 @dataclass(frozen=True)
