@@ -103,7 +103,7 @@ def test_dry_run_of_a_dataset_writes_nothing(
     out = capsys.readouterr().out
     assert 'sub-01' in out
     assert 'Nothing was written.' in out
-    opt_in = ['thickness_laplace', 'denoised_in_space', 'thickness_laplace_regions']
+    opt_in = ['thickness_laplace', 'seed_maps', 'denoised_in_space', 'thickness_laplace_regions']
     assert f'Only where named: --measures default {" ".join(opt_in)}\n' in out
     assert out.count('thickness_laplace') == 2
     assert cli.main([*words, '--measures', 'default', 'thickness-laplace']) == 0

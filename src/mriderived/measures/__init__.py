@@ -9,6 +9,7 @@ from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
 from mriderived.measures.seed_map import SEED_MAP
+from mriderived.measures.seed_maps import SEED_MAPS
 from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.surface_regions import SURFACE_REGIONS
 from mriderived.measures.t1w_quality import T1W_QUALITY
@@ -34,6 +35,7 @@ MEASURES: tuple[Measure, ...] = (
     REHO,
     CONNECTIVITY,
     SEED_MAP,
+    SEED_MAPS,
     BOLD_QUALITY,
     DENOISED_IN_SPACE,
     T2STAR,

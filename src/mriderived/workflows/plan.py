@@ -117,11 +117,13 @@ def _is_asked_for(measure: Measure, config: Config) -> bool:
 
 def unasked_measures(config: Config) -> tuple[str, ...]:
     """Return the names of the measures that run only where named, and are not named."""
-    return tuple(
-        measure.name
+    named = {*config.measures, *config.skip_measures}
+    names = (
+        measure.scope.family or measure.name
         for measure in asked_measures(config)
-        if measure.is_opt_in and not {measure.name} & {*config.measures, *config.skip_measures}
+        if measure.is_opt_in and not {measure.name, measure.scope.family} & named
     )
+    return tuple(dict.fromkeys(names))
 
 
 def needed_steps(measures: Sequence[Measure], steps: Sequence[Measure]) -> tuple[Measure, ...]:
