@@ -76,7 +76,7 @@ def test_each_seed_finds_its_own_network(files: dict[str, Path]) -> None:
     for number, path in enumerate(found):
         z = load(path)
         others = near.any(axis=0) & ~near[number]
-        # 1 / √(1 + 0.75²) = 0.8 with the course itself, of which z is 1.1; its seed has some noise.
+        # r = 0.8 with the course itself, of which z is 1.1; its seed has some noise.
         assert z[near[number]].mean() > 0.9
         assert abs(z[others].mean()) < 0.35
         assert z[near[number]].mean() > z[others].mean() + 0.7
