@@ -34,7 +34,7 @@ from mriderived.workflows import func_distortion
 from mriderived.workflows.func_confounds import find_confounds
 from mriderived.workflows.func_distortion import find_distortion
 from mriderived.workflows.func_distortion_t1w import find_distortion_anyway
-from mriderived.workflows.func_mask import mask_bold
+from mriderived.workflows.func_mask import mask_epi
 from mriderived.workflows.func_motion import estimate_motion
 from mriderived.workflows.func_registration import coregister
 from mriderived.workflows.func_series import resample_bold
@@ -79,8 +79,8 @@ def _process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
     fit = coregister(
         flat.bold_reference, moved.bold_distorted, flat.bold_displacement, acquisition, *anatomy
     )
-    xfm = fit.xfm_bold_to_t1w
-    mask = mask_bold(flat.bold_reference, xfm, head.brain_mask).bold_mask
+    xfm = fit.xfm_to_t1w
+    mask = mask_epi(flat.bold_reference, xfm, head.brain_mask).mask
     series = resample_bold(
         truth.bold, acquisition, moved.bold_motion, flat.bold_displacement, 2
     ).bold_preproc
@@ -89,7 +89,7 @@ def _process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
         **moved._asdict(),
         **flat._asdict(),
         'xfm': xfm,
-        'fit': fit.bold_coregistration,
+        'fit': fit.coregistration,
         'mask': mask,
         'series': series,
         'confounds': table,
@@ -129,7 +129,7 @@ def test_a_wrong_direction_of_the_phase_encoding_is_noticed(
     flat = find_distortion(run.files['bold_distorted'], acquisition, 2)
     anatomy = (run.head.t1w, run.head.brain_mask, run.head.gm_probseg, run.head.wm_probseg)
     given = (flat.bold_reference, run.files['bold_distorted'], flat.bold_displacement, acquisition)
-    wrong = coregister(*given, *anatomy).xfm_bold_to_t1w
+    wrong = coregister(*given, *anatomy).xfm_to_t1w
     (note,) = json.loads(remarks_file(wrong).read_text())['Notes']
     assert 'worse' in note
     assert 'than with the opposite direction' in note

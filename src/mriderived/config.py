@@ -38,7 +38,8 @@ DEFAULT_MEASURES = 'default'
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
 DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'denoising', 'frequency_band',
-            'alff_definition', 'reho_neighbours', 'use_syn_sdc', 'random_seed', 'sloppy',
+            'alff_definition', 'reho_neighbours', 'use_syn_sdc', 'fix_gradients', 'random_seed',
+            'sloppy',
             'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
@@ -80,6 +81,8 @@ class Config:
     #: A BIDS Stats Model: what to measure on runs with events.
     task_model: Path | None = None
     use_syn_sdc: bool = False
+    #: Take the gradient table whose fibres run on best, where that is another one.
+    fix_gradients: bool = False
     device: Device = 'auto'
     export: Export = 'none'
     #: At the group level, of denoised runs in a space; 0 for none.

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from mriderived.core.confounds import MOTION, SIGNALS, expand, mark_frames
+from mriderived.core.denoising import make_design
 from mriderived.core.strategies import STRATEGIES, find_kept, select_confounds, settle_strategy
 
 FRAMES = 60
@@ -59,6 +60,25 @@ def test_scrubbing_censors_outliers_and_short_runs() -> None:
     found = select_confounds('36P+scrub', make_table(), make_metadata())
     assert np.flatnonzero(~found.keep).tolist() == [0, 1, 20, 21, 22, 23, 24, 40]
     assert find_kept(make_table((3, 57)), True).tolist() == [4 <= n < 57 for n in range(FRAMES)]
+
+
+def test_a_difference_from_a_censored_frame_is_no_confound() -> None:
+    table = make_table()
+    found = select_confounds('36P+scrub', table, make_metadata())
+    missing = np.isnan(found.confounds)
+    is_difference = np.array(['_derivative1' in name for name in found.columns])
+    after = np.flatnonzero(~np.concatenate([[False], found.keep[:-1]]))
+    assert not missing[:, ~is_difference].any()
+    assert np.array_equal(np.flatnonzero(missing[:, is_difference].all(axis=1)), after)
+    assert np.array_equal(np.flatnonzero(missing.any(axis=1)), after)
+    # the frame before which one was censored is the mean of its column: no spike
+    table.loc[40, 'global_signal'] += 1e6
+    spiked = expand(table[['global_signal']], ['global_signal'])
+    table[spiked.columns] = spiked
+    again = select_confounds('36P+scrub', table, make_metadata())
+    one = make_design(found.confounds, found.keep, 2.0, None, 1).basis
+    other = make_design(again.confounds, again.keep, 2.0, None, 1).basis
+    assert np.abs(one @ one.T - other @ other.T).max() < 1e-8
 
 
 def test_steady_frames_all_stay_without_outliers() -> None:

@@ -117,8 +117,8 @@ def test_a_map_keeps_its_values_in_the_space(files: dict[str, Path]) -> None:
     values = ramp(affine)
     values[:, :, :7] = 0  # no value there, which must not darken its neighbours
     nb.Nifti1Image(values, affine).to_filename('map.nii.gz')
-    inputs = {name: files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')}
-    path = bring_map(Path('map.nii.gz').absolute(), **inputs).in_space
+    places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
+    path = bring_map(Path('map.nii.gz').absolute(), *places).in_space
     found = load(path)
     assert nb.load(path).header.get_zooms()[:3] == (STEP_MM,) * 3
     there = found != 0

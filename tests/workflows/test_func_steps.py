@@ -33,11 +33,11 @@ from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.sink import remarks_file, save_output, write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.alff import write_alff
-from mriderived.workflows.func_atlas import label_bold
+from mriderived.workflows.func_atlas import label_epi
 from mriderived.workflows.func_confounds import find_confounds
 from mriderived.workflows.func_denoising import BOLD_DENOISING, remove_confounds
 from mriderived.workflows.func_distortion import find_distortion
-from mriderived.workflows.func_mask import mask_bold
+from mriderived.workflows.func_mask import mask_epi
 from mriderived.workflows.func_motion import estimate_motion
 from mriderived.workflows.func_registration import BOLD_REGISTRATION, coregister
 from mriderived.workflows.func_series import resample_bold
@@ -75,14 +75,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         t1w = write_t1w(folder)
         motion = estimate_motion(raw)
         distortion = find_distortion(motion.bold_distorted, acquisition)
-        mask = mask_bold(distortion.bold_reference, t1w.xfm_bold_to_t1w, t1w.brain_mask)
+        mask = mask_epi(distortion.bold_reference, t1w.xfm_bold_to_t1w, t1w.brain_mask)
         series = resample_bold(raw, acquisition, motion.bold_motion, distortion.bold_displacement)
         confounds = find_confounds(
-            series.bold_preproc, mask.bold_mask, motion.bold_motion, t1w.xfm_bold_to_t1w,
+            series.bold_preproc, mask.mask, motion.bold_motion, t1w.xfm_bold_to_t1w,
             t1w.gm_probseg, t1w.wm_probseg, t1w.csf_probseg,
         )  # fmt: skip
     return Run(
-        raw, acquisition, *motion, *distortion, mask.bold_mask, series.bold_preproc,
+        raw, acquisition, *motion, *distortion, mask.mask, series.bold_preproc,
         confounds.bold_confounds, t1w,
     )  # fmt: skip
 
@@ -170,22 +170,22 @@ def test_the_mask_is_that_of_the_t1w_without_voids(run: Run) -> None:
     void = load(run.reference)
     void[:7] *= 0.02
     path = save(void, AFFINE, 'void.nii.gz')
-    holey = load(mask_bold(path, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask).bold_mask) > 0
+    holey = load(mask_epi(path, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask).mask) > 0
     assert not holey[:7].any()
     assert holey[8:].sum() == mask[8:].sum()
 
 
 def test_without_a_t1w_the_mask_is_found_in_the_histogram(run: Run) -> None:
-    found = mask_bold(run.reference)
-    mask = load(found.bold_mask) > 0
+    found = mask_epi(run.reference)
+    mask = load(found.mask) > 0
     assert 2 * (mask & BRAIN).sum() / (mask.sum() + BRAIN.sum()) > 0.85
-    assert 'there is no T1w image' in remarks(found.bold_mask)['Notes'][0]
+    assert 'there is no T1w image' in remarks(found.mask)['Notes'][0]
 
 
 def test_a_t1w_elsewhere_gives_no_mask_but_an_error(run: Run) -> None:
     far = save(load(run.reference), AFFINE + np.eye(4, k=3) * 900, 'far.nii.gz')
     with pytest.raises(ValueError, match='no brain was found in the BOLD reference; look at'):
-        mask_bold(far, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask)
+        mask_epi(far, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask)
 
 
 def test_the_series_stands_still_after_resampling(run: Run) -> None:
@@ -360,8 +360,8 @@ def test_the_cost_of_the_boundary_is_one_too(run: Run) -> None:
     t1w = save(1000 * wm + 700 * gm, load_affine(run.t1w.wm_probseg), 't1w.nii.gz')
     flat = (run.reference, run.distorted, run.displacement, run.acquisition)
     files = coregister(*flat, t1w, run.t1w.brain_mask, run.t1w.gm_probseg, run.t1w.wm_probseg)
-    said = remarks(files.xfm_bold_to_t1w)
-    (row,) = pd.read_csv(files.bold_coregistration, sep='\t').to_dict('records')
+    said = remarks(files.xfm_to_t1w)
+    (row,) = pd.read_csv(files.coregistration, sep='\t').to_dict('records')
     assert list(row) == [column.name for column in output.columns]
     assert row['mutual_information'] == pytest.approx(
         said['NormalisedMutualInformation'], abs=1e-4
@@ -370,7 +370,7 @@ def test_the_cost_of_the_boundary_is_one_too(run: Run) -> None:
     # The texture has no step at the border of white matter, so boundaries are not believed.
     assert said['Method'] == 'mutual information'
     assert np.isnan(row['boundary_cost'])
-    assert remarks(files.bold_coregistration)['MissingReasons'] == {
+    assert remarks(files.coregistration)['MissingReasons'] == {
         'boundary_cost': 'the alignment by boundaries was not believed'
     }
 
@@ -418,13 +418,13 @@ def test_regions_come_to_the_grid_of_bold(run: Run) -> None:
         'index\tname\themisphere\ttissue\tcoverage\n1\tright\tR\tcortex\t1\n'
         '2\tleft\tL\tcortex\t0.5\n7\ttop\tR\tcortex\t1\n9\tnone\tL\tcortex\t0\n'
     )
-    found = label_bold(run.mask, run.t1w.xfm_bold_to_t1w, atlas, table)
-    regions = load(found.bold_atlas_dseg, np.int32)
+    found = label_epi(run.mask, run.t1w.xfm_bold_to_t1w, atlas, table)
+    regions = load(found.dseg, np.int32)
     mask = load(run.mask) > 0
     assert not regions[~mask].any()
     assert set(regions[mask][regions[mask] > 0]) <= {1, 2, 7}
     assert (regions[:10][mask[:10]] != 1).all()
-    said = pd.read_csv(found.bold_atlas_labels, sep='\t').set_index('name')['coverage']
+    said = pd.read_csv(found.labels, sep='\t').set_index('name')['coverage']
     assert said['right'] > 0.9
     assert said['left'] == pytest.approx(0.5, abs=0.05)
     assert said['top'] < 0.1

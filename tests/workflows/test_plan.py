@@ -105,7 +105,12 @@ def test_some_measures_run_only_where_named(skeleton: Skeleton) -> None:
     def names(**changes: object) -> list[str]:
         return [m.name for m in selected_measures(dataclasses.replace(settings, **changes))]
 
-    opt_in = ['thickness_laplace', 'seed_maps', 'denoised_in_space', 'thickness_laplace_regions']
+    opt_in = [
+        *('thickness_laplace', 'seed_maps', 'denoised_in_space', 'free_water'),
+        *('diffusion_gradient', 'thickness_laplace_regions'),
+        *(f'fwtensor_{name}_regions' for name in ('fwf', 'fa', 'md', 'ad', 'rd')),
+        *(f'fwtensor_{name}_in_space' for name in ('fa', 'md', 'ad', 'rd')),
+    ]
     assert not set(opt_in) & set(names())
     assert unasked_measures(settings) == tuple(opt_in)
     added = names(measures=('default', *opt_in))

@@ -180,6 +180,11 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         action='store_true',
         help='BOLD without a field map: tell its distortion from the T1w (a guess)',
     )
+    group.add_argument(
+        '--fix-gradients',
+        action='store_true',
+        help='diffusion whose gradient table has wrong axes or signs: take the likely right one',
+    )
     _value(
         group,
         '--alff-definition',

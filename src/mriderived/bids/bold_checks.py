@@ -72,12 +72,12 @@ def check_bold(path: Path, metadata: Mapping[str, Any], look: Look | None = None
     geometry = find_geometry(path, series.header, series.repaired, series.shape[:3])
     time = repetition_time(path, metadata, series.repaired)
     times, reason = slice_times(metadata, series.shape, time)
-    direction, complaint = _phase_direction(metadata)
+    direction, complaint = phase_encoding(metadata)
     findings = [
         *(f for f in geometry.findings if f[0] not in _OF_T1W),
         *time_findings(metadata, series.repaired, series.shape[3], time),
-        *_unused('slice_timing', reason, 'Slice times were not corrected'),
-        *_unused('phase_encoding', complaint, 'Distortion cannot be corrected'),
+        *unused('slice_timing', reason, 'Slice times were not corrected'),
+        *unused('phase_encoding', complaint, 'Distortion cannot be corrected'),
         *(look or look_at_series)(path),
     ]
     return BoldCheck(
@@ -113,7 +113,8 @@ def _require_volumes(path: Path, series: SeriesHeader) -> None:
         )
 
 
-def _phase_direction(metadata: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def phase_encoding(metadata: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the phase-encode direction if it can be used, else why not."""
     direction = metadata.get('PhaseEncodingDirection')
     if direction is None:
         return None, None
@@ -125,7 +126,8 @@ def _phase_direction(metadata: Mapping[str, Any]) -> tuple[str | None, str | Non
     return str(direction), None
 
 
-def _unused(flag: str, reason: str | None, effect: str) -> Iterator[Finding]:
+def unused(flag: str, reason: str | None, effect: str) -> Iterator[Finding]:
+    """Give the finding on something that is left out, if there is a reason."""
     if reason is not None:
         yield flag, reason, f'{effect}: {reason}.'
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mriderived.core.confounds import MOTION, SIGNALS
+from mriderived.core.denoising import follows_gap
 from mriderived.core.series import Frames, Mask
 
 #: A name followed by this censors outliers as well.
@@ -114,6 +115,7 @@ def select_confounds(
     Returns
     -------
     Selection
+        A difference from a censored frame is NaN: it would bring that frame into the next one.
 
     Raises
     ------
@@ -141,7 +143,10 @@ def select_confounds(
     if missing:
         raise ValueError(f'{strategy} needs confounds that are not there: {", ".join(missing)}')
     keep = find_kept(table, outliers=strategy.endswith(SCRUB))
-    return Selection(table[columns].to_numpy(np.float64), tuple(columns), keep)
+    values = table[columns].to_numpy(np.float64, copy=True)
+    differences = np.array(['_derivative1' in name for name in columns])
+    values[np.ix_(follows_gap(keep), differences)] = np.nan
+    return Selection(values, tuple(columns), keep)
 
 
 def find_kept(table: pd.DataFrame, outliers: bool, segment: int = MIN_SEGMENT) -> Mask:

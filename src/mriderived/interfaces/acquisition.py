@@ -32,6 +32,12 @@ class Acquisition:
     slice_fault: str = ''
 
 
+def read_phase_direction(path: Path) -> str | None:
+    """Return the phase-encode direction of a BOLD run or a diffusion series."""
+    direction = json.loads(path.read_text())['phase_direction']
+    return None if direction is None else str(direction)
+
+
 def read_acquisition(path: Path) -> Acquisition:
     """Read what the plan has written; see :mod:`mriderived.workflows.sources`."""
     content = json.loads(path.read_text())

@@ -99,6 +99,9 @@ class Scope:
 
     tasks: tuple[str, ...] = ()
     is_multi_echo: bool = False
+    #: Of a diffusion series: shells of at least six directions, and directions of the fullest one.
+    least_shells: int = 0
+    least_directions: int = 0
     key: str = ''
     family: str = ''
 
@@ -127,6 +130,8 @@ class Measure:
     #: A sentence or two for the methods text, in the past tense, with its references.
     methods: str
     over: Over = 'image'
+    #: The atlas whose regions it needs, where it is not over atlases.
+    atlas: str = ''
     #: The suffix of the raw images that it runs on. Those of other suffixes than T1w may need
     #: what is offered for the T1w image of their session, too.
     source: str = 'T1w'

@@ -12,7 +12,7 @@ from scipy import ndimage
 from mriderived.config import Config
 from mriderived.core.compcor import Components, anatomical_compcor, temporal_compcor
 from mriderived.core.confounds import assemble_confounds, mean_signals
-from mriderived.core.dvars import compute_dvars
+from mriderived.core.dvars import compute_steady_dvars
 from mriderived.interfaces.denoising import LACKING
 from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.series import load_masked, repetition_time
@@ -89,7 +89,7 @@ def find_confounds(
     found = assemble_confounds(
         motion,
         mean_signals(series, everywhere, masks.csf, masks.white),
-        compute_dvars(series, threads),
+        compute_steady_dvars(series, unsteady, threads),
         components,
         period,
         unsteady,

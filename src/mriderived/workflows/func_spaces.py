@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mriderived.config import Config
 from mriderived.core.series_route import Deformation, plan_route
 from mriderived.interfaces.acquisition import read_acquisition
-from mriderived.interfaces.bold_sampling import make_distortion, resample_run
+from mriderived.interfaces.bold_sampling import describe_timing, make_distortion, resample_run
 from mriderived.interfaces.bold_spaces import (
     RESOLUTION,
     STEP_MM,
@@ -20,7 +20,7 @@ from mriderived.interfaces.bold_spaces import (
     find_deformation,
     read_space_grid,
 )
-from mriderived.interfaces.motion_files import read_motion
+from mriderived.interfaces.motion_files import read_motion, read_spoilt
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
@@ -93,7 +93,7 @@ def sample_run(
     ``remarks`` are further metadata of the series and its mean.
     """
     acquisition = read_acquisition(run.acquisition)
-    _, matrices, unsteady = read_motion(run.motion)
+    table, matrices, unsteady = read_motion(run.motion)
     displacement = load(run.displacement)
     distortion = make_distortion(displacement, acquisition)
     route = plan_route(
@@ -108,7 +108,8 @@ def sample_run(
         threads=threads,
     )
     total = np.zeros(grid.mask.shape, np.float64)
-    volumes = resample_run(acquisition, matrices, unsteady, route, threads)
+    spoilt = read_spoilt(table)
+    volumes = resample_run(acquisition, matrices, unsteady, spoilt, route, threads)
     path = save_series(
         _add_up(_within(grid.mask, volumes), total, unsteady),
         grid.affine,
@@ -117,9 +118,7 @@ def sample_run(
         acquisition.repetition_time,
         'bold.nii.gz',
     )
-    write_remarks(
-        path, RepetitionTime=acquisition.repetition_time, TaskName=acquisition.task, **remarks
-    )
+    write_remarks(path, **describe_timing(acquisition, len(matrices) - unsteady), **remarks)
     mean = (total / (len(matrices) - unsteady)).astype(np.float32)
     reference = save(mean, grid.affine, 'reference.nii.gz')
     write_remarks(reference, **remarks)
