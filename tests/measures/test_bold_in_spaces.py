@@ -136,7 +136,7 @@ def write_moving_run() -> tuple[Path, ...]:
     nb.Nifti1Image(data, affine).to_filename('raw.nii.gz')
     moves = [shift(np.array([3.0 * t, 0, 0]))[:3].ravel() for t in range(3)]
     motion = pd.DataFrame(moves, columns=list(MATRIX))
-    motion.assign(steady=1).to_csv('motion.tsv', sep='\t', index=False)
+    motion.assign(steady=1, spoilt=0).to_csv('motion.tsv', sep='\t', index=False)
     nb.Nifti1Image(np.zeros(SHAPE, np.float32), affine).to_filename('shift.nii.gz')
     here = Path.cwd()
     Path('acquisition.json').write_text(json.dumps({
@@ -201,7 +201,7 @@ def stretch(affine: np.ndarray) -> tuple[Path, ...]:
     shifts = np.broadcast_to(0.1 * (np.arange(SHAPE[1]) - 11)[:, None], SHAPE).astype(np.float32)
     nb.Nifti1Image(shifts, affine).to_filename('shift.nii.gz')
     motion = pd.DataFrame([np.eye(4)[:3].ravel()] * 3, columns=list(MATRIX))
-    motion.assign(steady=1).to_csv('motion.tsv', sep='\t', index=False)
+    motion.assign(steady=1, spoilt=0).to_csv('motion.tsv', sep='\t', index=False)
     acquisition = json.loads(moving[1].read_text()) | {'phase_direction': 'j'}
     moving[1].write_text(json.dumps(acquisition))
     return moving
