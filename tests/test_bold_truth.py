@@ -76,9 +76,10 @@ def _process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
     flat = find_distortion(moved.bold_distorted, acquisition, 2)
     tissues = (head.gm_probseg, head.wm_probseg, head.csf_probseg)
     anatomy = (head.t1w, head.brain_mask, *tissues[:2])
-    xfm = coregister(
+    fit = coregister(
         flat.bold_reference, moved.bold_distorted, flat.bold_displacement, acquisition, *anatomy
-    ).xfm_to_t1w
+    )
+    xfm = fit.xfm_to_t1w
     mask = mask_epi(flat.bold_reference, xfm, head.brain_mask).mask
     series = resample_bold(
         truth.bold, acquisition, moved.bold_motion, flat.bold_displacement, 2
@@ -88,6 +89,7 @@ def _process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
         **moved._asdict(),
         **flat._asdict(),
         'xfm': xfm,
+        'fit': fit.coregistration,
         'mask': mask,
         'series': series,
         'confounds': table,
@@ -132,7 +134,11 @@ def test_a_wrong_direction_of_the_phase_encoding_is_noticed(
     assert 'worse' in note
     assert 'than with the opposite direction' in note
     assert 'check PhaseEncodingDirection' in note
-    assert json.loads(remarks_file(run.files['xfm']).read_text())['Notes'] == []
+    said = json.loads(remarks_file(run.files['xfm']).read_text())
+    assert said['Notes'] == []
+    (row,) = pd.read_csv(run.files['fit'], sep='\t').to_dict('records')
+    assert row['boundary_cost'] == pytest.approx(said['BoundaryCost'], abs=1e-4)
+    assert row['boundary_cost'] < 0.5
 
 
 def test_without_a_field_map_the_t1w_tells_most_of_the_displacement(

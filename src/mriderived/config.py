@@ -27,6 +27,8 @@ Denoising = Literal[
 ]  # fmt: skip
 #: What the amplitude of low-frequency fluctuations is; see ``core.alff``.
 AlffDefinition = Literal['amplitude', 'deviation']
+#: Of how many voxels ReHo is: those that share a face, an edge or a corner with one, and itself.
+RehoNeighbours = Literal['27', '19', '7']
 #: In which form of others the group level writes its tables as well.
 Export = Literal['none', 'enigma']
 
@@ -36,7 +38,8 @@ DEFAULT_MEASURES = 'default'
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
 DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'denoising', 'frequency_band',
-            'alff_definition', 'use_syn_sdc', 'fix_gradients', 'random_seed', 'sloppy',
+            'alff_definition', 'reho_neighbours', 'use_syn_sdc', 'fix_gradients', 'random_seed',
+            'sloppy',
             'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
@@ -74,6 +77,7 @@ class Config:
     #: Of BOLD, in Hz: the lowest and the highest frequency.
     frequency_band: str = '0.01-0.1'
     alff_definition: AlffDefinition = 'amplitude'
+    reho_neighbours: RehoNeighbours = '27'
     #: A BIDS Stats Model: what to measure on runs with events.
     task_model: Path | None = None
     use_syn_sdc: bool = False
@@ -199,6 +203,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     'Lesions': get_args(Lesions),
     'Denoising': get_args(Denoising),
     'AlffDefinition': get_args(AlffDefinition),
+    'RehoNeighbours': get_args(RehoNeighbours),
     'Device': get_args(Device),
     'Export': get_args(Export),
 }

@@ -104,8 +104,8 @@ def test_dry_run_of_a_dataset_writes_nothing(
     assert 'sub-01' in out
     assert 'Nothing was written.' in out
     opt_in = [
-        *('thickness_laplace', 'denoised_in_space', 'free_water', 'diffusion_gradient'),
-        'thickness_laplace_regions',
+        *('thickness_laplace', 'seed_maps', 'denoised_in_space', 'free_water'),
+        *('diffusion_gradient', 'thickness_laplace_regions'),
         *(f'fwtensor_{name}_regions' for name in ('fwf', 'fa', 'md', 'ad', 'rd')),
         *(f'fwtensor_{name}_in_space' for name in ('fa', 'md', 'ad', 'rd')),
     ]

@@ -19,6 +19,7 @@ from tiny_bold import (
     TR,
     VOLUMES,
     T1w,
+    draw_volume,
     places,
     radius,
     write_acquisition,
@@ -26,16 +27,19 @@ from tiny_bold import (
     write_t1w,
 )
 
+from mriderived.group.columns import is_cohort_output
+from mriderived.interfaces.denoising import denoise_run
 from mriderived.interfaces.motion_files import read_motion
-from mriderived.interfaces.sink import remarks_file, save_output
+from mriderived.interfaces.sink import remarks_file, save_output, write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.alff import write_alff
 from mriderived.workflows.func_atlas import label_epi
 from mriderived.workflows.func_confounds import find_confounds
-from mriderived.workflows.func_denoising import remove_confounds
+from mriderived.workflows.func_denoising import BOLD_DENOISING, remove_confounds
 from mriderived.workflows.func_distortion import find_distortion
 from mriderived.workflows.func_mask import mask_epi
 from mriderived.workflows.func_motion import estimate_motion
+from mriderived.workflows.func_registration import BOLD_REGISTRATION, coregister
 from mriderived.workflows.func_series import resample_bold
 
 BRAIN = radius(places(SHAPE, AFFINE)) < 1
@@ -108,7 +112,22 @@ def test_the_jump_is_found(run: Run) -> None:
 def test_volumes_before_the_steady_state_are_remarked(run: Run) -> None:
     said = remarks(run.distorted)
     assert said['NonSteadyStateVolumes'] == 2
-    assert said['Notes'] == ['2 volumes before the steady state were left out.']
+    assert said['Notes'] == ['Left out before the steady state: 2 volumes.']
+
+
+def test_volumes_before_the_steady_state_give_the_position_and_no_intensity() -> None:
+    still, moved = draw_volume(0), draw_volume(JUMP_MM)
+    rng = np.random.default_rng(1)
+    series = np.stack([1.5 * moved] * 2 + [still] * 10, axis=-1)
+    series += rng.normal(0, 3, series.shape)
+    nb.Nifti1Image(series.astype(np.float32), AFFINE).to_filename('dummies.nii.gz')
+    found = estimate_motion(Path('dummies.nii.gz').absolute())
+    table, _, unsteady = read_motion(found.bold_motion)
+    assert unsteady == 2
+    assert table['trans_y'][:2].abs().max() < 0.2
+    assert table['trans_y'][2:].abs().median() == pytest.approx(JUMP_MM, abs=0.2)
+    reference = load(found.bold_distorted)
+    assert reference[BRAIN].mean() == pytest.approx(still[BRAIN].mean(), rel=0.02)
 
 
 def test_without_a_field_map_nothing_is_displaced_and_a_note_says_so(run: Run) -> None:
@@ -194,6 +213,16 @@ def test_known_slice_times_are_corrected_to_their_middle(run: Run) -> None:
     assert said['SliceTimingCorrected'] is True
     assert said['StartTime'] == pytest.approx(TR * 13 / 14 / 2, abs=1e-4)
     assert said['Notes'] == []
+
+
+def test_slice_times_that_are_not_used_have_one_reason(run: Run) -> None:
+    reason = 'SliceTiming reaches 1000 s but a volume takes 2 s; it looks like milliseconds'
+    for changes, expected in (({}, 'it is not known'), ({'slice_fault': reason}, reason)):
+        acquisition = write_acquisition(Path.cwd(), run.raw, **changes)
+        found = resample_bold(run.raw, acquisition, run.motion, run.displacement)
+        assert remarks(found.bold_preproc)['Notes'] == [
+            f'Slice timing was not corrected: {expected}.'
+        ]
 
 
 @pytest.mark.parametrize(
@@ -314,17 +343,67 @@ def test_denoising_counts_its_degrees_of_freedom(run: Run) -> None:
     assert np.abs(correlation).max() < 0.05 * data[mask].std() * motion.std() * 58
 
 
+def test_what_denoising_leaves_is_a_row_of_the_cohort_table(run: Run) -> None:
+    found = remove_confounds(run.preproc, run.mask, run.confounds, '6P', (0.01, 0.2))
+    table = pd.read_csv(found.bold_degrees, sep='\t')
+    assert table.to_dict('records') == [{
+        'volumes': 60, 'volumes_kept': 58, 'share_kept': pytest.approx(58 / 60, abs=1e-6),
+        'degrees_confounds': 6, 'degrees_band': 14, 'degrees_left': 38,
+    }]  # fmt: skip
+    assert is_cohort_output(BOLD_DENOISING.output('bold_degrees'))
+
+
+def test_the_cost_of_the_boundary_is_one_too(run: Run) -> None:
+    output = BOLD_REGISTRATION.output('bold_coregistration')
+    assert is_cohort_output(output)
+    wm, gm = load(run.t1w.wm_probseg), load(run.t1w.gm_probseg)
+    t1w = save(1000 * wm + 700 * gm, load_affine(run.t1w.wm_probseg), 't1w.nii.gz')
+    flat = (run.reference, run.distorted, run.displacement, run.acquisition)
+    files = coregister(*flat, t1w, run.t1w.brain_mask, run.t1w.gm_probseg, run.t1w.wm_probseg)
+    said = remarks(files.xfm_to_t1w)
+    (row,) = pd.read_csv(files.coregistration, sep='\t').to_dict('records')
+    assert list(row) == [column.name for column in output.columns]
+    assert row['mutual_information'] == pytest.approx(
+        said['NormalisedMutualInformation'], abs=1e-4
+    )
+    assert row['boundary_contrast'] == pytest.approx(said['BoundaryContrastPercent'], abs=0.01)
+    # The texture has no step at the border of white matter, so boundaries are not believed.
+    assert said['Method'] == 'mutual information'
+    assert np.isnan(row['boundary_cost'])
+    assert remarks(files.coregistration)['MissingReasons'] == {
+        'boundary_cost': 'the alignment by boundaries was not believed'
+    }
+
+
 def test_scrubbing_leaves_out_the_jump(run: Run) -> None:
     found = remove_confounds(run.preproc, run.mask, run.confounds, '6P+scrub', (0.01, 0.2))
     assert JUMP in remarks(found.bold_denoised)['CensoredVolumes']
 
 
 def test_too_few_degrees_of_freedom_are_an_error_with_a_remedy(run: Run) -> None:
-    with pytest.raises(
-        ValueError, match=r'0 of 60 degrees of freedom are left .*--denoising'
-    ) as error:
-        remove_confounds(run.preproc, run.mask, run.confounds, '36P', (0.01, 0.08))
-    assert '--frequency-band' in str(error.value)
+    def told(table: Path, strategy: str, band: tuple[float, float] | None) -> str:
+        with pytest.raises(ValueError, match='degrees of freedom are left') as error:
+            denoise_run(run.preproc, run.mask, table, strategy, band)
+        return str(error.value).split(': ', 1)[1]
+
+    # Of 60 cosines of k/240 Hz, 17 are in the band, and 22 of 58 volumes would do for 36P.
+    assert told(run.confounds, '36P', (0.01, 0.08)) == 'take more frequencies (--frequency-band)'
+    assert told(run.confounds, '36P', (0.01, 0.16)) == (
+        'take fewer confounds (--denoising 6P) or take more frequencies (--frequency-band)'
+    )
+    table = pd.read_csv(run.confounds, sep='\t')
+    for frame in range(4, VOLUMES, 4):
+        table[f'motion_outlier{frame:02d}'] = (np.arange(VOLUMES) == frame).astype(int)
+    table.to_csv('moved.tsv', sep='\t', index=False, na_rep='n/a')
+    said = json.loads(remarks_file(run.confounds).read_text())
+    write_remarks(Path('moved.tsv').absolute(), **said)
+    moved = Path('moved.tsv').absolute()
+    assert told(moved, '6P+scrub', (0.001, 0.25)) == 'do not censor (--denoising 6P)'
+    # ALFF takes all frequencies whatever the band.
+    assert told(moved, '24P+scrub', None) == 'do not censor (--denoising 24P)'
+    assert told(moved, '36P+scrub', (0.01, 0.05)) == (
+        'no other single setting leaves enough, so this run is too short or moved too much'
+    )
 
 
 def test_regions_come_to_the_grid_of_bold(run: Run) -> None:

@@ -169,8 +169,12 @@ def test_a_folder_knows_its_model_and_its_definition_of_alff(tmp_path: Path) -> 
     assert NAMES.isdisjoint(measure.name for measure in measures_of_folder(tmp_path))
     (tmp_path / 'logs').mkdir()
     (tmp_path / 'logs' / 'task_model.json').write_text(json.dumps(MODEL))
-    generator = {'Name': 'mriderived', 'Configuration': {'alff_definition': 'deviation'}}
+    generator = {
+        'Name': 'mriderived',
+        'Configuration': {'alff_definition': 'deviation', 'reho_neighbours': '7'},
+    }
     (tmp_path / 'dataset_description.json').write_text(json.dumps({'GeneratedBy': [generator]}))
     found = {measure.name: measure for measure in measures_of_folder(tmp_path)}
     assert found.keys() >= NAMES
     assert 'standard deviation' in found['alff'].methods
+    assert 'that share a face with it' in found['reho'].methods

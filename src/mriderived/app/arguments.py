@@ -21,6 +21,7 @@ from mriderived.config import (
     Device,
     Export,
     Lesions,
+    RehoNeighbours,
     SkullStrip,
 )
 
@@ -189,6 +190,12 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--alff-definition',
         metavar='|'.join(get_args(AlffDefinition)),
         help='ALFF as mean amplitude (Zang, Zou; default) or as standard deviation (C-PAC)',
+    )
+    _value(
+        group,
+        '--reho-neighbours',
+        metavar='|'.join(get_args(RehoNeighbours)),
+        help=f'voxels that ReHo is of, itself included (default: {Config.reho_neighbours})',
     )
     _value(
         group,

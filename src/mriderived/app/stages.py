@@ -19,15 +19,16 @@ from mriderived.app.progress import choose_progress
 from mriderived.app.recorded import planned_units
 from mriderived.app.run import count_workers, run_participants
 from mriderived.app.run_log import name_run, start_log
-from mriderived.app.wording import count
 from mriderived.bids.dataset import select_participants
 from mriderived.bids.description import write_description
 from mriderived.bids.status import UnitRecord, recorded_participants
+from mriderived.bids.wording import count
 from mriderived.config import Config
 from mriderived.group.records import read_cohort
 from mriderived.group.stage import check_cohort, run_group
 from mriderived.reports.group import write_group_report
-from mriderived.workflows.plan import plan_participants, unasked_measures
+from mriderived.workflows.plan import unasked_measures
+from mriderived.workflows.plan_preview import plan_participants
 
 LOGGER = logging.getLogger(__name__)
 #: More failures than these are counted, not listed.

@@ -27,6 +27,8 @@ from mriderived.bids.dataset import Image
 from mriderived.bids.fieldmap_candidates import FieldMap, Shape, candidates
 from mriderived.bids.fieldmap_metadata import MetadataError, readout
 
+#: How the sentence on the field map that was taken begins.
+TAKEN = 'Field map: '
 #: Suffixes that :func:`find_field_map` wants to see beside the run's own.
 SUFFIXES = (
     'epi', 'phasediff', 'phase1', 'phase2', 'fieldmap', 'magnitude', 'magnitude1', 'magnitude2',
@@ -156,7 +158,7 @@ def _describe(found: FieldMap) -> str:
         'fieldmap': 'measured field map',
         None: '',
     }
-    return f'Field map: {kinds[found.kind]} of {names}'
+    return f'{TAKEN}{kinds[found.kind]} of {names}'
 
 
 def _nobody(run: Image, others: Sequence[Image], bids_dir: Path) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ SCRUB = '+scrub'
 #: Stands for the first of these where there are signals of tissues, and for the second elsewhere.
 AUTO = 'auto'
 WITH_TISSUES, WITHOUT_TISSUES = '36P', '24P+GSR'
+#: The strategy that takes the fewest degrees of freedom.
+FEWEST = '6P'
 #: Components of CSF and of white matter each in ``24P+aCompCor``.
 COMPONENTS = 5
 #: With censoring, shorter runs of kept frames than this are censored too.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mriderived.figures.style import FAINT, GRID, PAPER, TEXT, WIDTH
@@ -39,6 +40,7 @@ def draw_traces(
         if len(traces) > 1:
             panel.legend(frameon=False, fontsize=7, ncols=3, loc='upper left')
     axes[-1].set_xlabel(xlabel, color=TEXT, fontsize=8)
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].margins(x=0.005)
     return figure
 
@@ -72,6 +74,7 @@ def draw_carpet_plot(
         panel.axhline(edge - 0.5, color='#ffb000', linewidth=1.0)
     panel.tick_params(axis='y', length=0)
     panel.set_xlabel('volume', color=TEXT, fontsize=8)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

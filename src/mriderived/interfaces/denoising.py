@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from mriderived.bids.sidecar import sidecar_path
 from mriderived.core.denoising import Denoised, TooFewDegreesError, denoise, make_design
 from mriderived.core.strategies import (
     AUTO,
+    FEWEST,
+    SCRUB,
     WITHOUT_TISSUES,
     Selection,
     select_confounds,
@@ -85,13 +88,42 @@ def denoise_masked(
     try:
         design = make_design(selection.confounds, selection.keep, period, band)
     except TooFewDegreesError as error:
+        remedy = _find_remedy(asked, strategy, table, metadata, period, band)
         raise ValueError(
-            f'{error}; the run lasts {len(table) * period:.0f} s: take fewer confounds '
-            f'(--denoising, now {_name(asked, strategy)}) or more frequencies (--frequency-band)'
+            f'{error}; the run lasts {len(table) * period:.0f} s, --denoising is '
+            f'{_name(asked, strategy)}: {remedy}'
         ) from error
     series = load_masked(bold_preproc, mask)
     reason = f'{WITHOUT_TISSUES} was taken, because {why}' if lacking else ''
     return Run(denoise(series, design, threads), mask, period, selection, strategy, reason)
+
+
+def _find_remedy(
+    asked: str,
+    strategy: str,
+    table: pd.DataFrame,
+    metadata: dict[str, Any],
+    period: float,
+    band: Band | None,
+) -> str:
+    """Say which setting alone would leave enough degrees of freedom; the mildest first."""
+    base, ending = strategy.removesuffix(SCRUB), SCRUB if strategy.endswith(SCRUB) else ''
+    trials: dict[str, tuple[str, Band | tuple[None, None] | None]] = {
+        f'do not censor (--denoising {asked.removesuffix(SCRUB)})': (base, band),
+        f'take fewer confounds (--denoising {FEWEST}{ending})': (FEWEST + ending, band),
+        'take more frequencies (--frequency-band)': (strategy, band and (None, None)),
+    }
+    helpful = []
+    for words, (other, limits) in trials.items():
+        if (other, limits) == (strategy, band):
+            continue
+        chosen = select_confounds(other, table, metadata, high_pass=band is None)
+        with suppress(TooFewDegreesError):
+            make_design(chosen.confounds, chosen.keep, period, limits)
+            helpful.append(words)
+    if helpful:
+        return ' or '.join(helpful)
+    return 'no other single setting leaves enough, so this run is too short or moved too much'
 
 
 def _name(asked: str, strategy: str) -> str:

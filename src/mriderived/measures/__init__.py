@@ -17,6 +17,7 @@ from mriderived.measures.noddi import NODDI
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
 from mriderived.measures.seed_map import SEED_MAP
+from mriderived.measures.seed_maps import SEED_MAPS
 from mriderived.measures.skeleton import SKELETON
 from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.surface_regions import SURFACE_REGIONS
@@ -46,6 +47,7 @@ MEASURES: tuple[Measure, ...] = (
     REHO,
     CONNECTIVITY,
     SEED_MAP,
+    SEED_MAPS,
     BOLD_QUALITY,
     DENOISED_IN_SPACE,
     T2STAR,

@@ -6,7 +6,7 @@ from functools import partial
 
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.workflows.dwi_figures import draw_dwi_coregistration
-from mriderived.workflows.func_registration import OF_T1W, coregistration_wf
+from mriderived.workflows.func_registration import OF_T1W, coregistration_wf, fit_output
 
 DWI_REGISTRATION = Measure(
     name='dwi_registration',
@@ -23,6 +23,7 @@ DWI_REGISTRATION = Measure(
             description='Rigid transform that brings images from the reference to the T1w.',
             draft='BEP014',
         ),
+        fit_output('dwi', 'dwi', 'diffusion'),
     ),
     init_wf=partial(coregistration_wf, 'dwi'),
     reference='https://doi.org/10.1016/j.neuroimage.2009.06.060',

@@ -16,7 +16,7 @@ from mriderived.bids.dwi_checks import DwiCheck, check_dwi, look_at_dwi, require
 from mriderived.bids.dwi_files import find_unweighted, require_gradient_file
 from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmap_metadata import MetadataError, readout
-from mriderived.bids.fieldmaps import find_field_map
+from mriderived.bids.fieldmaps import TAKEN, find_field_map
 from mriderived.bids.gradient_files import B0_THRESHOLD
 from mriderived.bids.image_checks import BadImageError
 from mriderived.bids.known_files import KnownFiles
@@ -112,6 +112,7 @@ def _choose_field_map(
             if path in known and known[path].suffix == 'dwi':
                 field['epi'][role]['volumes'] = _unweighted(known[path], bids_dir)
     except BadImageError as error:
+        notes = [note for note in notes if not note.startswith(TAKEN)]
         return None, [*notes, f'No distortion correction: {shorten_paths(str(error), bids_dir)}']
     return field, notes
 

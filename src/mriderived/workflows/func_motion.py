@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mriderived.bids.wording import count
 from mriderived.config import Config
 from mriderived.core.confounds import FD_THRESHOLD
 from mriderived.core.eddy_terms import EddyMotion
@@ -55,11 +56,11 @@ def estimate_motion(raw_bold: Path, threads: int = 1) -> MotionFiles:
     moved = table['framewise_displacement'].to_numpy() > FD_THRESHOLD
     table['spoilt'] = (spikes | moved).astype(int)
     table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.9g')
-    notes = [f'{unsteady} volumes before the steady state were left out.'] if unsteady else []
+    notes = [f'Left out before the steady state: {count(unsteady, "volume")}.'] if unsteady else []
     lost = np.flatnonzero(motion.fit < LEAST_FIT)
     if lost.size:
         numbers = ', '.join(map(str, lost[:10]))
-        notes.append(f'{lost.size} volumes hardly resemble the others: {numbers}.')
+        notes.append(f'Hardly like the others: {count(lost.size, "volume")} ({numbers}).')
     write_remarks(reference, notes=notes, NonSteadyStateVolumes=unsteady)
     return MotionFiles(reference, out_file)
 

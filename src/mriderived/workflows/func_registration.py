@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mriderived.config import Config
@@ -21,7 +22,7 @@ from mriderived.interfaces.acquisition import read_phase_direction
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
-from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_coregistration
 
@@ -34,6 +35,10 @@ MIN_CONTRAST = 2.0
 WORSE = 0.02
 #: What a field map is compared with.
 WITHOUT = 'without it'
+
+#: Why there is no cost of the boundary.
+NOT_BELIEVED = 'the alignment by boundaries was not believed'
+COLUMNS = ('boundary_cost', 'boundary_contrast', 'mutual_information')
 
 OF_T1W = ('t1w', 'brain_mask', 'gm_probseg', 'wm_probseg')
 NEEDS = (
@@ -55,9 +60,10 @@ class Trial(NamedTuple):
 
 
 class RegistrationFiles(NamedTuple):
-    """The file that :func:`coregister` writes."""
+    """The files that :func:`coregister` writes."""
 
     xfm_to_t1w: Path
+    coregistration: Path
 
 
 def coregister(
@@ -99,7 +105,18 @@ def coregister(
         BoundaryContrastPercent=round(fine.contrast, 2),
         NormalisedMutualInformation=round(rough.information + 1, 4),
     )
-    return RegistrationFiles(path)
+    values = (fine.cost if fits else np.nan, fine.contrast, rough.information + 1)
+    return RegistrationFiles(path, _tabulate(values))
+
+
+def _tabulate(values: tuple[float, ...]) -> Path:
+    """Write how well the two images fit, one row."""
+    path = Path.cwd() / 'coregistration.tsv'
+    table = pd.DataFrame([values], columns=list(COLUMNS))
+    table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.6g')
+    missing = {} if np.isfinite(values[0]) else {COLUMNS[0]: NOT_BELIEVED}
+    write_remarks(path, MissingReasons=missing)
+    return path
 
 
 def _doubt_field_map(boundary: Boundary, trial: Trial, fine: Refinement) -> list[str]:
@@ -144,7 +161,47 @@ def coregistration_wf(source: str, config: Config) -> Any:
     del config  # nothing in the settings changes it
     own = ('reference', 'distorted', 'displacement', 'acquisition')
     needs = (*(f'{source}_{name}={name}' for name in own), *OF_T1W)
-    return one_node_wf(coregister, needs, {'xfm_to_t1w': f'xfm_{source}_to_t1w'})
+    names = {
+        'xfm_to_t1w': f'xfm_{source}_to_t1w',
+        'coregistration': f'{source}_coregistration',
+    }
+    return one_node_wf(coregister, needs, names)
+
+
+def _columns(title: str) -> tuple[Column, ...]:
+    texts = (
+        (
+            'Cost of the boundary of white matter: 0 where grey matter is far brighter '
+            'everywhere, 1 where there is no contrast, 2 where it is reversed.',
+            '1',
+            f'Boundary cost of {title} to T1w',
+        ),
+        (
+            'Contrast across the boundary of white matter.',
+            'percent',
+            f'Boundary contrast of {title}',
+        ),
+        (
+            'Normalised mutual information with the T1w image.',
+            '1',
+            f'Mutual information of {title} and T1w',
+        ),
+    )
+    return tuple(Column(name, *text) for name, text in zip(COLUMNS, texts, strict=True))
+
+
+def fit_output(source: Literal['bold', 'dwi'], datatype: str, title: str) -> Output:
+    """Return the table of how well the reference of images of one kind fits the T1w."""
+    return Output(
+        field=f'{source}_coregistration',
+        datatype=datatype,
+        suffix='qc',
+        extension='.tsv',
+        entities={'desc': 'coreg'},
+        description=f'How well the reference of {title} fits the T1w image.',
+        columns=_columns(title),
+        draft='mriderived',
+    )
 
 
 BOLD_REGISTRATION = Measure(
@@ -162,6 +219,7 @@ BOLD_REGISTRATION = Measure(
             description='Rigid transform that brings images from the BOLD reference to the T1w.',
             draft='BEP014',
         ),
+        fit_output('bold', 'func', 'BOLD'),
     ),
     init_wf=init_bold_registration_wf,
     reference='https://doi.org/10.1016/j.neuroimage.2009.06.060',

@@ -54,7 +54,8 @@ def resample_bold(
     steady = len(matrices) - unsteady
     notes = []
     if moment(acquisition, steady) is None:
-        reason = f'{steady} volumes are too few' if acquisition.slice_times else 'it is not known'
+        unused = acquisition.slice_fault or 'it is not known'
+        reason = f'{steady} volumes are too few' if acquisition.slice_times else unused
         notes.append(f'Slice timing was not corrected: {reason}.')
     if len(acquisition.echoes) > 1:
         notes.append(f'{len(acquisition.echoes)} echoes were combined by their T2*.')

@@ -192,13 +192,14 @@ def _is_offered(name: str, unit: Unit, resources: Resources) -> bool:
 def _add_figure(
     config: Config, workflow: Any, unit: Unit, part: Any, figure: Figure, resources: Resources
 ) -> None:
+    optional = [name for name in figure.optional if _is_offered(name, unit, resources)]
     node = pe.Node(
-        Draw(figure.draw, figure.needs, figure_files(config, unit, figure)),
+        Draw(figure.draw, figure.needs, figure_files(config, unit, figure), optional),
         name=f'{part.name}_draw_{_word(figure.name)}',
         overwrite=True,
     )
     workflow.add_nodes([node])
-    for need in figure.needs:
+    for need in (*figure.needs, *optional):
         resource = resources.get(resources.find(need, unit.measure, unit.variant))
         if isinstance(resource, Path):
             setattr(node.inputs, need, str(resource))

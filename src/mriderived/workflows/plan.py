@@ -138,11 +138,13 @@ def _is_asked_for(measure: Measure, config: Config) -> bool:
 
 def unasked_measures(config: Config) -> tuple[str, ...]:
     """Return the names of the measures that run only where named, and are not named."""
-    return tuple(
-        measure.name
+    named = {*config.measures, *config.skip_measures}
+    names = (
+        measure.scope.family or measure.name
         for measure in asked_measures(config)
-        if measure.is_opt_in and not {measure.name} & {*config.measures, *config.skip_measures}
+        if measure.is_opt_in and not {measure.name, measure.scope.family} & named
     )
+    return tuple(dict.fromkeys(names))
 
 
 def needed_steps(measures: Sequence[Measure], steps: Sequence[Measure]) -> tuple[Measure, ...]:
@@ -300,25 +302,3 @@ def _is_done(
         and record.fingerprint == fingerprint
         and all((out_dir / path).exists() for path in outputs.values())
     )
-
-
-def plan_participants(config: Config, labels: Sequence[str]) -> tuple[PlannedUnit, ...]:
-    """List every unit of every participant for ``--dry-run``; writes nothing."""
-    return tuple(unit for label in labels for unit in _preview(config, label))
-
-
-def _preview(config: Config, participant: str) -> Iterator[PlannedUnit]:
-    plan = plan_participant(config, participant, is_preview=True)
-    unread = plan.files.unread if plan.files else ()
-    for unit in plan.units:
-        yield PlannedUnit(
-            participant=unit.participant,
-            session=unit.source.session if unit.source else None,
-            image=unit.image,
-            measure=unit.measure.name,
-            variant=unit.variant,
-            state=unit.state,
-            reason=unit.reason,
-            minutes=unit.measure.minutes if unit.state == 'to run' else 0.0,
-            is_unread=unit.source is not None and unit.source.path in unread,
-        )

@@ -19,7 +19,7 @@ from mriderived.bids.dwi_files import gather_parts, is_unweighted
 from mriderived.bids.events import find_events
 from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
-from mriderived.bids.fieldmaps import find_field_map
+from mriderived.bids.fieldmaps import TAKEN, find_field_map
 from mriderived.bids.image_checks import (
     BadImageError,
     ImageCheck,
@@ -29,6 +29,7 @@ from mriderived.bids.image_checks import (
 from mriderived.bids.known_files import KnownFiles, known_files_path
 from mriderived.bids.lesion_masks import SUFFIXES as LESION_MASKS
 from mriderived.bids.lesion_masks import find_lesion_mask
+from mriderived.bids.sidecar import sidecar_path
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 from mriderived.workflows.dwi_source import check_diffusion, fingerprint_diffusion
@@ -188,12 +189,13 @@ def _check_bold(
     try:
         notes += check_field_map_geometry(field.files, image.path) if kind else ()
     except BadImageError as error:
-        kind = None
+        kind, notes = None, [note for note in notes if not note.startswith(TAKEN)]
         notes.append(f'No distortion correction: {shorten_paths(str(error), config.bids_dir)}')
     events = find_events(image.path, image.entities, config.bids_dir)
     return check, {
         'repetition_time': check.repetition_time,
         'slice_times': list(check.slice_times) if check.slice_times else None,
+        'slice_fault': str(check.flags.get('slice_timing', '')),
         'slice_axis': 'ijk'.index(str(image.metadata.get('SliceEncodingDirection', 'k'))[0]),
         'phase_direction': check.phase_direction,
         'task': str(image.metadata.get('TaskName', image.entities.get('task', 'n/a'))),
@@ -210,6 +212,9 @@ def _check_echoes(files: KnownFiles, run: tuple[Image, ...]) -> BoldCheck:
     """Check every echo of a run, and that they belong together; what is said is of the first."""
     look = files.remembering(look_at_series)
     first, *others = [check_bold(part.path, part.metadata, look) for part in run]
+    if others:
+        for part in run:
+            _require_echo_time(part)
     shape = nb.load(first.path).shape
     for other in others:
         if nb.load(other.path).shape != shape:
@@ -219,6 +224,18 @@ def _check_echoes(files: KnownFiles, run: tuple[Image, ...]) -> BoldCheck:
                 'Take the run from its original source again, or leave it out with .bidsignore.',
             )
     return first
+
+
+def _require_echo_time(echo: Image) -> None:
+    """Echoes are combined by their times."""
+    time = echo.metadata.get('EchoTime')
+    if isinstance(time, bool) or not isinstance(time, int | float) or not time > 0:
+        raise BadImageError(
+            echo.path,
+            'EchoTime is missing' if time is None else f'EchoTime is {time!r}',
+            f'A run of several echoes needs that of each: write it, in seconds, to '
+            f'{sidecar_path(echo.path).name}.',
+        )
 
 
 def _check_dwi(
