@@ -44,7 +44,8 @@ def main() -> None:
     truth = make_truth(gradients)
     series = draw_series(shape, affine, gradients, truth)
     some = np.arange(12)
-    estimate_eddy(series[::2, ::2, ::2, some], affine, select(gradients, some), 1)  # compile first
+    coarse = affine @ np.diag([2.0, 2, 2, 1])
+    estimate_eddy(series[::2, ::2, ::2, some], coarse, select(gradients, some), 1)  # compile first
 
     count = len(gradients)
     start = time.perf_counter()

@@ -24,6 +24,9 @@ from mriderived.core.rigid_descent import (
 )
 from mriderived.core.splines import cubic
 
+#: A correlation may fall by this, since weights change; where it falls further, the start is kept.
+WORSE = 0.02
+
 
 @numba.njit(nogil=True, cache=True)
 def descend_eddy(  # type: ignore[no-untyped-def]
@@ -45,7 +48,9 @@ def descend_eddy(  # type: ignore[no-untyped-def]
     for a in range(3):
         voxel += affine[a, axis] ** 2
     voxel = np.sqrt(voxel) / factors[axis]
+    start, rest = matrix, eddy
     eddy = eddy.copy()
+    first = 0.0
     for taken in range(most):
         to_voxel = multiply(back, multiply(matrix, affine))
         look(volume, points, base, to_voxel, axis, eddy, scale, factors, margin, seen, weights)
@@ -54,18 +59,19 @@ def descend_eddy(  # type: ignore[no-untyped-def]
             doubt(design, seen, solution, half, weights)
         normal = sum_products(design, seen, weights)
         fit = correlate(normal)
+        first = fit if taken == 0 else first
         solution = solve(normal)
         bright = max(solution[6 + terms], LEAST_SCALE)
-        step = solution[:6] / bright
+        step = solution[: 6 + terms] / bright
+        moved = np.sqrt((step[:6] ** 2).sum() + voxel**2 * (step[6:] ** 2).sum())
+        # the image is a straight line for no more than a voxel
+        step *= min(1.0, voxel * factors[axis] / max(moved, 1e-12))
         matrix = multiply(matrix, invert_step(step, centre))
-        moved = 0.0
-        for a in range(6):
-            moved += step[a] ** 2
-        for k in range(terms):
-            eddy[k] -= solution[6 + k] / bright
-            moved += (voxel * solution[6 + k] / bright) ** 2
-        if np.sqrt(moved) < least:
+        eddy -= step[6:]
+        if moved < least:
             break
+    if not fit > first - WORSE:
+        return start, rest, solution[6 + terms :], first
     return matrix, eddy, solution[6 + terms :], fit
 
 

@@ -174,10 +174,13 @@ class _Estimate:
         threads: int,
     ) -> None:
         if len(chosen) > 1:
-            rounds = start_rounds(self.read, chosen, levels, self._poses_of(chosen), threads)
+            transfer = None
+            if lower is not None:
+                transfer = self._transfer(lower, chosen, levels[-1], threads)
+            poses = self._poses_of(chosen)
+            rounds = start_rounds(self.read, chosen, levels, poses, transfer, threads)
             self._keep(chosen, rounds)
             mean = self._look_for_outliers(chosen, rounds, None, threads)
-            transfer = None
             if lower is not None and reference is not None:
                 self._align_together(chosen, reference, mean)
                 transfer = self._transfer(lower, chosen, levels[-1], threads)

@@ -47,14 +47,25 @@ class Rounds(NamedTuple):
 
 
 def start_rounds(
-    read: Read, chosen: NDArray[np.intp], levels: list[Level], poses: list[Pose], threads: int
+    read: Read,
+    chosen: NDArray[np.intp],
+    levels: list[Level],
+    poses: list[Pose],
+    transfer: Transfer | None,
+    threads: int,
 ) -> Rounds:
-    """Align the volumes of a shell with their mean, from coarse to fine."""
-    for level in levels[:-1]:
-        for _ in range(2):
-            poses = _align_with_mean(read, chosen, level, poses, threads, False).poses
-    rounds = _align_with_mean(read, chosen, levels[-1], poses, threads, len(levels) > 1)
-    return _align_with_mean(read, chosen, levels[-1], rounds.poses, threads, True)
+    """Align the volumes of a shell with their mean, from coarse to fine.
+
+    With a ``transfer`` from a lower shell, poses are near already, and coarse copies of volumes of
+    a strong contrast would lead away.
+    """
+    if transfer is None:
+        for level in levels[:-1]:
+            for _ in range(2):
+                poses = _align_with_mean(read, chosen, level, poses, threads, False).poses
+    first = len(levels) > 1 or transfer is not None
+    poses = _align_with_mean(read, chosen, levels[-1], poses, threads, first, transfer).poses
+    return _align_with_mean(read, chosen, levels[-1], poses, threads, True, transfer)
 
 
 def finish_rounds(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from mriderived.bids.names import split_name
 from mriderived.bids.sidecar import sidecar_path, write_sidecar
+from mriderived.core.strategies import WITH_TISSUES
 from mriderived.group.blocks import MISSING, Block, build_block
 from mriderived.group.dictionary import describe_run_reasons, describe_runs, mark_sloppy
 from mriderived.group.records import Cohort, Row
@@ -117,8 +118,11 @@ def _warn_of_strategies(cohort: Cohort, strategies: Mapping[Row, str]) -> None:
             by_strategy.setdefault(strategy, []).append(f'sub-{row.participant}')
     if len(by_strategy) < 2:
         return
-    usual, *others = sorted(by_strategy, key=lambda name: (-len(by_strategy[name]), name))
-    parts = [f'{len(by_strategy[usual])} runs with {usual}']
+    usual, *others = sorted(
+        by_strategy, key=lambda name: (-len(by_strategy[name]), WITH_TISSUES not in name, name)
+    )
+    count = len(by_strategy[usual])
+    parts = [f'{count} run{"s" if count > 1 else ""} with {usual}']
     for name in others:
         labels = list(dict.fromkeys(by_strategy[name]))
         rest = len(labels) - _MOST_NAMED
