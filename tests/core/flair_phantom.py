@@ -30,7 +30,7 @@ def draw(
     extra: np.ndarray | None = None,
     seed: int = 0,
 ) -> Phantom:
-    """``balls`` hold centre and radius in mm from the middle; the truth is their share of voxels."""
+    """``balls`` hold centre and radius in mm from the middle; truth is their share of voxels."""
     fine = np.array([max(1, round(2 * size)) for size in spacing])
     shape = tuple(int(n / size) for n, size in zip(SHAPE, spacing, strict=True))
     grid = [

@@ -159,7 +159,7 @@ def _grow(
         )
         core = labels[box] == number
         apart = above[box]
-        # the core of a very bright lesion holds its blurred edge, which is no measure of its height
+        # a very bright lesion's core holds its blurred edge, which is no measure of its height
         height = float(np.median(apart[core]))
         if height < least:
             continue

@@ -1,4 +1,4 @@
-"""The probability that a voxel is hyperintense: brightness at several scales, place, neighbours."""
+"""The probability that a voxel is hyperintense: by brightness, place and neighbours."""
 
 from __future__ import annotations
 

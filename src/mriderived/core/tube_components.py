@@ -16,7 +16,8 @@ Labels = NDArray[np.int32]
 
 _TOUCHING = np.ones((3, 3, 3), bool)
 COLUMNS = (
-    'index', 'voxels', 'volume_mm3', 'length_mm', 'diameter_mm', 'linearity', 'x', 'y', 'z', 'region',
+    'index', 'voxels', 'volume_mm3', 'length_mm', 'diameter_mm', 'linearity', 'x', 'y', 'z',
+    'region',
 )  # fmt: skip
 
 

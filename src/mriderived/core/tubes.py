@@ -3,8 +3,8 @@
 Across a tube the intensity bends strongly in two directions, along it in none; the eigenvalues of
 the second derivatives say so at every scale (Frangi et al. 1998, doi:10.1007/BFb0056195), and the
 largest answer over scales counts (tuned to visual ratings of perivascular spaces by Ballerini et
-al. 2018, doi:10.1038/s41598-018-19781-5). The answer is measured in units of what noise and texture
-of the searched tissue give, so that no threshold depends on the scale of an image.
+al. 2018, doi:10.1038/s41598-018-19781-5). The answer is measured in units of what noise and
+texture of the searched tissue give, so that no threshold depends on the scale of an image.
 """
 
 from __future__ import annotations
