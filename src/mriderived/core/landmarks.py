@@ -151,7 +151,7 @@ def _cut(
     image: Volume, affine: Matrix, start: Point, points: NDArray[np.float64]
 ) -> tuple[Volume, Matrix]:
     """Return the box that the search can come to, and the matrix from mm to its voxels."""
-    inverse = np.linalg.inv(affine)
+    inverse = np.asarray(np.linalg.inv(affine), np.float64)
     centre = inverse[:3, :3] @ start + inverse[:3, 3]
     reach = np.abs(inverse[:3, :3]) @ np.full(3, np.abs(points).max() + REACH_MM + 2)
     low = np.floor(centre - reach).astype(int)
