@@ -17,9 +17,11 @@ from mriderived.bids.sidecar import write_json
 from mriderived.config import Config
 from mriderived.core.denoising import denoise, make_design
 from mriderived.core.epi_shift import turn_direction
+from mriderived.core.field_alignment import Placed
 from mriderived.core.rigid import rigid_matrix, rigid_parameters
 from mriderived.core.sampling import resample
 from mriderived.core.strategies import select_confounds
+from mriderived.interfaces import epi_field
 from mriderived.interfaces.denoising import denoise_run, read_confounds
 from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.rigid_files import load_rigid
@@ -32,7 +34,7 @@ from mriderived.phantom.truth import Truth
 from mriderived.workflows.func_confounds import find_confounds
 from mriderived.workflows.func_distortion import find_distortion
 from mriderived.workflows.func_distortion_t1w import find_distortion_anyway
-from mriderived.workflows.func_mask import mask_bold
+from mriderived.workflows.func_mask import mask_epi
 from mriderived.workflows.func_motion import estimate_motion
 from mriderived.workflows.func_registration import coregister
 from mriderived.workflows.func_series import resample_bold
@@ -74,10 +76,11 @@ def _process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
     flat = find_distortion(moved.bold_distorted, acquisition, 2)
     tissues = (head.gm_probseg, head.wm_probseg, head.csf_probseg)
     anatomy = (head.t1w, head.brain_mask, *tissues[:2])
-    xfm = coregister(
+    fit = coregister(
         flat.bold_reference, moved.bold_distorted, flat.bold_displacement, acquisition, *anatomy
-    ).xfm_bold_to_t1w
-    mask = mask_bold(flat.bold_reference, xfm, head.brain_mask).bold_mask
+    )
+    xfm = fit.xfm_to_t1w
+    mask = mask_epi(flat.bold_reference, xfm, head.brain_mask).mask
     series = resample_bold(
         truth.bold, acquisition, moved.bold_motion, flat.bold_displacement, 2
     ).bold_preproc
@@ -86,6 +89,7 @@ def _process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
         **moved._asdict(),
         **flat._asdict(),
         'xfm': xfm,
+        'fit': fit.coregistration,
         'mask': mask,
         'series': series,
         'confounds': table,
@@ -125,12 +129,16 @@ def test_a_wrong_direction_of_the_phase_encoding_is_noticed(
     flat = find_distortion(run.files['bold_distorted'], acquisition, 2)
     anatomy = (run.head.t1w, run.head.brain_mask, run.head.gm_probseg, run.head.wm_probseg)
     given = (flat.bold_reference, run.files['bold_distorted'], flat.bold_displacement, acquisition)
-    wrong = coregister(*given, *anatomy).xfm_bold_to_t1w
+    wrong = coregister(*given, *anatomy).xfm_to_t1w
     (note,) = json.loads(remarks_file(wrong).read_text())['Notes']
     assert 'worse' in note
     assert 'than with the opposite direction' in note
     assert 'check PhaseEncodingDirection' in note
-    assert json.loads(remarks_file(run.files['xfm']).read_text())['Notes'] == []
+    said = json.loads(remarks_file(run.files['xfm']).read_text())
+    assert said['Notes'] == []
+    (row,) = pd.read_csv(run.files['fit'], sep='\t').to_dict('records')
+    assert row['boundary_cost'] == pytest.approx(said['BoundaryCost'], abs=1e-4)
+    assert row['boundary_cost'] < 0.5
 
 
 def test_without_a_field_map_the_t1w_tells_most_of_the_displacement(
@@ -331,7 +339,43 @@ def test_notes_tell_the_truth(run: Processed) -> None:
     remarks = json.loads(remarks_file(run.files['bold_reference']).read_text())
     notes = ' '.join(remarks['Notes'])
     assert 'Field map: phase difference of sub-01_phasediff.nii.gz' in notes
-    strong = float(notes.partition('95 % of the head within ')[2].partition(' Hz')[0])
+    strong = float(notes.partition('95 % of the brain within ')[2].partition(' Hz')[0])
     known = np.percentile(np.abs(run.bold.load('field')[run.bold.load('brain_mask') > 0]), 95)
-    # the face, which is part of the head, is closer to the air of the sinuses
-    assert known < strong < 2 * known
+    assert strong == pytest.approx(known, rel=0.25)
+
+
+@pytest.mark.parametrize('move', [(4, -3, 3, 3, -2, 4), (-8, 5, 6, 6, 4, -5)])
+def test_the_field_map_follows_a_head_that_moved_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, move: tuple[float, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = BoldOptions(volumes=40, apart_mm=0)
+    write_dataset(
+        tmp_path / 'bids', participants=1, voxel_mm=4.0, bold=True, bold_options=options, threads=2
+    )
+    truth = bold_truth(tmp_path / 'bids', '01')
+    matrix = rigid_matrix(np.array([*move[:3], *np.radians(move[3:])]), np.array(truth.centre))
+    for path in (tmp_path / 'bids' / 'sub-01' / 'fmap').glob('*.nii.gz'):
+        image = nb.load(path)
+        data, affine = np.asarray(image.dataobj), matrix @ image.affine
+        moved_image = nb.Nifti1Image(data, affine)
+        moved_image.set_sform(affine, 1)
+        moved_image.set_qform(affine, 1)
+        moved_image.to_filename(path)
+    write_json(tmp_path / 'acquisition.json', _acquisition(tmp_path))
+    moved = estimate_motion(truth.bold, 2)
+    inside, known = truth.load('brain_mask') > 0, truth.load('displacement')
+
+    def error() -> float:
+        flat = find_distortion(moved.bold_distorted, tmp_path / 'acquisition.json', 2)
+        return float(np.sqrt(np.mean((load(flat.bold_displacement) - known)[inside] ** 2)))
+
+    after = error()
+    (note,) = [n for n in json.loads(remarks_file(Path('boldref.nii.gz')).read_text())['Notes']
+               if n.startswith('Distortion')]  # fmt: skip
+    assert ', after it was moved with the head by up to ' in note
+    monkeypatch.setattr(epi_field, 'place_field', lambda *given: Placed(np.eye(4), 0.0))
+    before = error()
+    print(f'displacement: {before:.3f} voxels as the scanner put it, {after:.3f} moved')
+    assert after < 0.1
+    assert before > 1.5 * after

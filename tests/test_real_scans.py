@@ -98,9 +98,9 @@ def test_an_untidy_dataset_at_low_resolution(test_data: Path, tmp_path: Path) ->
     assert {'bold_motion', 'bold_registration', 'bold_confounds', 'bold_quality', 'tsnr'} <= done
     failed = {r.measure: r.reason for r in records if r.status == 'failed'}
     assert set(failed) == {'bold_denoising', 'alff'}
-    # at 4.8 mm hardly a voxel is purely of fluid, so that 36P lacks its signal, too
-    causes = ('of 20 degrees of freedom are left', 'needs confounds that are not there')
-    assert all(any(cause in reason for cause in causes) for reason in failed.values())
+    # at 4.8 mm hardly a voxel is purely of fluid, so that there is no signal of it
+    assert all('of 20 degrees of freedom are left' in reason for reason in failed.values())
+    assert 'auto: 24P+GSR' in failed['bold_denoising']
 
 
 def test_connectivity_of_a_real_head(test_data: Path, tmp_path: Path) -> None:

@@ -21,11 +21,14 @@ Lesions = Literal['auto', 'mask', 'ignore']
 AnatBackend = Literal['builtin', 'deepmriprep']
 #: What is taken off BOLD; see ``core.strategies``. With ``+scrub``, volumes are censored too.
 Denoising = Literal[
-    '6P', '6P+scrub', '8P', '8P+scrub', '9P', '9P+scrub', '24P', '24P+scrub', '24P+aCompCor',
-    '24P+aCompCor+scrub', '24P+aCompCor50', '24P+aCompCor50+scrub', '36P', '36P+scrub',
+    'auto', 'auto+scrub', '6P', '6P+scrub', '8P', '8P+scrub', '9P', '9P+scrub', '24P', '24P+scrub',
+    '24P+GSR', '24P+GSR+scrub', '24P+aCompCor', '24P+aCompCor+scrub', '24P+aCompCor50',
+    '24P+aCompCor50+scrub', '36P', '36P+scrub',
 ]  # fmt: skip
 #: What the amplitude of low-frequency fluctuations is; see ``core.alff``.
 AlffDefinition = Literal['amplitude', 'deviation']
+#: Of how many voxels ReHo is: those that share a face, an edge or a corner with one, and itself.
+RehoNeighbours = Literal['27', '19', '7']
 #: In which form of others the group level writes its tables as well.
 Export = Literal['none', 'enigma']
 
@@ -35,7 +38,8 @@ DEFAULT_MEASURES = 'default'
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
 DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'denoising', 'frequency_band',
-            'alff_definition', 'use_syn_sdc', 'random_seed', 'sloppy',
+            'alff_definition', 'reho_neighbours', 'use_syn_sdc', 'fix_gradients', 'random_seed',
+            'sloppy',
             'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
@@ -69,13 +73,16 @@ class Config:
     skull_strip: SkullStrip = 'auto'
     anat_backend: AnatBackend = 'builtin'
     lesions: Lesions = 'auto'
-    denoising: Denoising = '36P'
+    denoising: Denoising = 'auto'
     #: Of BOLD, in Hz: the lowest and the highest frequency.
     frequency_band: str = '0.01-0.1'
     alff_definition: AlffDefinition = 'amplitude'
+    reho_neighbours: RehoNeighbours = '27'
     #: A BIDS Stats Model: what to measure on runs with events.
     task_model: Path | None = None
     use_syn_sdc: bool = False
+    #: Take the gradient table whose fibres run on best, where that is another one.
+    fix_gradients: bool = False
     device: Device = 'auto'
     export: Export = 'none'
     #: At the group level, of denoised runs in a space; 0 for none.
@@ -196,6 +203,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     'Lesions': get_args(Lesions),
     'Denoising': get_args(Denoising),
     'AlffDefinition': get_args(AlffDefinition),
+    'RehoNeighbours': get_args(RehoNeighbours),
     'Device': get_args(Device),
     'Export': get_args(Export),
 }

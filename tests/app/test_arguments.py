@@ -51,8 +51,9 @@ def test_all_options() -> None:
         '--skip-measures', 'y', '--atlases', 'A', '--output-spaces', 'S', '--skull-strip', 'skip',
         '--nprocs', '3', '--omp-nthreads', '2', '--mem', '8G', '-w', '/w', '--clean-workdir',
         '--device', 'cpu', '--anat-backend', 'deepmriprep', '--export', 'enigma',
-        '--alff-definition', 'deviation', '--task-model', '/m.json',
-        '--ica-components', '20', '--tangent', '--random-seed', '7', '--use-syn-sdc', '--sloppy',
+        '--alff-definition', 'deviation', '--reho-neighbours', '19', '--task-model', '/m.json',
+        '--ica-components', '20', '--tangent', '--random-seed', '7', '--use-syn-sdc',
+        '--fix-gradients', '--sloppy',
         '--dry-run', '--reports-only', '--write-graph', '--stop-on-first-failure',
         '--skip-bids-validation', '-vv',
     )  # fmt: skip
@@ -61,8 +62,9 @@ def test_all_options() -> None:
         session_labels=('a',), measures=('x',), skip_measures=('y',), atlases=('A',),
         output_spaces=('S',), skull_strip='skip', nprocs=3, omp_nthreads=2, mem_gb=8.0,
         clean_workdir=True, device='cpu', anat_backend='deepmriprep', export='enigma',
-        alff_definition='deviation', task_model=Path('/m.json'),
-        ica_components=20, tangent=True, random_seed=7, use_syn_sdc=True, sloppy=True,
+        alff_definition='deviation', reho_neighbours='19', task_model=Path('/m.json'),
+        ica_components=20, tangent=True, random_seed=7, use_syn_sdc=True,
+        fix_gradients=True, sloppy=True,
         dry_run=True, reports_only=True, write_graph=True, stop_on_first_failure=True,
         skip_bids_validation=True, verbose=2,
     )  # fmt: skip

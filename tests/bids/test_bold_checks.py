@@ -87,11 +87,13 @@ def _with(index: Any, value: float) -> Change:
     [
         (lambda d: d[..., 0], 'one volume', 'sbref'),
         (lambda d: d[..., :1], 'one volume', 'sbref'),
+        (lambda d: d[..., :3], '3 volumes is too short, 4 are the least', 'whole'),
         (lambda d: d[..., None, :2].repeat(2, 3), 'four dimensions', 'echo'),
-        (_with((..., 4), np.nan), '1 of 12 volumes hold no numbers (NaN', 'cut'),
-        (_with((..., [0, 11]), np.inf), 'in the head: 1, 12', 'cut'),
+        (_with((..., 4), np.nan), '1 of 12 volumes have NaN or infinite values', 'cut'),
+        (_with((20, 22, slice(10, 30), 4), np.nan), 'than 0.1% of the head (at most 20 of', 'cut'),
+        (_with((..., [0, 11]), np.inf), ' voxels): 1, 12', 'cut'),
         (_with((..., slice(10, None)), 0), 'one value everywhere: 11, 12', 'cut'),
-        (_with(..., np.nan), 'all 12 volumes hold no numbers', 'original source'),
+        (_with(..., np.nan), 'all 12 volumes have NaN', 'original source'),
         (_with(..., 7), 'all 12 volumes hold one value', 'original source'),
         (lambda d: d[..., :1].repeat(12, 3), '100% of the head never change', 'original source'),
     ],
@@ -212,6 +214,28 @@ def test_oddities_are_flagged(tmp_path: Path) -> None:
     head = 4 / 3 * np.pi * 15**3
     assert check.flags['constant_voxels'] == pytest.approx(16 / head, rel=0.1)
     assert check.flags['short_series'] == 24
+
+
+def test_a_single_one_is_no_plural(tmp_path: Path) -> None:
+    data = _series().astype(np.float32)
+    data[0, 0, 0, 3] = np.nan
+    data[..., 7] = data[..., 6]
+    notes = check_bold(_save(_file(tmp_path), data), METADATA).notes
+    assert '1 value without a number (NaN or infinite) became 0.' in notes
+    assert 'Exact copies of the one before: 1 volume.' in notes
+    assert not any('1 volumes' in note or '1 values' in note for note in notes)
+
+
+@pytest.mark.parametrize('factor', [1e6, 1e-3])
+def test_a_volume_on_another_scale_is_noted(tmp_path: Path, factor: float) -> None:
+    data = _series().astype(np.float32)
+    data[..., 4] *= factor
+    check = check_bold(_save(_file(tmp_path), data), METADATA)
+    assert check.flags['extreme_volumes'] == 1
+    (note,) = (note for note in check.notes if 'as bright' in note)
+    assert '1 volume (5). Look at the series' in note
+    data[..., 4] *= 3 / factor  # as a volume before the steady state
+    assert 'extreme_volumes' not in check_bold(_save(_file(tmp_path), data), METADATA).flags
 
 
 def test_a_cut_file_names_the_volume(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_impossible_designs_are_refused() -> None:
         make_design(np.zeros((4, 1)), KEEP, TR)
     holes = np.zeros((FRAMES, 1))
     holes[7] = np.nan
-    with pytest.raises(ValueError, match='a missing value after the first frame'):
+    with pytest.raises(ValueError, match='in a frame that follows a kept one'):
         make_design(holes, KEEP, TR)
     with pytest.raises(ValueError, match='the series has 9 frames and the design 300'):
         denoise(np.zeros((1, 9), np.float32), make_design(NONE, KEEP, TR))

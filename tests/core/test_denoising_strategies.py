@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from mriderived.core.confounds import MOTION, SIGNALS, expand, mark_frames
-from mriderived.core.strategies import STRATEGIES, find_kept, select_confounds
+from mriderived.core.denoising import make_design
+from mriderived.core.strategies import STRATEGIES, find_kept, select_confounds, settle_strategy
 
 FRAMES = 60
 
@@ -34,6 +35,7 @@ def make_metadata() -> dict[str, dict[str, str]]:
         ('8P', 8),
         ('9P', 9),
         ('24P', 24),
+        ('24P+GSR', 28),
         ('36P', 36),
         ('24P+aCompCor', 34),
         ('24P+aCompCor50', 38),
@@ -60,6 +62,25 @@ def test_scrubbing_censors_outliers_and_short_runs() -> None:
     assert find_kept(make_table((3, 57)), True).tolist() == [4 <= n < 57 for n in range(FRAMES)]
 
 
+def test_a_difference_from_a_censored_frame_is_no_confound() -> None:
+    table = make_table()
+    found = select_confounds('36P+scrub', table, make_metadata())
+    missing = np.isnan(found.confounds)
+    is_difference = np.array(['_derivative1' in name for name in found.columns])
+    after = np.flatnonzero(~np.concatenate([[False], found.keep[:-1]]))
+    assert not missing[:, ~is_difference].any()
+    assert np.array_equal(np.flatnonzero(missing[:, is_difference].all(axis=1)), after)
+    assert np.array_equal(np.flatnonzero(missing.any(axis=1)), after)
+    # the frame before which one was censored is the mean of its column: no spike
+    table.loc[40, 'global_signal'] += 1e6
+    spiked = expand(table[['global_signal']], ['global_signal'])
+    table[spiked.columns] = spiked
+    again = select_confounds('36P+scrub', table, make_metadata())
+    one = make_design(found.confounds, found.keep, 2.0, None, 1).basis
+    other = make_design(again.confounds, again.keep, 2.0, None, 1).basis
+    assert np.abs(one @ one.T - other @ other.T).max() < 1e-8
+
+
 def test_steady_frames_all_stay_without_outliers() -> None:
     assert find_kept(make_table(()), True).sum() == FRAMES - 2
 
@@ -79,3 +100,22 @@ def test_what_is_not_there_is_named() -> None:
         select_confounds('9P', make_table().drop(columns='csf'), {})
     with pytest.raises(ValueError, match='there are no columns c_comp_cor_XX'):
         select_confounds('24P+aCompCor', make_table(), {})
+
+
+@pytest.mark.parametrize('ending', ['', '+scrub'])
+def test_auto_does_without_tissues_where_one_of_them_lacks(ending: str) -> None:
+    table = make_table()
+    assert settle_strategy(f'auto{ending}', table) == (f'36P{ending}', ())
+    found = settle_strategy(f'auto{ending}', table.drop(columns='csf'))
+    assert found == (f'24P+GSR{ending}', ('csf',))
+    columns = select_confounds(found.strategy, table, {}).columns
+    assert columns[24:] == tuple(
+        f'global_signal{suffix}'
+        for suffix in ('', '_derivative1', '_power2', '_derivative1_power2')
+    )
+
+
+def test_a_strategy_that_was_named_is_never_another() -> None:
+    bare = make_table().drop(columns=['csf', 'white_matter'])
+    for name in STRATEGIES:
+        assert settle_strategy(name, bare) == (name, ())

@@ -8,6 +8,7 @@ from mriderived.core.connectivity import (
     average_networks,
     correlate,
     fisher_z,
+    ridge_partial_correlate,
     shrunk_partial_correlate,
 )
 from mriderived.core.denoising import denoise, make_design
@@ -91,6 +92,29 @@ def test_partial_correlations_are_those_of_residuals() -> None:
     assert found[1, 3] == pytest.approx(np.corrcoef(left)[0, 1], abs=0.01)
     np.testing.assert_array_equal(found, found.T)
     np.testing.assert_array_equal(np.diag(found), 1)
+
+
+def test_a_ridge_makes_partial_correlations_smaller_and_needs_no_frames() -> None:
+    rng = np.random.default_rng(3)
+    middle = rng.normal(size=5000)
+    ends = middle[:, None] + rng.normal(size=(5000, 2))
+    chain = np.column_stack([ends[:, 0], middle, ends[:, 1]])
+    none = ridge_partial_correlate(chain, 1e-9)
+    usual = ridge_partial_correlate(chain)
+    correlation = correlate(chain)
+    residuals = [
+        ends[:, k] - ends[:, k].mean() - (c := np.cov(ends[:, k], middle))[0, 1] / c[1, 1]
+        * (middle - middle.mean())
+        for k in (0, 1)
+    ]  # fmt: skip
+    assert none[0, 2] == pytest.approx(np.corrcoef(residuals)[0, 1], abs=1e-6)
+    assert 0 < none[0, 2] + 0.05 < usual[0, 2] + 0.05 < correlation[0, 2]
+    # A scale is no matter, and there may be fewer frames than regions.
+    assert ridge_partial_correlate(chain * [1, 50, 0.01]) == pytest.approx(usual, abs=1e-12)
+    few = ridge_partial_correlate(rng.normal(size=(20, 60)))
+    assert np.isfinite(few).all() and np.abs(few).max() <= 1
+    with pytest.raises(ValueError, match='a ridge of 0 is not above 0'):
+        ridge_partial_correlate(chain, 0)
 
 
 def test_shrinkage_grows_as_frames_get_few() -> None:

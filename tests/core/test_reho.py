@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mriderived.core.reho import Neighbourhood, measure_reho
+from mriderived.core.reho import Neighbourhood, measure_masked_reho, measure_reho
 
 REACH = {7: 1, 19: 2, 27: 3}
 
@@ -157,3 +157,18 @@ def test_noise_of_a_whole_run_has_the_concordance_of_chance() -> None:
     series = np.random.default_rng(9).standard_normal((32, 32, 18, 200), np.float32)
     found = measure_reho(series, np.ones((32, 32, 18), bool), threads=2)
     assert np.nanmean(found.reho) == pytest.approx(1 / 27, abs=0.001)
+
+
+@pytest.mark.parametrize('neighbourhood', [7, 19, 27])
+def test_the_voxels_of_the_mask_alone_give_the_same(neighbourhood):
+    rng = np.random.default_rng(4)
+    series = rng.normal(size=(11, 7, 6, 30)).astype(np.float32)
+    series[3, 3, 3] = 1  # constant
+    mask = rng.uniform(size=series.shape[:3]) < 0.8
+    mask[5] = False
+    whole = measure_reho(series, mask, neighbourhood)
+    masked = measure_masked_reho(series[mask], mask, neighbourhood, threads=2)
+    for one, other in zip(whole, masked, strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match=r'series of shape \(5, 30\) and mask of \d+ voxels'):
+        measure_masked_reho(series[mask][:5], mask)

@@ -85,6 +85,22 @@ def test_a_spike_reaches_its_neighbours_only() -> None:
     assert away[..., 41:].max() < 1e-3
 
 
+def test_a_spoilt_volume_reaches_no_other() -> None:
+    clean = _acquire(lambda t: 100 + np.sin(2 * np.pi * 0.03 * t))
+    spoilt = np.zeros(120, bool)
+    spoilt[[30, 60, 61, 119]] = True
+    found = []
+    for size in (50, 5000):
+        series = clean.copy()
+        series[..., spoilt] += size
+        found.append(correct_slice_timing(series, TIMES, REPETITION, spoilt=spoilt))
+    assert np.array_equal(found[0][..., ~spoilt], found[1][..., ~spoilt])
+    expected = correct_slice_timing(clean, TIMES, REPETITION)
+    assert np.abs(found[0] - expected)[..., ~spoilt].max() < 0.12
+    # a volume that is spoilt shows what it showed
+    assert found[1][..., 60].min() > 2000
+
+
 def test_it_writes_where_it_is_told_and_the_same_for_any_number_of_threads(tmp_path) -> None:
     series = np.random.default_rng(0).random((5, 4, SLICES, 30), np.float32)
     out = np.memmap(tmp_path / 'out', np.float32, 'w+', shape=series.shape, order='F')

@@ -8,6 +8,7 @@ from cohort_outputs import Participant, write_table
 from scipy import ndimage
 
 from mriderived.bids.description import write_atlas_description
+from mriderived.measures.connectivity import CONNECTIVITY
 
 ATLAS = 'DesikanKilliany'
 SPACE = 'MNI152NLin2009cAsym'
@@ -59,6 +60,10 @@ class BoldParticipant(Participant):
         rows = [(place, name, 1, 1) for place, name in enumerate(names, 1)]
         header = ('index', 'name', 'amplitude', 'strength')
         write_table(self.out_dir / files['activity'], header, rows)
+        files['networks'] = f'{stem}-networks_relmat.tsv'
+        columns = CONNECTIVITY.output('network_means').columns
+        names = [column.name for column in columns]
+        write_table(self.out_dir / files['networks'], names, [[0.1] * len(names)])
         return self.add('connectivity', ATLAS, outputs=files.values())
 
     def denoised(self, data, affine, degrees):

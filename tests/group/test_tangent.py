@@ -140,7 +140,7 @@ def test_without_the_option_former_matrices_go(out_dir):
     assert len(list(out_dir.glob('sub-*/func/*tangent*'))) == 4
     run_group(make_config(out_dir), (CONNECTIVITY,))
     assert not list(out_dir.glob('sub-*/func/*tangent*'))
-    assert len(list(out_dir.glob('sub-*/func/*relmat.tsv'))) == 4
+    assert len(list(out_dir.glob('sub-*/func/*relmat.tsv'))) == 6
 
 
 def test_the_validator_does_not_mind(out_dir):

@@ -49,8 +49,9 @@ def test_means_are_over_participants_and_not_over_sessions(tmp_path: Path) -> No
     for key in list(maps):
         if key[1] != '4':
             maps[key][1, 1, 1] = 0
-    written = write_task_means(tmp_path, write(tmp_path, maps), MEASURES)
-    assert [str(path) for path in written] == [
+    (mean,) = write_task_means(tmp_path, write(tmp_path, maps), MEASURES)
+    assert mean[:4] == ('a', 'faces', SPACE, 5)
+    assert [str(path) for path in mean.paths.values()] == [
         f'{NAME % stat}.nii.gz' for stat in ('effect', 't', 'z', 'number')
     ]
     own = np.array([(maps['1', f'{n}'] + maps['2', f'{n}']) / 2 for n in range(5)])

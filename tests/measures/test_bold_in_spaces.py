@@ -12,16 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mriderived.interfaces.bold_spaces import STEP_MM
+from mriderived.interfaces.bold_spaces import STEP_MM, read_space_grid
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.sink import remarks_file
 from mriderived.interfaces.volumes import load, load_affine
-from mriderived.measures.seed_map import SEED_MM, write_seed_map
+from mriderived.measures.seed_map import write_seed_map
 from mriderived.measures.space_maps import bring_map
 from mriderived.workflows.func_motion import MATRIX
+from mriderived.workflows.func_series import resample_bold
 from mriderived.workflows.func_spaces import bring_to_space
 from mriderived.workflows.func_t1w_space import bring_to_t1w
 
+#: The posterior cingulate hub of Andrews-Hanna et al. 2010 in mm of MNI152.
+SEED_MM = (-8.0, -56.0, 26.0)
 #: BOLD voxels of 3 mm around the seed; the T1w lies 5 mm to the right of the template, and BOLD
 #: 4 mm in front of the T1w.
 SHAPE, LENGTH = (20, 22, 18), 80
@@ -114,8 +117,8 @@ def test_a_map_keeps_its_values_in_the_space(files: dict[str, Path]) -> None:
     values = ramp(affine)
     values[:, :, :7] = 0  # no value there, which must not darken its neighbours
     nb.Nifti1Image(values, affine).to_filename('map.nii.gz')
-    inputs = {name: files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')}
-    path = bring_map(Path('map.nii.gz').absolute(), **inputs).in_space
+    places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
+    path = bring_map(Path('map.nii.gz').absolute(), *places).in_space
     found = load(path)
     assert nb.load(path).header.get_zooms()[:3] == (STEP_MM,) * 3
     there = found != 0
@@ -133,7 +136,7 @@ def write_moving_run() -> tuple[Path, ...]:
     nb.Nifti1Image(data, affine).to_filename('raw.nii.gz')
     moves = [shift(np.array([3.0 * t, 0, 0]))[:3].ravel() for t in range(3)]
     motion = pd.DataFrame(moves, columns=list(MATRIX))
-    motion.assign(steady=1).to_csv('motion.tsv', sep='\t', index=False)
+    motion.assign(steady=1, spoilt=0).to_csv('motion.tsv', sep='\t', index=False)
     nb.Nifti1Image(np.zeros(SHAPE, np.float32), affine).to_filename('shift.nii.gz')
     here = Path.cwd()
     Path('acquisition.json').write_text(json.dumps({
@@ -156,7 +159,63 @@ def check_still(path: Path, truth: Callable[[Path], np.ndarray]) -> None:
 
 def test_a_series_is_brought_to_the_space_with_its_motion(files: dict[str, Path]) -> None:
     places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
-    check_still(bring_to_space(*write_moving_run(), *places).bold_in_space, expected)
+    moving = write_moving_run()
+    made = bring_to_space(*moving, *places)
+    check_still(made.bold_in_space, expected)
+    series, mask = load(made.bold_in_space), load(made.bold_space_mask)
+    np.testing.assert_allclose(load(made.bold_space_reference), series.mean(axis=3), rtol=1e-5)
+    np.testing.assert_array_equal(
+        load_affine(made.bold_space_mask), load_affine(made.bold_in_space)
+    )
+    np.testing.assert_array_equal(mask > 0, series.any(axis=3))
+    assert 500 < mask.sum() < 13**3
+
+
+def test_the_reference_in_a_space_is_of_the_steady_state(files: dict[str, Path]) -> None:
+    places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
+    moving = write_moving_run()
+    motion = pd.read_csv('motion.tsv', sep='\t').assign(steady=[0, 0, 1])
+    motion.to_csv('motion.tsv', sep='\t', index=False)
+    made = bring_to_space(*moving, *places)
+    last = load(made.bold_in_space)[..., 2]
+    np.testing.assert_allclose(load(made.bold_space_reference), last, rtol=1e-5)
+
+
+def test_the_mask_in_a_space_leaves_out_what_was_not_seen(files: dict[str, Path]) -> None:
+    far = load_affine(files['space_mask'])
+    far[2, 3] += 18
+    nb.Nifti1Image(load(files['space_mask']), far).to_filename('far.nii.gz')
+    places = (files['xfm_bold_to_t1w'], files['xfm_to_space'], Path('far.nii.gz').absolute())
+    mask = load(bring_to_space(*write_moving_run(), *places).bold_space_mask)
+    planes = mask.any(axis=(0, 1))
+    grid = read_space_grid(places[2]).mask.any(axis=(0, 1))
+    # BOLD ends about 27 mm above the seed, the brain of this space 30 mm.
+    assert grid.sum() - 4 <= planes.sum() < grid.sum()
+    assert not planes[np.flatnonzero(grid)[-1]]
+
+
+def stretch(affine: np.ndarray) -> tuple[Path, ...]:
+    """Write an even run that was stretched by a tenth along the phase encoding."""
+    moving = write_moving_run()
+    nb.Nifti1Image(np.full((*SHAPE, 3), 100, np.float32), affine).to_filename('raw.nii.gz')
+    shifts = np.broadcast_to(0.1 * (np.arange(SHAPE[1]) - 11)[:, None], SHAPE).astype(np.float32)
+    nb.Nifti1Image(shifts, affine).to_filename('shift.nii.gz')
+    motion = pd.DataFrame([np.eye(4)[:3].ravel()] * 3, columns=list(MATRIX))
+    motion.assign(steady=1, spoilt=0).to_csv('motion.tsv', sep='\t', index=False)
+    acquisition = json.loads(moving[1].read_text()) | {'phase_direction': 'j'}
+    moving[1].write_text(json.dumps(acquisition))
+    return moving
+
+
+def test_what_was_stretched_is_as_much_brighter_when_it_is_undone(files: dict[str, Path]) -> None:
+    """Stretching thins the signal out; undoing it brings it together again."""
+    run = stretch(load_affine(files['bold_mask']))
+    places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
+    # Both write a file of the same name here.
+    own = load(resample_bold(*run).bold_preproc)
+    for found in (own, load(bring_to_space(*run, *places).bold_in_space)):
+        middle = tuple(slice(n // 2 - 2, n // 2 + 2) for n in found.shape[:3])
+        assert found[middle] == pytest.approx(110, rel=0.005)
 
 
 def test_a_series_is_brought_to_the_t1w_with_its_motion(files: dict[str, Path]) -> None:
@@ -172,4 +231,7 @@ def test_a_series_is_brought_to_the_t1w_with_its_motion(files: dict[str, Path]) 
     inside = load(made.bold_in_t1w_mask)
     assert inside.sum() * 27 == pytest.approx(mask.sum() * 1.5, rel=0.15)
     assert not load(made.bold_in_t1w)[inside == 0].any()
-    assert json.loads(remarks_file(made.bold_in_t1w).read_text())['Resolution'].startswith('3 mm')
+    for path in made:
+        assert json.loads(remarks_file(path).read_text())['Resolution'].startswith('3 mm')
+    mean = load(made.bold_in_t1w).mean(axis=3)
+    np.testing.assert_allclose(load(made.bold_in_t1w_reference), mean, rtol=1e-5)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mriderived.config import Config
 from mriderived.core.confounds import MOTION
 from mriderived.interfaces.series import save_masked
 from mriderived.interfaces.sink import remarks_file, write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.alff import ALFF, ALFF_BY_DEFINITION, write_alff
 from mriderived.measures.registry import find_measures
-from mriderived.measures.reho import write_reho
+from mriderived.measures.reho import REHO, REHO_BY_NEIGHBOURS, write_reho
 from mriderived.measures.tsnr import write_tsnr
 
 SHAPE, FRAMES, TR = (8, 7, 6), 100, 2.0
@@ -131,12 +132,27 @@ def test_alff_hardly_changes_with_censored_volumes() -> None:
     assert load(found.falff)[MASK].mean() == pytest.approx(before[1], rel=0.03)
 
 
+@pytest.mark.parametrize('definition', ['amplitude', 'deviation'])
+def test_alff_of_the_maps_does_not_fall_with_what_is_censored(definition: Any) -> None:
+    censored = (*range(10, 20), *range(40, 50), *range(70, 80))
+    whole = write_alff(*write_run(make_noise()), write_confounds(), '6P', (0.01, 0.1), definition)
+    before = load(whole.alff)[MASK].mean()  # the next call writes a file of the same name
+    spoilt = make_noise()
+    spoilt[:, censored] += 400
+    confounds = write_confounds(outliers=censored)
+    found = write_alff(*write_run(spoilt), confounds, '6P+scrub', (0.01, 0.1), definition)
+    assert said(found.alff)['VolumesCensored'] == 30
+    # Of white noise, silence in the gaps would take 16 % of either amplitude.
+    assert load(found.alff)[MASK].mean() == pytest.approx(before, rel=0.08)
+
+
 def test_alff_leaves_out_volumes_before_the_steady_state() -> None:
     series = make_noise()
     series[:, :5] *= 3
     found = write_alff(*write_run(series), write_confounds(unsteady=5), '6P', (0.01, 0.1))
+    late = load(found.falff)[MASK].mean()  # the next call writes a file of the same name
     clean = write_alff(*write_run(make_noise()), write_confounds(), '6P', (0.01, 0.1))
-    assert load(found.falff)[MASK].mean() == pytest.approx(load(clean.falff)[MASK].mean(), rel=0.1)
+    assert late == pytest.approx(load(clean.falff)[MASK].mean(), rel=0.1)
 
 
 def test_reho_of_a_common_signal_and_of_noise() -> None:
@@ -160,4 +176,43 @@ def test_voxels_with_too_few_neighbours_are_counted() -> None:
     remarks = said(found.reho)
     assert remarks['VoxelsWithoutValue'] == few.sum()
     assert remarks['Neighbourhood'] == 27
-    assert remarks['Notes'] == [f'{few.sum()} voxels have too few neighbours for ReHo.']
+    assert remarks['Notes'] == [f'Too few neighbours for ReHo: {few.sum()} voxels.']
+
+
+@pytest.mark.parametrize('size', [7, 19])
+def test_reho_of_fewer_neighbours(size: Literal[7, 19]) -> None:
+    found = write_reho(*write_run(make_noise()), neighbourhood=size)
+    values, neighbours = load(found.reho), load(found.reho_neighbours)
+    full = neighbours == size
+    assert full.sum() == 4 * 3 * 2
+    assert values[full].mean() == pytest.approx(1 / size, abs=0.01)
+    assert said(found.reho)['Neighbourhood'] == size
+
+
+def test_every_neighbourhood_of_reho_writes_the_same_files_and_says_which() -> None:
+    names = [measure.name for measure in find_measures()]
+    for key, measure in REHO_BY_NEIGHBOURS.items():
+        found = find_measures(reho_neighbours=key)
+        assert found[names.index('reho')] is measure
+        assert [other.name for other in found] == names
+        assert [o.field for o in measure.outputs] == [o.field for o in REHO.outputs]
+        assert f'all {key}' in measure.outputs[0].description
+    assert 'its 26 neighbours' in REHO.methods
+    assert '18 that share a face or an edge with it' in REHO_BY_NEIGHBOURS['19'].methods
+    config = Config(Path('/b'), Path('/o'), Path('/w'), reho_neighbours='7')
+    node = REHO_BY_NEIGHBOURS['7'].init_wf(config).get_node('write_reho')
+    assert node.inputs.neighbourhood == 7
+
+
+def test_reho_is_of_all_volumes() -> None:
+    """A signal that begins late counts as much as one that ends early."""
+    common = np.random.default_rng(2).normal(size=FRAMES)
+    late, early = make_noise(), make_noise()
+    late[:, 50:] += 500 * common[50:]
+    early[:, :50] += 500 * common[:50]
+    means = []
+    for series in (late, early):
+        found = write_reho(*write_run(series))
+        means.append(load(found.reho)[load(found.reho_neighbours) == 27].mean())
+    assert means[0] == pytest.approx(means[1], abs=0.1)
+    assert min(means) > 0.5

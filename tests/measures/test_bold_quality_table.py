@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
+from mriderived.core.bold_quality import BoldRun, measure_bold_quality
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import remarks_file, write_remarks
 from mriderived.interfaces.volumes import save
@@ -25,15 +27,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def make_brain() -> np.ndarray:
+def make_brain(shift: int = 0) -> np.ndarray:
     x, y, z = np.indices(SHAPE)
-    far = ((x - 11.5) / 7) ** 2 + ((y - 12.5) / 8) ** 2 + ((z - 7.5) / 5) ** 2
+    far = ((x - 11.5 + shift) / 7) ** 2 + ((y - 12.5) / 8) ** 2 + ((z - 7.5) / 5) ** 2
     return np.asarray(far < 1)
 
 
-def measure(air: float = 3, unsteady: int = 0, moved: bool = True) -> tuple[Any, dict[str, Any]]:
+def measure(
+    air: float = 3, unsteady: int = 0, moved: bool = True, shift: int = 0
+) -> tuple[Any, dict[str, Any]]:
     rng = np.random.default_rng(0)
-    brain = make_brain()
+    brain = make_brain(shift)
     level = np.where(brain, 1000, air) + np.where(brain, 60, 0) * np.sin(np.indices(SHAPE)[0])
     series = level[..., None] + rng.normal(0, 10, (*SHAPE, FRAMES)) * brain[..., None]
     if air:
@@ -70,6 +74,30 @@ def test_the_row_has_all_columns_and_the_values_that_were_planted() -> None:
     assert row['dvars_std'] == pytest.approx(1, abs=0.1)
     assert row['gcor'] == pytest.approx(0, abs=0.01)
     assert row['fber'] > 1000
+    assert row['summary_fg_n'] == make_brain().sum()
+    assert row['summary_fg_median'] == pytest.approx(1000, rel=0.05)
+    assert row['summary_fg_stdv'] == pytest.approx(60 / np.sqrt(2), rel=0.1)
+    assert row['summary_bg_mean'] == pytest.approx(3, abs=0.05)
+
+
+def test_every_metric_that_is_computed_is_a_column() -> None:
+    brain = make_brain()
+    noise = np.random.default_rng(0).normal(100, 1, (brain.sum(), 10)).astype(np.float32)
+    found = measure_bold_quality(
+        BoldRun(noise, make_level(brain), brain, ~ndimage.binary_dilation(brain, iterations=3))
+    )
+    assert {column.name for column in COLUMNS} == set(found.values)
+
+
+def make_level(brain: np.ndarray) -> np.ndarray:
+    return np.where(brain, 100, np.indices(SHAPE)[0]).astype(np.float32)
+
+
+def test_the_mean_volume_lies_on_the_mask() -> None:
+    """A reference on other sides than the mask has a dark part in the brain."""
+    row, _ = measure(shift=3)
+    assert row['snr'] > 15
+    assert row['summary_fg_p05'] > 900
 
 
 def test_what_is_missing_is_not_a_number_and_has_a_reason() -> None:
@@ -85,4 +113,5 @@ def test_what_is_missing_is_not_a_number_and_has_a_reason() -> None:
 def test_an_image_without_air_noise_has_no_energy_ratio() -> None:
     row, said = measure(air=0)
     assert np.isnan(row['fber'])
-    assert set(said['MissingReasons']) == {'fber'}
+    reason = 'the air around the head holds one value: the background was masked'
+    assert said['MissingReasons'] == {'fber': reason, 'summary_bg_k': reason}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mriderived.group.columns import is_cohort_output
 from mriderived.interfaces.series import save_masked
 from mriderived.interfaces.sink import remarks_file, write_remarks
 from mriderived.interfaces.volumes import save
@@ -36,7 +37,9 @@ class Tables(NamedTuple):
 
     series: Any
     pearson: Any
+    z: Any
     partial: Any
+    ridge: Any
     activity: Any
     networks: Any
     said: dict[str, dict[str, Any]]
@@ -110,6 +113,10 @@ def test_planted_correlations_are_in_the_matrix() -> None:
         matrix[np.ix_(whole, whole)], correlation[np.ix_(whole, whole)], atol=1e-5
     )
     assert len(found.series) == FRAMES
+    courses = plant(correlation).T * np.arange(1, 8)
+    np.testing.assert_allclose(
+        found.series.to_numpy(float)[:, whole], courses[:, whole], rtol=1e-5, atol=1e-5
+    )
 
 
 def test_partial_correlations_are_those_of_the_shrunk_inverse() -> None:
@@ -125,6 +132,29 @@ def test_partial_correlations_are_those_of_the_shrunk_inverse() -> None:
     np.fill_diagonal(expected, 1)
     matrix = found.partial.to_numpy(float)[np.ix_(whole, whole)]
     np.testing.assert_allclose(matrix, expected, atol=1e-4)
+
+
+def test_partial_correlations_with_a_ridge_are_those_of_the_inverse() -> None:
+    correlation = make_correlation(7)
+    whole = [0, 1, 2, 3, 5, 6]
+    found = connect(SCHAEFER, correlation)
+    assert found.said['ridge_partial']['Ridge'] == 0.5
+    precision = np.linalg.inv(correlation[np.ix_(whole, whole)] + 0.5 * np.eye(6))
+    scale = np.sqrt(np.diag(precision))
+    expected = -precision / np.outer(scale, scale)
+    np.fill_diagonal(expected, 1)
+    matrix = found.ridge.to_numpy(float)
+    np.testing.assert_allclose(matrix[np.ix_(whole, whole)], expected, atol=1e-5)
+    assert np.isnan(matrix[4]).all()
+
+
+def test_fishers_z_is_written_without_a_diagonal() -> None:
+    found = connect(SCHAEFER, make_correlation(7))
+    z, r = found.z.to_numpy(float), found.pearson.to_numpy(float)
+    apart = ~np.eye(7, dtype=bool) & np.isfinite(r)
+    np.testing.assert_allclose(z[apart], np.arctanh(r[apart]), atol=1e-5)
+    assert np.isnan(z[~apart]).all()
+    assert list(found.z) == list(found.pearson)
 
 
 def test_a_region_of_which_too_little_is_seen_has_no_value_but_a_reason() -> None:
@@ -181,6 +211,11 @@ def test_neighbours_in_time_are_those_of_the_run() -> None:
     assert np.nanmax(np.abs(whole)) > 0.02
     # No volume that is kept has a neighbour.
     np.testing.assert_allclose(alone[np.isfinite(alone)], 0, atol=1e-9)
+
+
+def test_means_of_networks_and_activity_go_to_the_cohort_table() -> None:
+    found = {output.field for output in CONNECTIVITY.outputs if is_cohort_output(output)}
+    assert found == {'region_activity', 'network_means'}
 
 
 def test_every_pair_of_networks_has_a_column() -> None:

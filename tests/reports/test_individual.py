@@ -16,6 +16,7 @@ from mriderived.reports.individual import group_reasons, make_banner, write_part
 from mriderived.reports.loader import load_participant
 from mriderived.reports.methods import write_methods
 from mriderived.reports.tables import format_number, read_table
+from mriderived.workflows.anat_lesion import _notes as lesion_notes
 
 SECTIONS = ('summary', 'inputs', 'pictures', 'measures', 'quality', 'errors', 'methods',
             'provenance')  # fmt: skip
@@ -262,6 +263,27 @@ def test_banner_follows_the_records() -> None:
     assert make_banner([done]) == ('done', 'Complete', '1 of 1 units of work done.')
     assert make_banner([done, absent]).status == 'not_available'
     assert make_banner([done, absent, failed]).status == 'failed'
+
+
+def test_a_suspected_lesion_makes_the_banner_amber_and_says_so(tmp_path: Path) -> None:
+    parts = [{'Kind': 'cavity', 'Volume': 14.7}, {'Kind': 'given', 'Volume': 3.0}]
+    notes = tuple(lesion_notes(parts))
+    lesions, failed = unit('a', 'lesions', notes=notes), unit('a', 'y', 'failed')
+    words = 'A large lesion is suspected (14.7 mL; fluid where tissue is expected). '
+    banner = make_banner([lesions, unit('a', 'z', 'not_available')])
+    assert banner.status == 'suspected'
+    assert banner.headline == 'Look at this brain: a large lesion is suspected'
+    assert banner.detail == f'{words}1 of 2 units of work done, 1 not available.'
+    both = make_banner([lesions, failed])
+    assert (both.status, both.detail.startswith(words)) == ('failed', True)
+    given = unit('a', 'lesions', notes=tuple(lesion_notes(parts[1:])))
+    assert make_banner([given]).status == 'done'
+    write_record(tmp_path, '01', [lesions])
+    assert words in write(Outputs(tmp_path)).text
+    page = Outputs(tmp_path).page.read_text()
+    assert 'class="banner suspected"' in page
+    # amber, as for what is not available
+    assert re.search(r'\.banner\.suspected[^{]*\{[^}]*var\(--absent\)', page)
 
 
 def test_methods_number_their_sources_once() -> None:

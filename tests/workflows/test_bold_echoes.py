@@ -39,7 +39,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     }  # fmt: skip
     (tmp_path / 'acquisition.json').write_text(json.dumps(acquisition))
     motion = pd.DataFrame(np.tile(np.eye(4)[:3].ravel(), (LENGTH, 1)), columns=list(MATRIX))
-    motion.assign(steady=1).to_csv(tmp_path / 'motion.tsv', sep='\t', index=False)
+    motion.assign(steady=1, spoilt=0).to_csv(tmp_path / 'motion.tsv', sep='\t', index=False)
     nb.Nifti1Image(np.zeros(SHAPE, np.float32), AFFINE).to_filename(tmp_path / 'shift.nii.gz')
     return {
         'raw_bold': tmp_path / 'echo-1.nii.gz',

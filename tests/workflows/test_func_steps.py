@@ -19,6 +19,7 @@ from tiny_bold import (
     TR,
     VOLUMES,
     T1w,
+    draw_volume,
     places,
     radius,
     write_acquisition,
@@ -26,15 +27,19 @@ from tiny_bold import (
     write_t1w,
 )
 
+from mriderived.group.columns import is_cohort_output
+from mriderived.interfaces.denoising import denoise_run
 from mriderived.interfaces.motion_files import read_motion
-from mriderived.interfaces.sink import remarks_file, save_output
+from mriderived.interfaces.sink import remarks_file, save_output, write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save
-from mriderived.workflows.func_atlas import label_bold
+from mriderived.measures.alff import write_alff
+from mriderived.workflows.func_atlas import label_epi
 from mriderived.workflows.func_confounds import find_confounds
-from mriderived.workflows.func_denoising import remove_confounds
+from mriderived.workflows.func_denoising import BOLD_DENOISING, remove_confounds
 from mriderived.workflows.func_distortion import find_distortion
-from mriderived.workflows.func_mask import mask_bold
+from mriderived.workflows.func_mask import mask_epi
 from mriderived.workflows.func_motion import estimate_motion
+from mriderived.workflows.func_registration import BOLD_REGISTRATION, coregister
 from mriderived.workflows.func_series import resample_bold
 
 BRAIN = radius(places(SHAPE, AFFINE)) < 1
@@ -70,14 +75,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         t1w = write_t1w(folder)
         motion = estimate_motion(raw)
         distortion = find_distortion(motion.bold_distorted, acquisition)
-        mask = mask_bold(distortion.bold_reference, t1w.xfm_bold_to_t1w, t1w.brain_mask)
+        mask = mask_epi(distortion.bold_reference, t1w.xfm_bold_to_t1w, t1w.brain_mask)
         series = resample_bold(raw, acquisition, motion.bold_motion, distortion.bold_displacement)
         confounds = find_confounds(
-            series.bold_preproc, mask.bold_mask, motion.bold_motion, t1w.xfm_bold_to_t1w,
+            series.bold_preproc, mask.mask, motion.bold_motion, t1w.xfm_bold_to_t1w,
             t1w.gm_probseg, t1w.wm_probseg, t1w.csf_probseg,
         )  # fmt: skip
     return Run(
-        raw, acquisition, *motion, *distortion, mask.bold_mask, series.bold_preproc,
+        raw, acquisition, *motion, *distortion, mask.mask, series.bold_preproc,
         confounds.bold_confounds, t1w,
     )  # fmt: skip
 
@@ -107,7 +112,22 @@ def test_the_jump_is_found(run: Run) -> None:
 def test_volumes_before_the_steady_state_are_remarked(run: Run) -> None:
     said = remarks(run.distorted)
     assert said['NonSteadyStateVolumes'] == 2
-    assert said['Notes'] == ['2 volumes before the steady state were left out.']
+    assert said['Notes'] == ['Left out before the steady state: 2 volumes.']
+
+
+def test_volumes_before_the_steady_state_give_the_position_and_no_intensity() -> None:
+    still, moved = draw_volume(0), draw_volume(JUMP_MM)
+    rng = np.random.default_rng(1)
+    series = np.stack([1.5 * moved] * 2 + [still] * 10, axis=-1)
+    series += rng.normal(0, 3, series.shape)
+    nb.Nifti1Image(series.astype(np.float32), AFFINE).to_filename('dummies.nii.gz')
+    found = estimate_motion(Path('dummies.nii.gz').absolute())
+    table, _, unsteady = read_motion(found.bold_motion)
+    assert unsteady == 2
+    assert table['trans_y'][:2].abs().max() < 0.2
+    assert table['trans_y'][2:].abs().median() == pytest.approx(JUMP_MM, abs=0.2)
+    reference = load(found.bold_distorted)
+    assert reference[BRAIN].mean() == pytest.approx(still[BRAIN].mean(), rel=0.02)
 
 
 def test_without_a_field_map_nothing_is_displaced_and_a_note_says_so(run: Run) -> None:
@@ -150,22 +170,22 @@ def test_the_mask_is_that_of_the_t1w_without_voids(run: Run) -> None:
     void = load(run.reference)
     void[:7] *= 0.02
     path = save(void, AFFINE, 'void.nii.gz')
-    holey = load(mask_bold(path, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask).bold_mask) > 0
+    holey = load(mask_epi(path, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask).mask) > 0
     assert not holey[:7].any()
     assert holey[8:].sum() == mask[8:].sum()
 
 
 def test_without_a_t1w_the_mask_is_found_in_the_histogram(run: Run) -> None:
-    found = mask_bold(run.reference)
-    mask = load(found.bold_mask) > 0
+    found = mask_epi(run.reference)
+    mask = load(found.mask) > 0
     assert 2 * (mask & BRAIN).sum() / (mask.sum() + BRAIN.sum()) > 0.85
-    assert 'there is no T1w image' in remarks(found.bold_mask)['Notes'][0]
+    assert 'there is no T1w image' in remarks(found.mask)['Notes'][0]
 
 
 def test_a_t1w_elsewhere_gives_no_mask_but_an_error(run: Run) -> None:
     far = save(load(run.reference), AFFINE + np.eye(4, k=3) * 900, 'far.nii.gz')
     with pytest.raises(ValueError, match='no brain was found in the BOLD reference; look at'):
-        mask_bold(far, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask)
+        mask_epi(far, run.t1w.xfm_bold_to_t1w, run.t1w.brain_mask)
 
 
 def test_the_series_stands_still_after_resampling(run: Run) -> None:
@@ -193,6 +213,16 @@ def test_known_slice_times_are_corrected_to_their_middle(run: Run) -> None:
     assert said['SliceTimingCorrected'] is True
     assert said['StartTime'] == pytest.approx(TR * 13 / 14 / 2, abs=1e-4)
     assert said['Notes'] == []
+
+
+def test_slice_times_that_are_not_used_have_one_reason(run: Run) -> None:
+    reason = 'SliceTiming reaches 1000 s but a volume takes 2 s; it looks like milliseconds'
+    for changes, expected in (({}, 'it is not known'), ({'slice_fault': reason}, reason)):
+        acquisition = write_acquisition(Path.cwd(), run.raw, **changes)
+        found = resample_bold(run.raw, acquisition, run.motion, run.displacement)
+        assert remarks(found.bold_preproc)['Notes'] == [
+            f'Slice timing was not corrected: {expected}.'
+        ]
 
 
 @pytest.mark.parametrize(
@@ -242,9 +272,51 @@ def test_without_a_t1w_there_are_no_confounds_of_tissues(run: Run) -> None:
     assert not {'csf', 'white_matter', 'a_comp_cor_00'} & set(table)
     assert {'global_signal', 't_comp_cor_00', 'trans_x'} <= set(table)
     notes = remarks(found.bold_confounds)['Notes']
-    assert 'Without a T1w image, there are no confounds of CSF and white matter.' in notes
-    with pytest.raises(ValueError, match=r'needs confounds that are not there: csf.* such as 24P'):
-        remove_confounds(run.preproc, run.mask, found.bold_confounds, '36P', (0.01, 0.2))
+    reason = 'there is no T1w image, or no tissues were found in it'
+    assert notes[:2] == [f'No confounds of {name}: {reason}.' for name in ('CSF', 'white matter')]
+    assert remarks(found.bold_confounds)['TissueSignalsMissing'] == {
+        'csf': reason, 'white_matter': reason,
+    }  # fmt: skip
+
+
+def test_a_named_strategy_that_needs_tissues_fails_with_reason_and_remedy(run: Run) -> None:
+    confounds = find_confounds(run.preproc, run.mask, run.motion).bold_confounds
+    for strategy in ('36P', '8P+scrub', '24P+aCompCor'):
+        with pytest.raises(ValueError, match='needs c') as error:
+            remove_confounds(run.preproc, run.mask, confounds, strategy, (0.01, 0.2))
+        assert (
+            '(there is no signal of cerebrospinal fluid and white matter: there is no T1w image, '
+            'or no tissues were found in it); take --denoising auto, which is 24P+GSR for such '
+            'runs, or another, such as 24P'
+        ) in str(error.value)
+
+
+def test_the_default_does_without_tissues_and_says_so(run: Run) -> None:
+    confounds = find_confounds(run.preproc, run.mask, run.motion).bold_confounds
+    found = remove_confounds(run.preproc, run.mask, confounds, 'auto', (0.01, 0.25))
+    said = remarks(found.bold_denoised)
+    assert said['DenoisingStrategy'] == '24P+GSR'
+    assert said['DenoisingStrategyAsked'] == 'auto'
+    reason = (
+        '24P+GSR was taken, because there is no signal of cerebrospinal fluid and white matter: '
+        'there is no T1w image, or no tissues were found in it'
+    )
+    assert said['DenoisingStrategyReason'] == reason
+    assert said['Notes'][0] == f'Denoising: {reason}.'
+    assert 'degrees of freedom are left after 24P+GSR (' in said['Notes'][1]
+    assert len(said['Confounds']) == 28
+    alff = remarks(write_alff(run.preproc, run.mask, confounds, 'auto', (0.01, 0.1)).alff)
+    assert (alff['DenoisingStrategy'], alff['DenoisingStrategyReason']) == ('24P+GSR', reason)
+
+
+def test_the_default_is_36p_where_there_are_tissues(run: Run) -> None:
+    bands: Any = (0.001, 0.25)
+    found = remove_confounds(run.preproc, run.mask, run.confounds, 'auto', bands)
+    said = remarks(found.bold_denoised)
+    assert (said['DenoisingStrategy'], said['DenoisingStrategyAsked']) == ('36P', 'auto')
+    assert 'DenoisingStrategyReason' not in said
+    named = remove_confounds(run.preproc, run.mask, run.confounds, '36P', bands)
+    assert 'DenoisingStrategyAsked' not in remarks(named.bold_denoised)
 
 
 def test_denoising_counts_its_degrees_of_freedom(run: Run) -> None:
@@ -271,17 +343,67 @@ def test_denoising_counts_its_degrees_of_freedom(run: Run) -> None:
     assert np.abs(correlation).max() < 0.05 * data[mask].std() * motion.std() * 58
 
 
+def test_what_denoising_leaves_is_a_row_of_the_cohort_table(run: Run) -> None:
+    found = remove_confounds(run.preproc, run.mask, run.confounds, '6P', (0.01, 0.2))
+    table = pd.read_csv(found.bold_degrees, sep='\t')
+    assert table.to_dict('records') == [{
+        'volumes': 60, 'volumes_kept': 58, 'share_kept': pytest.approx(58 / 60, abs=1e-6),
+        'degrees_confounds': 6, 'degrees_band': 14, 'degrees_left': 38,
+    }]  # fmt: skip
+    assert is_cohort_output(BOLD_DENOISING.output('bold_degrees'))
+
+
+def test_the_cost_of_the_boundary_is_one_too(run: Run) -> None:
+    output = BOLD_REGISTRATION.output('bold_coregistration')
+    assert is_cohort_output(output)
+    wm, gm = load(run.t1w.wm_probseg), load(run.t1w.gm_probseg)
+    t1w = save(1000 * wm + 700 * gm, load_affine(run.t1w.wm_probseg), 't1w.nii.gz')
+    flat = (run.reference, run.distorted, run.displacement, run.acquisition)
+    files = coregister(*flat, t1w, run.t1w.brain_mask, run.t1w.gm_probseg, run.t1w.wm_probseg)
+    said = remarks(files.xfm_to_t1w)
+    (row,) = pd.read_csv(files.coregistration, sep='\t').to_dict('records')
+    assert list(row) == [column.name for column in output.columns]
+    assert row['mutual_information'] == pytest.approx(
+        said['NormalisedMutualInformation'], abs=1e-4
+    )
+    assert row['boundary_contrast'] == pytest.approx(said['BoundaryContrastPercent'], abs=0.01)
+    # The texture has no step at the border of white matter, so boundaries are not believed.
+    assert said['Method'] == 'mutual information'
+    assert np.isnan(row['boundary_cost'])
+    assert remarks(files.coregistration)['MissingReasons'] == {
+        'boundary_cost': 'the alignment by boundaries was not believed'
+    }
+
+
 def test_scrubbing_leaves_out_the_jump(run: Run) -> None:
     found = remove_confounds(run.preproc, run.mask, run.confounds, '6P+scrub', (0.01, 0.2))
     assert JUMP in remarks(found.bold_denoised)['CensoredVolumes']
 
 
 def test_too_few_degrees_of_freedom_are_an_error_with_a_remedy(run: Run) -> None:
-    with pytest.raises(
-        ValueError, match=r'0 of 60 degrees of freedom are left .*--denoising'
-    ) as error:
-        remove_confounds(run.preproc, run.mask, run.confounds, '36P', (0.01, 0.08))
-    assert '--frequency-band' in str(error.value)
+    def told(table: Path, strategy: str, band: tuple[float, float] | None) -> str:
+        with pytest.raises(ValueError, match='degrees of freedom are left') as error:
+            denoise_run(run.preproc, run.mask, table, strategy, band)
+        return str(error.value).split(': ', 1)[1]
+
+    # Of 60 cosines of k/240 Hz, 17 are in the band, and 22 of 58 volumes would do for 36P.
+    assert told(run.confounds, '36P', (0.01, 0.08)) == 'take more frequencies (--frequency-band)'
+    assert told(run.confounds, '36P', (0.01, 0.16)) == (
+        'take fewer confounds (--denoising 6P) or take more frequencies (--frequency-band)'
+    )
+    table = pd.read_csv(run.confounds, sep='\t')
+    for frame in range(4, VOLUMES, 4):
+        table[f'motion_outlier{frame:02d}'] = (np.arange(VOLUMES) == frame).astype(int)
+    table.to_csv('moved.tsv', sep='\t', index=False, na_rep='n/a')
+    said = json.loads(remarks_file(run.confounds).read_text())
+    write_remarks(Path('moved.tsv').absolute(), **said)
+    moved = Path('moved.tsv').absolute()
+    assert told(moved, '6P+scrub', (0.001, 0.25)) == 'do not censor (--denoising 6P)'
+    # ALFF takes all frequencies whatever the band.
+    assert told(moved, '24P+scrub', None) == 'do not censor (--denoising 24P)'
+    assert told(moved, '36P+scrub', (0.01, 0.05)) == (
+        'no other single setting leaves enough, so this run is too short or moved too much'
+    )
 
 
 def test_regions_come_to_the_grid_of_bold(run: Run) -> None:
@@ -296,13 +418,13 @@ def test_regions_come_to_the_grid_of_bold(run: Run) -> None:
         'index\tname\themisphere\ttissue\tcoverage\n1\tright\tR\tcortex\t1\n'
         '2\tleft\tL\tcortex\t0.5\n7\ttop\tR\tcortex\t1\n9\tnone\tL\tcortex\t0\n'
     )
-    found = label_bold(run.mask, run.t1w.xfm_bold_to_t1w, atlas, table)
-    regions = load(found.bold_atlas_dseg, np.int32)
+    found = label_epi(run.mask, run.t1w.xfm_bold_to_t1w, atlas, table)
+    regions = load(found.dseg, np.int32)
     mask = load(run.mask) > 0
     assert not regions[~mask].any()
     assert set(regions[mask][regions[mask] > 0]) <= {1, 2, 7}
     assert (regions[:10][mask[:10]] != 1).all()
-    said = pd.read_csv(found.bold_atlas_labels, sep='\t').set_index('name')['coverage']
+    said = pd.read_csv(found.labels, sep='\t').set_index('name')['coverage']
     assert said['right'] > 0.9
     assert said['left'] == pytest.approx(0.5, abs=0.05)
     assert said['top'] < 0.1

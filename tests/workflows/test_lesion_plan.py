@@ -12,7 +12,8 @@ from mriderived.bids.image_checks import ImageCheck
 from mriderived.config import Config
 from mriderived.workflows import sources
 from mriderived.workflows.participant import init_participant_wf
-from mriderived.workflows.plan import plan_participant, plan_participants
+from mriderived.workflows.plan import plan_participant
+from mriderived.workflows.plan_preview import plan_participants
 from skeleton_datasets import write_image
 
 Skeleton = Callable[[str], Path]

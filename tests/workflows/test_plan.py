@@ -14,15 +14,16 @@ from mriderived.bids.image_checks import BadImageError, ImageCheck
 from mriderived.bids.known_files import Look
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
+from mriderived.measures.registry import find_measures
 from mriderived.workflows import sources
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import (
     ParticipantPlan,
     plan_participant,
-    plan_participants,
     selected_measures,
     unasked_measures,
 )
+from mriderived.workflows.plan_preview import plan_participants
 
 Skeleton = Callable[[str], Path]
 
@@ -104,12 +105,18 @@ def test_some_measures_run_only_where_named(skeleton: Skeleton) -> None:
     def names(**changes: object) -> list[str]:
         return [m.name for m in selected_measures(dataclasses.replace(settings, **changes))]
 
-    opt_in = ['thickness_laplace', 'denoised_in_space', 'thickness_laplace_regions']
+    opt_in = [
+        *('thickness_laplace', 'seed_maps', 'denoised_in_space', 'free_water'),
+        *('diffusion_gradient', 'thickness_laplace_regions'),
+        *(f'fwtensor_{name}_regions' for name in ('fwf', 'fa', 'md', 'ad', 'rd')),
+        *(f'fwtensor_{name}_in_space' for name in ('fa', 'md', 'ad', 'rd')),
+    ]
     assert not set(opt_in) & set(names())
     assert unasked_measures(settings) == tuple(opt_in)
     added = names(measures=('default', *opt_in))
-    assert [name for name in added if name not in opt_in] == names()
-    assert set(added) - set(names()) == set(opt_in)
+    family = {m.name for m in find_measures() if m.scope.family in opt_in}
+    assert [name for name in added if name not in {*opt_in, *family}] == names()
+    assert set(added) - set(names()) == {*opt_in, *family}
     assert names(measures=('default',)) == names()
     only = names(measures=('thickness_laplace',))
     assert only[-1] == 'thickness_laplace'

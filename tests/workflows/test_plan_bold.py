@@ -15,11 +15,13 @@ import pytest
 from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.image_checks import ImageCheck
 from mriderived.bids.known_files import Look
+from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
 from mriderived.interfaces.acquisition import read_acquisition
 from mriderived.workflows import sources
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import ParticipantPlan, plan_participant
+from mriderived.workflows.plan_preview import plan_participants
 
 Skeleton = Callable[[str], Path]
 A, B = 'sub-01/ses-a', 'sub-01/ses-b'
@@ -119,6 +121,21 @@ def test_without_any_t1w_only_what_needs_it_is_not_available(skeleton: Skeleton)
             'bold_denoising', 'tsnr', 'alff', 'reho', 'bold_quality'} <= done  # fmt: skip
 
 
+def test_a_dry_run_says_the_same_without_any_t1w(skeleton: Skeleton) -> None:
+    settings = config(skeleton('bold'), atlases=('Thalamus',))
+    refused = init_participant_wf(settings, plan_participant(settings, '02')).refused
+    units = plan_participants(settings, ['02'])
+    told = {
+        (unit.image, unit.measure, unit.variant): ('not_available', unit.reason)
+        for unit in units
+        if unit.state == 'not available'
+    }
+    assert told == refused
+    assert {unit.minutes for unit in units if unit.state == 'not available'} == {0.0}
+    others = plan_participants(settings, ['01', '03'])
+    assert {unit.state for unit in others} == {'to run'}
+
+
 def acquisition(plan: ParticipantPlan, image: str) -> Any:
     return plan.acquisitions[image]
 
@@ -142,6 +159,35 @@ def test_what_goes_with_a_run_is_written_for_its_nodes(plan: ParticipantPlan) ->
 def test_echoes_come_in_the_order_of_their_numbers(plan: ParticipantPlan) -> None:
     echoes = acquisition(plan, ECHOES)['echoes']
     assert [echo['echo_time'] for echo in echoes] == [0.014, 0.03, 0.1]
+
+
+@pytest.mark.parametrize(('time', 'reason'), [(None, 'EchoTime is missing'), ('x', "'x'")])
+def test_an_echo_without_its_time_is_named(skeleton: Skeleton, time: Any, reason: str) -> None:
+    root = skeleton('bold')
+    for path in root.rglob('*echo-2*_bold.json'):
+        content = json.loads(path.read_text())
+        content.pop('EchoTime')
+        path.write_text(json.dumps(content | ({'EchoTime': time} if time else {})))
+    (unit,) = (u for u in of_bold(plan_participant(config(root), '01')).values()
+               if u.image == ECHOES)  # fmt: skip
+    assert unit.state == 'bad input'
+    assert 'echo-2_bold.nii.gz: EchoTime' in unit.reason
+    assert reason in unit.reason
+    assert 'echo-2_bold.json' in unit.reason
+
+
+def test_the_reason_against_slice_times_goes_to_the_nodes(
+    skeleton: Skeleton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(path: Path, metadata: Mapping[str, Any], look: Look) -> BoldCheck:
+        return BoldCheck(path, (), {'slice_timing': 'in ms'}, (), 10, 2.0, None, None)
+
+    monkeypatch.setattr(sources, 'check_bold', check)
+    settings = config(skeleton('bold'), atlases=('Thalamus',), measures=('tsnr',))
+    plan = plan_participant(settings, '01')
+    path = settings.bids_dir.parent / 'acquisition.json'
+    path.write_text(json.dumps(acquisition(plan, REST_1)))
+    assert read_acquisition(path).slice_fault == 'in ms'
 
 
 def test_field_maps_are_found_by_either_name(plan: ParticipantPlan) -> None:
@@ -178,6 +224,7 @@ def test_field_maps_whose_geometry_does_not_fit_are_left_out_with_a_note(
     assert found['field_map'] is None
     assert found['notes'][-1].startswith('No distortion correction: ')
     assert 'it lies elsewhere' in found['notes'][-1]
+    assert not any(note.startswith('Field map:') for note in found['notes'])
 
 
 def test_the_graph_reads_what_the_plan_says(skeleton: Skeleton) -> None:
@@ -245,3 +292,28 @@ def test_a_dataset_that_was_moved_has_the_same_fingerprints(skeleton: Skeleton) 
     before = fingerprints(settings)
     moved = settings.bids_dir.rename(settings.bids_dir.with_name('elsewhere'))
     assert fingerprints(dataclasses.replace(settings, bids_dir=moved)) == before
+
+
+def test_runs_that_went_without_tissues_run_again_when_these_are_tried_again(
+    skeleton: Skeleton,
+) -> None:
+    settings = config(skeleton('bold'), measures=('tsnr', 'reho'))
+    units = plan_participant(settings, '01').units
+    failed = [unit for unit in units if unit.measure.name == 'tissue' and f'{A}/' in unit.image]
+    records = []
+    for unit in units:
+        for path in unit.outputs.values():
+            file = settings.out_dir / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        records.append(UnitRecord(
+            '01', unit.source.session if unit.source else None, unit.image, unit.measure.name,
+            unit.variant, 'failed' if unit in failed else 'done', fingerprint=unit.fingerprint,
+            outputs=tuple(unit.outputs.values()),
+        ))  # fmt: skip
+    write_record(settings.out_dir, '01', records)
+    again = [unit for unit in plan_participant(settings, '01').units if unit.state == 'to run']
+    of_rest = {unit.measure.name for unit in again if unit.image == REST_1}
+    assert {'bold_confounds', 'bold_denoising', 'reho'} <= of_rest
+    assert not of_rest & {'bold_motion', 'bold_distortion', 'bold_series', 'bold_mask'}
+    assert not [unit for unit in again if unit.image.startswith(B)]

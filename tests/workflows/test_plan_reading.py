@@ -13,7 +13,8 @@ import pytest
 from mriderived.bids import known_files
 from mriderived.config import Config
 from mriderived.workflows import sources
-from mriderived.workflows.plan import PlannedUnit, plan_participant, plan_participants
+from mriderived.workflows.plan import PlannedUnit, plan_participant
+from mriderived.workflows.plan_preview import plan_participants
 
 SHAPE = (64, 64, 64)
 Edit = Callable[[np.ndarray], None]

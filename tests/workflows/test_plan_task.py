@@ -16,6 +16,7 @@ from mriderived.bids.known_files import Look
 from mriderived.config import Config
 from mriderived.group.blocks import _explain_absence
 from mriderived.group.columns import Source
+from mriderived.group.records import Row
 from mriderived.measures.base import Scope
 from mriderived.measures.registry import find_measures
 from mriderived.measures.t2star import T2STAR
@@ -159,15 +160,21 @@ def test_a_scope_says_what_is_missing() -> None:
     source = Source(
         next(m for m in find_measures() if m.name == 't2star'), T2STAR.outputs[1], None
     )
-    assert _explain_absence(source) == 'there is no multi-echo run'
+    assert _explain_absence(source, Row('', '01')) == 'there is no multi-echo run'
+    run = Row('', '01', 'sub-01/func/sub-01_task-rest_bold.nii.gz')
+    assert _explain_absence(source, run) == 'this is no multi-echo run'
 
 
 def test_a_folder_knows_its_model_and_its_definition_of_alff(tmp_path: Path) -> None:
     assert NAMES.isdisjoint(measure.name for measure in measures_of_folder(tmp_path))
     (tmp_path / 'logs').mkdir()
     (tmp_path / 'logs' / 'task_model.json').write_text(json.dumps(MODEL))
-    generator = {'Name': 'mriderived', 'Configuration': {'alff_definition': 'deviation'}}
+    generator = {
+        'Name': 'mriderived',
+        'Configuration': {'alff_definition': 'deviation', 'reho_neighbours': '7'},
+    }
     (tmp_path / 'dataset_description.json').write_text(json.dumps({'GeneratedBy': [generator]}))
     found = {measure.name: measure for measure in measures_of_folder(tmp_path)}
     assert found.keys() >= NAMES
     assert 'standard deviation' in found['alff'].methods
+    assert 'that share a face with it' in found['reho'].methods

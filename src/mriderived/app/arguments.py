@@ -21,6 +21,7 @@ from mriderived.config import (
     Device,
     Export,
     Lesions,
+    RehoNeighbours,
     SkullStrip,
 )
 
@@ -166,7 +167,7 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         '--denoising',
         metavar='NAME',
         help=f'what is taken off BOLD: {", ".join(_PLAIN)}, each also with +scrub '
-        f'(default: {Config.denoising})',
+        f'(default: {Config.denoising}: 36P, or 24P+GSR where a run has no tissues)',
     )
     _value(
         group,
@@ -179,11 +180,22 @@ def _add_processing(group: argparse._ArgumentGroup) -> None:
         action='store_true',
         help='BOLD without a field map: tell its distortion from the T1w (a guess)',
     )
+    group.add_argument(
+        '--fix-gradients',
+        action='store_true',
+        help='diffusion whose gradient table has wrong axes or signs: take the likely right one',
+    )
     _value(
         group,
         '--alff-definition',
         metavar='|'.join(get_args(AlffDefinition)),
         help='ALFF as mean amplitude (Zang, Zou; default) or as standard deviation (C-PAC)',
+    )
+    _value(
+        group,
+        '--reho-neighbours',
+        metavar='|'.join(get_args(RehoNeighbours)),
+        help=f'voxels that ReHo is of, itself included (default: {Config.reho_neighbours})',
     )
     _value(
         group,

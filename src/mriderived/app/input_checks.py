@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from mriderived.app.wording import count
 from mriderived.bids.dataset import (
     FilterError,
     InvalidDatasetError,
@@ -18,6 +17,7 @@ from mriderived.bids.dataset import (
 )
 from mriderived.bids.description import check_output_folder
 from mriderived.bids.validate import ValidatorCrashError, ValidatorMissingError, validate_dataset
+from mriderived.bids.wording import count
 from mriderived.config import Config
 
 LOGGER = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ def check_names(config: Config) -> list[Problem]:
     lost = [name for name in config.measures if name.startswith('task_')] if problems else []
     problems += check_measures(
         config,
-        selectable=[*(measure.name for measure in measures), *families, *lost],
+        selectable=[*dict.fromkeys((*(m.name for m in measures), *sorted(families))), *lost],
         steps=[step.name for step in preprocessing_steps()],
         opt_in=[measure.name for measure in measures if measure.is_opt_in],
     )

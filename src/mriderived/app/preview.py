@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mriderived.app.wording import count
 from mriderived.bids.status import find_record, recorded_participants
+from mriderived.bids.wording import count
 from mriderived.config import DEFAULT_MEASURES
 from mriderived.workflows.plan import PlannedUnit
 

@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mriderived.app.wording import count
 from mriderived.bids.status import Status
+from mriderived.bids.wording import count
 
 Clock = Callable[[], float]
 _COLOURS: dict[Status, str] = {

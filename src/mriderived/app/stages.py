@@ -19,15 +19,16 @@ from mriderived.app.progress import choose_progress
 from mriderived.app.recorded import planned_units
 from mriderived.app.run import count_workers, run_participants
 from mriderived.app.run_log import name_run, start_log
-from mriderived.app.wording import count
 from mriderived.bids.dataset import select_participants
 from mriderived.bids.description import write_description
 from mriderived.bids.status import UnitRecord, recorded_participants
+from mriderived.bids.wording import count
 from mriderived.config import Config
 from mriderived.group.records import read_cohort
 from mriderived.group.stage import check_cohort, run_group
 from mriderived.reports.group import write_group_report
-from mriderived.workflows.plan import plan_participants, unasked_measures
+from mriderived.workflows.plan import unasked_measures
+from mriderived.workflows.plan_preview import plan_participants
 
 LOGGER = logging.getLogger(__name__)
 #: More failures than these are counted, not listed.
@@ -77,10 +78,10 @@ def process_group(config: Config) -> ExitCode:
     log_file = start_log(config, name_run())
     result = run_group(config, report_measures(config.out_dir), planned_units(config.out_dir))
     write_group_report(config.out_dir)
-    wide = [path for path in result.tables if path.name.startswith('mriderived')]
+    wide = [path for path in result.tables if path.name.startswith(('mriderived', 'group_'))]
     _tell(
         f'{count(result.participants, "participant")}, {count(result.columns, "column")}, '
-        f'{count(len(result.tables), "table")} in {config.out_dir / "phenotype"}',
+        f'{count(len(result.tables), "table")} in {config.out_dir}',
         *(f'Table   {config.out_dir / path}' for path in wide),
         *(f'Export  {config.out_dir / path}' for path in result.exports),
         *(f'File    {config.out_dir / path}' for path in result.files),

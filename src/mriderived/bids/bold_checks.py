@@ -22,6 +22,7 @@ from mriderived.bids.known_files import Look
 from mriderived.bids.nifti_reading import Finding
 from mriderived.bids.orientation import Geometry, find_geometry
 from mriderived.bids.series_reading import SeriesHeader, iterate_volumes, read_series_header
+from mriderived.bids.wording import count
 
 __all__ = ['BadImageError', 'BoldCheck', 'check_bold', 'look_at_series']
 
@@ -29,6 +30,10 @@ __all__ = ['BadImageError', 'BoldCheck', 'check_bold', 'look_at_series']
 MAX_CONSTANT = 0.5
 #: Flags of T1w images that say nothing about BOLD, whose voxels are always large.
 _OF_T1W = ('low_resolution', 'anisotropic')
+#: With fewer volumes nothing can be told of changes over time.
+MIN_VOLUMES = 4
+#: A volume is extreme whose mean is so many times that of the median volume, or that part of it.
+EXTREME = 10.0
 _RESCAN = 'Take the series from its original source again, or leave it out with .bidsignore.'
 
 
@@ -59,19 +64,20 @@ def check_bold(path: Path, metadata: Mapping[str, Any], look: Look | None = None
     Flags beside those of the geometry: ``no_header_time``, ``time_units``, ``short_series``
     (seconds), ``volume_timing``, ``slice_timing`` and ``phase_encoding`` (why they are not used),
     ``missing_values`` (voxels of all volumes), ``constant_voxels`` (share of the head),
-    ``repeated_volumes`` (number), ``negative_values`` (share of the head).
+    ``repeated_volumes`` (number), ``extreme_volumes`` (number), ``negative_values`` (share of
+    the head).
     """
     series = read_series_header(path)
     _require_volumes(path, series)
     geometry = find_geometry(path, series.header, series.repaired, series.shape[:3])
     time = repetition_time(path, metadata, series.repaired)
     times, reason = slice_times(metadata, series.shape, time)
-    direction, complaint = _phase_direction(metadata)
+    direction, complaint = phase_encoding(metadata)
     findings = [
         *(f for f in geometry.findings if f[0] not in _OF_T1W),
         *time_findings(metadata, series.repaired, series.shape[3], time),
-        *_unused('slice_timing', reason, 'Slice times were not corrected'),
-        *_unused('phase_encoding', complaint, 'Distortion cannot be corrected'),
+        *unused('slice_timing', reason, 'Slice times were not corrected'),
+        *unused('phase_encoding', complaint, 'Distortion cannot be corrected'),
         *(look or look_at_series)(path),
     ]
     return BoldCheck(
@@ -99,9 +105,16 @@ def _require_volumes(path: Path, series: SeriesHeader) -> None:
             'this is one volume, not a series',
             'A single volume is an sbref; take the whole series or leave it out with .bidsignore.',
         )
+    if series.shape[3] < MIN_VOLUMES:
+        raise BadImageError(
+            path,
+            f'a series of {series.shape[3]} volumes is too short, {MIN_VOLUMES} are the least',
+            'Take the whole series, or leave it out with .bidsignore.',
+        )
 
 
-def _phase_direction(metadata: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def phase_encoding(metadata: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the phase-encode direction if it can be used, else why not."""
     direction = metadata.get('PhaseEncodingDirection')
     if direction is None:
         return None, None
@@ -113,7 +126,8 @@ def _phase_direction(metadata: Mapping[str, Any]) -> tuple[str | None, str | Non
     return str(direction), None
 
 
-def _unused(flag: str, reason: str | None, effect: str) -> Iterator[Finding]:
+def unused(flag: str, reason: str | None, effect: str) -> Iterator[Finding]:
+    """Give the finding on something that is left out, if there is a reason."""
     if reason is not None:
         yield flag, reason, f'{effect}: {reason}.'
 
@@ -127,6 +141,9 @@ class _Values:
         self.head: NDArray[np.bool_] | None = None
         self.missing = 0
         self.without_numbers: list[int] = []
+        #: The most voxels of the head without a number in one volume, and those of the head.
+        self.worst = (0, 1)
+        self.means: dict[int, float] = {}
         self.empty: list[int] = []
         self.repeated = 0
 
@@ -143,14 +160,26 @@ class _Values:
             return
         if self.head is None:
             self.head = foreground(volume)
+        self.means[number] = float(np.abs(known).mean(dtype=np.float64))
         np.minimum(self.low, volume, out=self.low, where=finite)
         np.maximum(self.high, volume, out=self.high, where=finite)
 
     def _add_missing(self, number: int, finite: NDArray[np.bool_], missing: int) -> None:
         self.missing += missing
         head = np.ones(finite.shape, bool) if self.head is None else self.head
-        if np.count_nonzero(head & ~finite) > MAX_MISSING_IN_HEAD * np.count_nonzero(head):
+        lost, size = int(np.count_nonzero(head & ~finite)), int(np.count_nonzero(head))
+        if lost > MAX_MISSING_IN_HEAD * size:
             self.without_numbers.append(number)
+            self.worst = max(self.worst, (lost, size))
+
+    def find_extreme(self) -> list[int]:
+        """Return the numbers of the volumes that are far brighter or darker than the others."""
+        usual = float(np.median(list(self.means.values())))
+        return [
+            number
+            for number, mean in self.means.items()
+            if not usual / EXTREME <= mean <= usual * EXTREME
+        ]
 
 
 def _read_values(path: Path, shape: Sequence[int]) -> _Values:
@@ -165,16 +194,21 @@ def _read_values(path: Path, shape: Sequence[int]) -> _Values:
 
 
 def _require_signal(path: Path, values: _Values, total: int) -> None:
-    for numbers, what in (
-        (values.without_numbers, 'hold no numbers (NaN or infinite) in the head'),
-        (values.empty, 'hold one value everywhere'),
+    lost, size = values.worst
+    for numbers, what, more in (
+        (
+            values.without_numbers,
+            f'have NaN or infinite values in more than {MAX_MISSING_IN_HEAD:.1%} of the head',
+            f' (at most {lost} of {size} voxels)',
+        ),
+        (values.empty, 'hold one value everywhere', ''),
     ):
         if len(numbers) == total:
-            raise BadImageError(path, f'all {total} volumes {what}', _RESCAN)
+            raise BadImageError(path, f'all {total} volumes {what}{more}', _RESCAN)
         if numbers:
             raise BadImageError(
                 path,
-                f'{len(numbers)} of {total} volumes {what}: {_listed(numbers)}',
+                f'{len(numbers)} of {total} volumes {what}{more}: {_listed(numbers)}',
                 'Filters would carry them into the others. Take the series from its source again; '
                 'where they are at the end, cut them off.',
             )
@@ -194,7 +228,7 @@ def _value_findings(path: Path, values: _Values) -> Iterator[Finding]:
         yield (
             'missing_values',
             float(values.missing),
-            f'{values.missing} values without a number (NaN or infinite) were set to 0.',
+            f'{count(values.missing, "value")} without a number (NaN or infinite) became 0.',
         )
     constant = float(np.mean(values.low[head] == values.high[head]))
     if constant > MAX_CONSTANT:
@@ -211,7 +245,17 @@ def _value_findings(path: Path, values: _Values) -> Iterator[Finding]:
         yield (
             'repeated_volumes',
             float(values.repeated),
-            f'{values.repeated} volumes are exact copies of the one before.',
+            f'Exact copies of the one before: {count(values.repeated, "volume")}.',
+        )
+    extreme = values.find_extreme()
+    if extreme:
+        yield (
+            'extreme_volumes',
+            float(len(extreme)),
+            f'More than {EXTREME:g} times as bright or as dark as the others: '
+            f'{count(len(extreme), "volume")} ({_listed(extreme)}). Look '
+            'at the series: another conversion may mend it, and --denoising auto+scrub censors '
+            'such volumes.',
         )
     negative = float(np.mean(values.low[head] < 0))
     if negative > 0.01:

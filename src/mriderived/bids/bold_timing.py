@@ -10,6 +10,7 @@ import nibabel as nib
 
 from mriderived.bids.nifti_reading import BadImageError, Finding
 from mriderived.bids.sidecar import sidecar_path
+from mriderived.bids.wording import count
 
 #: No BOLD series is slower, in seconds; more is most likely in ms.
 LONGEST_TR = 20.0
@@ -107,7 +108,7 @@ def slice_times(
         return None, f'SliceEncodingDirection {direction!r} is not one of i, j, k, i-, j-, k-'
     slices = shape['ijk'.index(direction[0])]
     if len(values) != slices:
-        return None, f'SliceTiming has {len(values)} values for {slices} slices'
+        return None, f'SliceTiming has {count(len(values), "value")} for {count(slices, "slice")}'
     low, high = min(values), max(values)
     if not all(0 <= value < float('inf') for value in values):
         return None, f'SliceTiming holds impossible values (from {low:g} to {high:g})'

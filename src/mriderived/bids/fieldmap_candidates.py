@@ -131,8 +131,10 @@ def _epi(
     shape_of: Shape | None,
 ) -> FieldMap | None:
     """Take EPI of both directions, or of one and a single-band reference or the run itself."""
-    images = _of(group, 'epi', 'sbref', 'bold', 'dwi', 'm0scan')
-    if not _of(images, 'epi', 'm0scan') and len(images) < 2:
+    images = _of(group, 'epi', 'sbref', run.suffix, 'm0scan')
+    # of diffusion, a run of the other direction is as good as an EPI
+    enough = ('epi', 'm0scan', *(('dwi', 'sbref') if run.suffix == 'dwi' else ()))
+    if not _of(images, *enough) and len(images) < 2:
         return None
     encoded = [(image, readout(image, shape_of)) for image in images]
     axis = own.direction[0]
@@ -179,8 +181,11 @@ def _contrast_notes(images: Sequence[Image]) -> tuple[str, ...]:
 
 
 def _reference(run: Image, others: Sequence[Image]) -> Image:
-    """Return the run's single-band reference if there is one of its direction, else the run."""
-    for other in _of(others, 'sbref'):
+    """Return the run's single-band reference if there is one of its direction, else the run.
+
+    Of diffusion it is the run, whose unweighted volumes are aligned and averaged.
+    """
+    for other in _of(others, 'sbref') if run.suffix != 'dwi' else ():
         same = other.entities == run.entities and other.path.parent == run.path.parent
         direction = other.metadata.get('PhaseEncodingDirection')
         if same and other.fault is None and direction == run.metadata['PhaseEncodingDirection']:

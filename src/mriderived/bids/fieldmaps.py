@@ -7,14 +7,19 @@ The order, in which the first that can be used is taken:
 2. ``IntendedFor`` of images in ``fmap``: BIDS URIs (``bids::sub-01/func/...``), paths below the
    participant's folder (``ses-1/func/...``), below the session's (``func/...``) or below the
    dataset's; one or a list.
-3. Nothing; the reason says what lies in ``fmap`` and names nobody.
+3. For a diffusion series: others of its session with the opposite direction and the same
+   geometry, whose unweighted volumes count. Nothing in their metadata says so, so a note does.
+4. Nothing; the reason says what lies in ``fmap`` and names nobody.
+
+For a diffusion series, another one (or a single-band reference) counts as an EPI in ``fmap`` does,
+where 1. or 2. lead to it.
 
 Among images of one source, see :mod:`mriderived.bids.fieldmap_candidates`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,8 @@ from mriderived.bids.dataset import Image
 from mriderived.bids.fieldmap_candidates import FieldMap, Shape, candidates
 from mriderived.bids.fieldmap_metadata import MetadataError, readout
 
+#: How the sentence on the field map that was taken begins.
+TAKEN = 'Field map: '
 #: Suffixes that :func:`find_field_map` wants to see beside the run's own.
 SUFFIXES = (
     'epi', 'phasediff', 'phase1', 'phase2', 'fieldmap', 'magnitude', 'magnitude1', 'magnitude2',
@@ -29,8 +36,16 @@ SUFFIXES = (
 )  # fmt: skip
 
 
+#: Says why the unweighted volumes of a diffusion image cannot help another one, or nothing.
+Obstacle = Callable[[Image], str]
+
+
 def find_field_map(
-    run: Image, images: Iterable[Image], bids_dir: Path, shape_of: Shape | None = None
+    run: Image,
+    images: Iterable[Image],
+    bids_dir: Path,
+    shape_of: Shape | None = None,
+    obstacle: Obstacle | None = None,
 ) -> FieldMap:
     """Return the field map of a run (BOLD or DWI).
 
@@ -42,6 +57,8 @@ def find_field_map(
     bids_dir : Path
     shape_of : callable, optional
         Returns the size of an image; only asked where no sidecar gives the readout time.
+    obstacle : callable, optional
+        Judges other diffusion series of the session; without it, none is taken that is not named.
     """
     others = sorted((i for i in images if i.path != run.path), key=lambda image: image.path)
     reasons: list[str] = []
@@ -49,7 +66,12 @@ def find_field_map(
         own = readout(run, shape_of)
     except MetadataError as error:
         return FieldMap(None, reasons=(f'No distortion correction: {error}.',))
-    for source, group in _sources(run, others, bids_dir):
+    sources = [*_sources(run, others, bids_dir)]
+    if run.suffix == 'dwi' and obstacle:
+        fitting, unfit = _opposite(run, own.direction, others, obstacle)
+        sources += [(_GUESS, fitting)] if fitting else []
+        reasons += unfit
+    for source, group in sources:
         for candidate in candidates(run, own, group, others, shape_of, reasons):
             return FieldMap(
                 candidate.kind,
@@ -59,6 +81,28 @@ def find_field_map(
             )
         reasons.append(f'Nothing that {source} leads to can be used.')
     return FieldMap(None, reasons=(*reasons, *_nobody(run, others, bids_dir)))
+
+
+_GUESS = (
+    'opposite directions in one session: nothing in the metadata says that they belong together'
+)
+
+
+def _opposite(
+    run: Image, direction: str, others: Sequence[Image], obstacle: Obstacle
+) -> tuple[list[Image], list[str]]:
+    """Return diffusion series of the opposite direction, and why some of them do not help."""
+    fitting, unfit = [], []
+    opposite = direction[0] if direction.endswith('-') else f'{direction}-'
+    for other in others:
+        is_opposite = other.metadata.get('PhaseEncodingDirection') == opposite
+        if (other.suffix, other.session) == ('dwi', run.session) and is_opposite:
+            reason = obstacle(other)
+            if reason:
+                unfit.append(f'{other.path.name} does not help to correct distortion: {reason}.')
+            else:
+                fitting.append(other)
+    return fitting, unfit
 
 
 def intended_for(image: Image, run: Image, bids_dir: Path) -> bool:
@@ -95,9 +139,14 @@ def _sources(
         if name in _listed(run.metadata.get('B0FieldIdentifier')):
             group.append(run)
         yield f'B0FieldSource {name!r}', group
-    group = [i for i in others if i.path.parent.name == 'fmap' and intended_for(i, run, bids_dir)]
+    group = [i for i in others if _may_correct(i, run) and intended_for(i, run, bids_dir)]
     if group:
         yield 'IntendedFor', group
+
+
+def _may_correct(image: Image, run: Image) -> bool:
+    beside = ('dwi', 'sbref') if run.suffix == 'dwi' else ()
+    return image.path.parent.name == 'fmap' or image.suffix in beside
 
 
 def _describe(found: FieldMap) -> str:
@@ -109,7 +158,7 @@ def _describe(found: FieldMap) -> str:
         'fieldmap': 'measured field map',
         None: '',
     }
-    return f'Field map: {kinds[found.kind]} of {names}'
+    return f'{TAKEN}{kinds[found.kind]} of {names}'
 
 
 def _nobody(run: Image, others: Sequence[Image], bids_dir: Path) -> tuple[str, ...]:

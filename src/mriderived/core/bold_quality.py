@@ -30,12 +30,15 @@ from mriderived.core.voxel_connectivity import global_correlation
 
 #: Frames that move more than this (mm) are counted: MRIQC's threshold.
 FD_THRESHOLD = 0.2
+NO_AIR = 'there is no air around the head'
+SILENT_AIR = 'the air around the head holds one value: the background was masked'
+_OF_AIR = ('fber', 'summary_bg')
 #: What a metric misses, by its first letters.
 _REASONS = {
     'fd_': 'there are no motion parameters',
-    'fber': 'there is no air around the head',
+    'fber': NO_AIR,
     'gsr_': 'the mask leaves no room for a ghost',
-    'summary_bg': 'there is no air around the head',
+    'summary_bg': NO_AIR,
     'dvars_': 'no voxel of the brain changes over time, or there are fewer than three frames',
 }
 UNDEFINED = 'undefined: a part of the image is constant or empty'
@@ -187,7 +190,7 @@ def measure_bold_quality(run: BoldRun, threads: int = 1) -> BoldQuality:
         **{f'summary_fg_{name}': float(value) for name, value in inside._asdict().items()},
     }
     missing = [name for name, value in values.items() if not np.isfinite(value)]
-    return BoldQuality(values, {name: _explain(name) for name in missing})
+    return BoldQuality(values, {name: _explain(name, bool(run.air.any())) for name in missing})
 
 
 def _check(run: BoldRun) -> None:
@@ -220,5 +223,7 @@ def _smoothness(run: BoldRun) -> dict[str, float]:
     return {**dict(zip(names, widths, strict=True)), 'fwhm_avg': float(np.mean(widths))}
 
 
-def _explain(name: str) -> str:
+def _explain(name: str, has_air: bool) -> str:
+    if has_air and name.startswith(_OF_AIR):
+        return SILENT_AIR
     return next((why for start, why in _REASONS.items() if name.startswith(start)), UNDEFINED)

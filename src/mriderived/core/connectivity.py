@@ -13,6 +13,8 @@ from sklearn.covariance import LedoitWolf
 from mriderived.core.series import Frames, Mask
 
 Matrix = NDArray[np.float64]
+#: Added to the diagonal of a correlation matrix before it is inverted, as UK Biobank does.
+RIDGE = 0.5
 
 
 def correlate(courses: Frames) -> Matrix:
@@ -65,6 +67,50 @@ def shrunk_partial_correlate(courses: Frames) -> tuple[Matrix, float]:
         return _spread(np.zeros((0, 0)), valid), float('nan')
     fit = LedoitWolf(assume_centered=True).fit(unit)
     return _spread(_to_partial(fit.precision_), valid), float(fit.shrinkage_)
+
+
+def ridge_partial_correlate(courses: Frames, ridge: float = RIDGE) -> Matrix:
+    r"""Return partial correlations with a fixed ridge, whatever the number of frames.
+
+    With R the correlations, :math:`P = (R + \rho I)^{-1}` is taken for the precision. The ridge
+    is the same for every run, which the shrinkage of :func:`shrunk_partial_correlate` is not.
+
+    Parameters
+    ----------
+    courses : array, shape (frames, regions)
+    ridge : float
+        :math:`\rho`, above 0; of courses with unit variance.
+
+    Returns
+    -------
+    array of float64, shape (regions, regions)
+        NaN where a course is constant or missing.
+
+    Raises
+    ------
+    ValueError
+        If the ridge is not above 0.
+
+    References
+    ----------
+    Miller et al. 2016, https://doi.org/10.1038/nn.4393;
+    Smith et al. 2011, https://doi.org/10.1016/j.neuroimage.2010.08.063
+
+    Examples
+    --------
+    >>> courses = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    >>> courses[:, 1] += courses[:, 0]
+    >>> ridge_partial_correlate(courses).round(4).tolist()
+    [[1.0, 0.4714], [0.4714, 1.0]]
+    """
+    if not ridge > 0:
+        raise ValueError(f'a ridge of {ridge:g} is not above 0')
+    unit, valid = standardise(courses)
+    unit = unit[:, valid]
+    if unit.shape[1] == 0:
+        return _spread(np.zeros((0, 0)), valid)
+    precision = np.linalg.inv(unit.T @ unit + ridge * np.eye(unit.shape[1]))
+    return _spread(_to_partial(np.asarray(precision, np.float64)), valid)
 
 
 def fisher_z(correlation: ArrayLike) -> NDArray[Any]:

@@ -133,7 +133,7 @@ def make_design(
     Parameters
     ----------
     confounds : array of float64, shape (frames, columns)
-        NaN in the first kept frame (of differences) counts as the mean.
+        NaN (of differences) counts as the mean, in frames after a censored one and in the first.
     keep : array of bool, shape (frames,)
         False for censored frames. Whatever their values are, they have no influence.
     repetition_time : float
@@ -238,13 +238,24 @@ def denoise(series: Series, design: Design, threads: int = 1) -> Denoised:
     return Denoised(clean, design.keep, design.degrees)
 
 
+def follows_gap(keep: Mask) -> Mask:
+    """Return the frames before which no kept frame stands: a difference there means nothing.
+
+    Examples
+    --------
+    >>> follows_gap(np.array([True, True, False, True])).tolist()
+    [True, False, False, True]
+    """
+    return np.concatenate([[True], ~keep[:-1]]) if len(keep) else keep
+
+
 def _check(confounds: Frames, keep: Mask) -> None:
     if len(confounds) != len(keep):
         raise ValueError(f'the confounds have {len(confounds)} frames and the mask {len(keep)}')
     missing = np.isnan(confounds)
-    missing[0] = False
+    missing[follows_gap(keep)] = False
     if (missing & keep[:, None]).any() or np.isinf(confounds[keep]).any():
-        raise ValueError('a confound has a missing value after the first frame')
+        raise ValueError('a confound has a missing value in a frame that follows a kept one')
 
 
 def _centre(confounds: Frames) -> Frames:

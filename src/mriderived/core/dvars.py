@@ -95,6 +95,36 @@ def compute_dvars(series: Series, threads: int = 1) -> Dvars:
     return Dvars(*(np.concatenate([[np.nan], form]) for form in forms))
 
 
+def compute_steady_dvars(series: Series, unsteady: int, threads: int = 1) -> Dvars:
+    """Compute DVARS of the frames in steady state; what is before has none (NaN).
+
+    Bright first frames would raise the autocorrelation of every voxel, and with it all of
+    standardised DVARS.
+
+    Parameters
+    ----------
+    series : array of float32, shape (voxels, frames)
+    unsteady : int
+        Frames before the steady state.
+    threads : int
+
+    Returns
+    -------
+    Dvars
+        Arrays of shape (frames,), NaN up to and including the first steady frame.
+
+    Examples
+    --------
+    >>> series = np.random.default_rng(0).normal(100, 1, (1000, 50)).astype(np.float32)
+    >>> series[:, :2] *= 3
+    >>> found = compute_steady_dvars(series, 2).std_dvars
+    >>> np.isnan(found).sum().item(), bool(np.allclose(found[3:], 1, atol=0.15))
+    (3, True)
+    """
+    forms = compute_dvars(series[:, unsteady:], threads)
+    return Dvars(*(np.concatenate([np.full(unsteady, np.nan), form]) for form in forms))
+
+
 def _median(series: Series) -> float:
     blocks = map_blocks(lambda rows: np.isfinite(series[rows]).all(axis=1), len(series))
     finite = np.concatenate(blocks) if blocks else np.zeros(0, bool)

@@ -35,7 +35,7 @@ class Alignment(NamedTuple):
     information: float
 
 
-class _Samples(NamedTuple):
+class Samples(NamedTuple):
     """Points of the fixed image in mm, and the class of each, a fraction of ``BINS``."""
 
     points: NDArray[np.float64]
@@ -99,19 +99,21 @@ def register_rigid(
     starts = _starts(centre, moving, moving_affine)
     best = (0.0, starts[0])
     for step in LEVELS:
-        samples = _sample_brain(fixed, fixed_affine, mask, step)
+        samples = sample_brain(fixed, fixed_affine, mask, step)
         target = _Moving(
-            _classify(_blur(moving, moving_affine, step)),
+            classify(blur(moving, moving_affine, step)),
             np.asarray(np.linalg.inv(moving_affine), np.float64),
         )
 
         def cost(
             parameters: NDArray[np.float64],
-            samples: _Samples = samples,
+            samples: Samples = samples,
             target: _Moving = target,
         ) -> float:
             matrix = target.to_voxel @ to_matrix(parameters, centre)
-            return -float(_information(samples.points, samples.classes, target.classes, matrix))
+            return -float(
+                find_information(samples.points, samples.classes, target.classes, matrix)
+            )
 
         best = min((minimise(cost, start, step) for start in starts), key=lambda found: found[0])
         starts = [best[1]]
@@ -134,32 +136,32 @@ def _starts(
     ]
 
 
-def _blur(volume: Volume, affine: Matrix, step: float) -> Volume:
+def blur(volume: Volume, affine: Matrix, step: float) -> Volume:
+    """Smooth to a resolution of ``step`` mm, where voxels are smaller."""
     size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     return smooth(volume, np.where(step > size, 0.35 * step / size, 0.0))
 
 
-def _classify(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def classify(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale to 0 to ``BINS`` - 1; a few outliers share the outermost classes."""
     low, high = np.percentile(values, (0.5, 99.5))
     scaled = (values - low) * ((BINS - 1) / max(high - low, 1e-6))
     return np.asarray(np.clip(scaled, 0, BINS - 1), np.float32)
 
 
-def _sample_brain(
-    volume: Volume, affine: Matrix, mask: NDArray[np.bool_], step: float
-) -> _Samples:
+def sample_brain(volume: Volume, affine: Matrix, mask: NDArray[np.bool_], step: float) -> Samples:
+    """Take points about every ``step`` mm of a brain and of the rim around it."""
     size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     every = tuple(slice(None, None, max(1, round(step / s))) for s in size)
     near = ndimage.distance_transform_edt(~mask, sampling=size)[every] <= RIM_MM
-    brain = _blur(np.where(mask, volume, 0).astype(np.float32), affine, step)[every]
+    brain = blur(np.where(mask, volume, 0).astype(np.float32), affine, step)[every]
     voxels = np.argwhere(near) * [part.step for part in every]
     points = voxels @ affine[:3, :3].T + affine[:3, 3]
-    return _Samples(points, _classify(brain[near]))
+    return Samples(points, classify(brain[near]))
 
 
 @numba.njit(cache=True, nogil=True)
-def _information(points, classes, moving, m):  # type: ignore[no-untyped-def]
+def find_information(points, classes, moving, m):  # type: ignore[no-untyped-def]
     """Return the normalised mutual information minus 1, or 0 where the overlap is small."""
     joint = np.zeros((BINS, BINS))
     count = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numba
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.core.ranks import rank_rows
-from mriderived.core.series import Mask
+from mriderived.core.series import Mask, Series
 from mriderived.core.slabs import run_slabs
 
 Neighbourhood = Literal[7, 19, 27]
@@ -88,7 +89,67 @@ def measure_reho(
     >>> float(measure_reho(same, np.ones((5, 5, 5), bool)).reho[2, 2, 2])
     1.0
     """
-    _check(series, mask, neighbourhood)
+    if series.ndim != 4 or series.shape[:3] != mask.shape:
+        raise ValueError(f'series of shape {series.shape} and mask of shape {mask.shape}')
+
+    def take(begin: int, end: int) -> Series:
+        return np.asarray(series[begin:end][mask[begin:end]])
+
+    return _measure(take, series.shape[3], mask, neighbourhood, minimum, threads)
+
+
+def measure_masked_reho(
+    series: Series,
+    mask: Mask,
+    neighbourhood: Neighbourhood = 27,
+    minimum: int | None = None,
+    threads: int = 1,
+) -> Homogeneity:
+    """Do as :func:`measure_reho` on the voxels of the mask alone, which take less memory.
+
+    Parameters
+    ----------
+    series : array of float32, shape (voxels, frames)
+        The voxels of the mask, in the order of ``volume[mask]``.
+    mask : array of bool, shape (x, y, z)
+    neighbourhood, minimum, threads
+        See :func:`measure_reho`.
+
+    Raises
+    ------
+    ValueError
+        As :func:`measure_reho`.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(size=(4, 4, 4, 20)).astype(np.float32)
+    >>> mask = np.ones((4, 4, 4), bool)
+    >>> masked, whole = measure_masked_reho(noise[mask], mask), measure_reho(noise, mask)
+    >>> bool(np.array_equal(masked.reho, whole.reho, equal_nan=True))
+    True
+    """
+    if series.ndim != 2 or len(series) != np.count_nonzero(mask):
+        raise ValueError(
+            f'series of shape {series.shape} and mask of {np.count_nonzero(mask)} voxels'
+        )
+    before = np.concatenate([[0], np.cumsum(mask.sum(axis=(1, 2)))])
+
+    def take(begin: int, end: int) -> Series:
+        return series[before[begin] : before[end]]
+
+    return _measure(take, series.shape[1], mask, neighbourhood, minimum, threads)
+
+
+def _measure(
+    take: Callable[[int, int], Series],
+    frames: int,
+    mask: Mask,
+    neighbourhood: Neighbourhood,
+    minimum: int | None,
+    threads: int,
+) -> Homogeneity:
+    """Measure what ``take`` gives for the voxels of the mask in some planes along x."""
+    _check(frames, neighbourhood)
     least = neighbourhood // 2 + 1 if minimum is None else minimum
     if least < 2:
         raise ValueError('a concordance needs two voxels or more')
@@ -102,17 +163,15 @@ def measure_reho(
 
     def run(start: int, stop: int) -> None:
         for slab in range(start, stop):
-            _measure_slab(slab * PLANES, series, mask, offsets, least, found)
+            _measure_slab(slab * PLANES, take, mask, offsets, least, found)
 
     run_slabs(run, -(-shape[0] // PLANES), threads)
     return found
 
 
-def _check(series: NDArray[np.float32], mask: Mask, neighbourhood: int) -> None:
-    if series.ndim != 4 or series.shape[:3] != mask.shape:
-        raise ValueError(f'series of shape {series.shape} and mask of shape {mask.shape}')
-    if series.shape[3] < 3:
-        raise ValueError(f'{series.shape[3]} frames have no concordance; three are needed')
+def _check(frames: int, neighbourhood: int) -> None:
+    if frames < 3:
+        raise ValueError(f'{frames} frames have no concordance; three are needed')
     if neighbourhood not in _REACH:
         raise ValueError(f'a neighbourhood has 7, 19 or 27 voxels, not {neighbourhood}')
 
@@ -124,7 +183,7 @@ def _offsets(neighbourhood: int) -> NDArray[np.int64]:
 
 def _measure_slab(
     first: int,
-    series: NDArray[np.float32],
+    take: Callable[[int, int], Series],
     mask: Mask,
     offsets: NDArray[np.int64],
     least: int,
@@ -135,7 +194,7 @@ def _measure_slab(
     inside = mask[begin:end]
     if not mask[first:last].any():
         return
-    values = series[begin:end][inside]
+    values = take(begin, end)
     varying = np.isfinite(values).all(axis=1) & (values != values[:, :1]).any(axis=1)
     row = np.full(inside.shape, -1, np.int64)
     places = np.flatnonzero(inside)[varying]

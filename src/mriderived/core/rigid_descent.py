@@ -42,26 +42,26 @@ def descend(  # type: ignore[no-untyped-def]
     """
     seen = np.empty(points.shape[1], np.float32)
     weights = np.empty_like(seen)
-    solution = np.zeros(8)
+    solution = np.zeros(len(design))
     fit = 0.0
     for taken in range(1, MOST_STEPS + 1):
-        to_voxel = _multiply(back, _multiply(matrix, affine))
+        to_voxel = multiply(back, multiply(matrix, affine))
         _look(volume, points, base, to_voxel, margin, seen, weights)
         if taken > 1:
-            half = CAUCHY * _spread(design, seen, weights, solution)
-            _doubt(design, seen, solution, half, weights)
-        normal = _sum(design, seen, weights)
-        fit = _correlate(normal)
-        solution = _solve(normal)
+            half = CAUCHY * find_spread(design, seen, weights, solution)
+            doubt(design, seen, solution, half, weights)
+        normal = sum_products(design, seen, weights)
+        fit = correlate(normal)
+        solution = solve(normal)
         step = solution[:6] / max(solution[6], LEAST_SCALE)
-        matrix = _multiply(matrix, _invert(step, centre))
+        matrix = multiply(matrix, invert_step(step, centre))
         if np.sqrt((step**2).sum()) < least:
             return matrix, fit, taken
     return matrix, fit, MOST_STEPS
 
 
 @numba.njit(nogil=True, cache=True)
-def _invert(step, centre):  # type: ignore[no-untyped-def]
+def invert_step(step, centre):  # type: ignore[no-untyped-def]
     """Return the inverse of the motion by a step of the unknowns."""
     turned = turn(step[3] / RADIUS, step[4] / RADIUS, step[5] / RADIUS)
     inverse = np.zeros((4, 4))
@@ -75,7 +75,8 @@ def _invert(step, centre):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _multiply(left, right):  # type: ignore[no-untyped-def]
+def multiply(left, right):  # type: ignore[no-untyped-def]
+    """Return the product of two matrices of shape (4, 4)."""
     product = np.zeros((4, 4))
     for a in range(4):
         for b in range(4):
@@ -85,14 +86,15 @@ def _multiply(left, right):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _spread(design, seen, weights, solution):  # type: ignore[no-untyped-def]
+def find_spread(design, seen, weights, solution):  # type: ignore[no-untyped-def]
     """Return the standard deviation of the residuals by their median, from some of them."""
+    scale, offset = solution[-2], solution[-1]
     every = max(seen.size // SOME, 1)
     residuals = np.empty(seen.size // every + 1)
     count, top = 0, 0.0
     for p in range(0, seen.size, every):
         if weights[p] > 0:
-            expected = solution[6] * design[6, p] + solution[7]
+            expected = scale * design[-2, p] + offset
             residuals[count] = abs(seen[p] - expected)
             top = max(top, abs(expected))
             count += 1
@@ -101,38 +103,46 @@ def _spread(design, seen, weights, solution):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _solve(normal):  # type: ignore[no-untyped-def]
-    """Solve the normal equations; what the image says nothing about stays 0."""
-    solution, scale, scaled = np.zeros(8), np.zeros(8), np.empty((8, 8))
+def solve(normal):  # type: ignore[no-untyped-def]
+    """Solve the normal equations; what the image says nothing about stays 0.
+
+    The last two unknowns are a factor of brightness and an offset, the others are of one order.
+    """
+    size = len(normal) - 1
+    moves = size - 2
+    solution, scale, scaled = np.zeros(size), np.zeros(size), np.empty((size, size))
     # one scale for all shifts and turns, so that leaving one out favours no direction
     common = 0.0
-    for a in range(6):
-        common += normal[a, a] / 6
-    for a in range(8):
-        scale[a] = np.sqrt(common if a < 6 else normal[a, a])
+    for a in range(moves):
+        common += normal[a, a] / moves
+    for a in range(size):
+        scale[a] = np.sqrt(common if a < moves else normal[a, a])
         if not scale[a] > 0:
             return solution
-    for a in range(8):
-        for b in range(8):
+    for a in range(size):
+        for b in range(size):
             scaled[a, b] = normal[a, b] / (scale[a] * scale[b])
     values, vectors = np.linalg.eigh(scaled)
-    for k in range(8):
-        if values[k] > LEAST_SAID * values[7]:
+    for k in range(size):
+        if values[k] > LEAST_SAID * values[size - 1]:
             along = 0.0
-            for a in range(8):
-                along += vectors[a, k] * normal[a, 8] / scale[a]
-            for a in range(8):
+            for a in range(size):
+                along += vectors[a, k] * normal[a, size] / scale[a]
+            for a in range(size):
                 solution[a] += along / values[k] * vectors[a, k] / scale[a]
     return solution
 
 
 @numba.njit(nogil=True, cache=True)
-def _correlate(normal):  # type: ignore[no-untyped-def]
-    total, first, second = normal[7, 7], normal[6, 7], normal[7, 8]
+def correlate(normal):  # type: ignore[no-untyped-def]
+    """Return the weighted correlation of a volume with its reference."""
+    size = len(normal) - 1
+    value, one = size - 2, size - 1
+    total, first, second = normal[one, one], normal[value, one], normal[one, size]
     if total <= 0:
         return 0.0
-    shared = normal[6, 8] - first * second / total
-    spread = (normal[6, 6] - first**2 / total) * (normal[8, 8] - second**2 / total)
+    shared = normal[value, size] - first * second / total
+    spread = (normal[value, value] - first**2 / total) * (normal[size, size] - second**2 / total)
     return shared / np.sqrt(spread) if spread > 0 else 0.0
 
 
@@ -154,33 +164,35 @@ def _look(volume, points, base, m, margin, seen, weights):  # type: ignore[no-un
 
 
 @numba.njit(nogil=True, cache=True)
-def _doubt(design, seen, solution, half, weights):  # type: ignore[no-untyped-def]
-    scale, offset = np.float32(solution[6]), np.float32(solution[7])
+def doubt(design, seen, solution, half, weights):  # type: ignore[no-untyped-def]
+    """Lower the weights of points whose residuals are large against ``half``."""
+    scale, offset = np.float32(solution[-2]), np.float32(solution[-1])
     inverse = np.float32(1 / half)
     for p in range(seen.size):
-        residual = (seen[p] - scale * design[6, p] - offset) * inverse
+        residual = (seen[p] - scale * design[-2, p] - offset) * inverse
         weights[p] /= np.float32(1) + residual * residual
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True)
-def _sum(design, seen, weights):  # type: ignore[no-untyped-def]
+def sum_products(design, seen, weights):  # type: ignore[no-untyped-def]
     """Sum the weighted products of the design and the volume, blocks in single precision."""
-    normal = np.zeros((9, 9))
+    rows = len(design)
+    normal = np.zeros((rows + 1, rows + 1))
     weighted = np.empty(BLOCK, np.float32)
     for start in range(0, seen.size, BLOCK):
         stop = min(start + BLOCK, seen.size)
         count = stop - start
-        for a in range(9):
-            left = design[a, start:stop] if a < 8 else seen[start:stop]
+        for a in range(rows + 1):
+            left = design[a, start:stop] if a < rows else seen[start:stop]
             for p in range(count):
                 weighted[p] = weights[start + p] * left[p]
-            for b in range(a, 9):
-                right = design[b, start:stop] if b < 8 else seen[start:stop]
+            for b in range(a, rows + 1):
+                right = design[b, start:stop] if b < rows else seen[start:stop]
                 total = np.float32(0)
                 for p in range(count):
                     total += weighted[p] * right[p]
                 normal[a, b] += total
-    for a in range(9):
+    for a in range(rows + 1):
         for b in range(a):
             normal[a, b] = normal[b, a]
     return normal

@@ -47,7 +47,7 @@ def minimise(
 
     ``step`` is the distance in mm at which the cost varies; the search ends at a hundredth.
     """
-    directions = np.eye(6) * step
+    directions = np.eye(len(start)) * step
     options = {'direc': directions, 'xtol': 1e-2, 'ftol': 1e-7, 'maxiter': 50}
     found = optimize.minimize(cost, start, method='Powell', options=options)
     return float(found.fun), np.asarray(found.x, dtype=np.float64)

@@ -105,7 +105,7 @@ def prepare_target(reference: Volume, affine: Matrix, weights: Volume, threads: 
     size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     levels = tuple(
         _prepare_level(reference, affine, weights, centre, factors, threads)
-        for factors in _list_factors(reference.shape, size)
+        for factors in list_factors(reference.shape, size)
     )
     return Target(levels, centre, reference.shape)
 
@@ -138,7 +138,7 @@ def align_volume(target: Target, volume: Volume, start: Matrix | None = None) ->
     fit, steps = 0.0, 0
     for level in target.levels:
         data = block_mean(volume, level.factors)
-        margin = np.array([_margin(n) for n in data.shape])
+        margin = np.array([find_margin(n) for n in data.shape])
         least = TOLERANCE * float(np.sqrt((level.affine[:3, :3] ** 2).sum(axis=0)).min())
         matrix, fit, taken = descend(
             data,
@@ -156,7 +156,8 @@ def align_volume(target: Target, volume: Volume, start: Matrix | None = None) ->
     return Found(matrix, fit, steps)
 
 
-def _list_factors(shape: tuple[int, ...], size: Matrix) -> list[tuple[int, ...]]:
+def list_factors(shape: tuple[int, ...], size: Matrix) -> list[tuple[int, ...]]:
+    """Return how many voxels of ``size`` mm are joined along each axis, from coarse to fine."""
     found: list[tuple[int, ...]] = []
     for step in STEPS:
         most = np.maximum(np.array(shape) // LEAST_SIZE, 1)
@@ -179,7 +180,7 @@ def _prepare_level(
     grid[:3, 3] = (np.array(factors) - 1) / 2
     grid = affine @ grid
     inner = np.zeros(joined.shape, bool)
-    margin = [max(round(_margin(n)), 0) for n in joined.shape]
+    margin = [max(round(find_margin(n)), 0) for n in joined.shape]
     inner[tuple(slice(cut, n - cut) for cut, n in zip(margin, joined.shape, strict=True))] = True
     points = np.argwhere(inner & (counts > 0))
     if len(points) > MOST_POINTS:
@@ -200,7 +201,7 @@ def _prepare_level(
     )
 
 
-def _margin(size: int) -> float:
+def find_margin(size: int) -> float:
     """Return how far from the outermost voxels of an axis a volume is looked at.
 
     So far that splines see nothing but voxels; where there are few, not at all.

@@ -78,6 +78,7 @@ def correct_slice_timing(
     axis: int = 2,
     reference: float = 0.5,
     skip: int = 0,
+    spoilt: NDArray[np.bool_] | None = None,
     out: NDArray[np.float32] | None = None,
     threads: int = 1,
 ) -> NDArray[np.float32]:
@@ -97,6 +98,8 @@ def correct_slice_timing(
         The wanted moment: 0 is the earliest of ``times``, 1 the latest.
     skip : int
         Volumes before the steady state, which are copied and not used.
+    spoilt : array of bool, shape (t,), optional
+        Volumes that the others shall not see: for these, a straight line takes their place.
     out : array of float32, shape (x, y, z, t), optional
         Where to write, memory-mapped or not; not ``series`` itself.
     threads : int
@@ -136,6 +139,9 @@ def correct_slice_timing(
     times = check_slice_times(times, series.shape[axis], repetition)
     wanted = times.min() + reference * (times.max() - times.min())
     target = np.empty(series.shape, np.float32) if out is None else out
+    hidden = np.zeros(volumes, bool) if spoilt is None else np.asarray(spoilt, bool)[skip:]
+    if volumes - np.count_nonzero(hidden) < LEAST_VOLUMES:
+        hidden = np.zeros(volumes, bool)
     for place, time in enumerate(times):
         index: list[slice | int] = [slice(None)] * 4
         index[axis] = place
@@ -143,17 +149,19 @@ def correct_slice_timing(
         np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         shift = (wanted - time) / repetition
         if abs(shift) > SAME:
-            run_slabs(_shift_rows, len(block), threads, block, skip, shift)
+            run_slabs(_shift_rows, len(block), threads, block, skip, shift, hidden)
         target[tuple(index)] = block
     return target
 
 
 @numba.njit(nogil=True, cache=True)
-def _shift_rows(start, stop, block, skip, shift):  # type: ignore[no-untyped-def]
+def _shift_rows(start, stop, block, skip, shift, hidden):  # type: ignore[no-untyped-def]
     count = block.shape[2] - skip
     # two coefficients on either side continue the natural spline in a straight line
     spline = np.empty(count + 4)
     work = np.empty(count)
+    bridged = np.empty(count, np.float32)
+    is_hiding = hidden.any()
     whole = int(np.floor(shift))
     p = shift - whole
     q = 1 - p
@@ -162,11 +170,39 @@ def _shift_rows(start, stop, block, skip, shift):  # type: ignore[no-untyped-def
         for j in range(block.shape[1]):
             row = block[i, j, skip:]
             _fit(row, spline, work)
+            if is_hiding:
+                _bridge(row, hidden, bridged)
+                # the hidden volumes themselves are moved with all others in sight
+                for t in np.flatnonzero(hidden):
+                    row[t] = _value(spline, weights, t + whole)
+                _fit(bridged, spline, work)
             for t in range(count):
-                total = 0.0
-                for tap in range(4):
-                    total += weights[tap] * spline[t + whole + tap + 1]
-                row[t] = total
+                if not hidden[t]:
+                    row[t] = _value(spline, weights, t + whole)
+
+
+@numba.njit(nogil=True, cache=True)
+def _value(spline, weights, t):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for tap in range(4):
+        total += weights[tap] * spline[t + tap + 1]
+    return total
+
+
+@numba.njit(nogil=True, cache=True)
+def _bridge(row, hidden, bridged):  # type: ignore[no-untyped-def]
+    """Fill ``bridged`` with the row, and straight lines where it is hidden."""
+    before = -1
+    for t in range(row.size):
+        if hidden[t]:
+            continue
+        bridged[t] = row[t]
+        for gap in range(before + 1, t):
+            share = (gap - before) / (t - before)
+            bridged[gap] = row[t] if before < 0 else (1 - share) * row[before] + share * row[t]
+        before = t
+    for gap in range(before + 1, row.size):
+        bridged[gap] = row[before]
 
 
 @numba.njit(nogil=True, cache=True)

@@ -9,10 +9,16 @@ import numpy as np
 import pandas as pd
 
 from mriderived.core.confounds import MOTION, SIGNALS
+from mriderived.core.denoising import follows_gap
 from mriderived.core.series import Frames, Mask
 
 #: A name followed by this censors outliers as well.
 SCRUB = '+scrub'
+#: Stands for the first of these where there are signals of tissues, and for the second elsewhere.
+AUTO = 'auto'
+WITH_TISSUES, WITHOUT_TISSUES = '36P', '24P+GSR'
+#: The strategy that takes the fewest degrees of freedom.
+FEWEST = '6P'
 #: Components of CSF and of white matter each in ``24P+aCompCor``.
 COMPONENTS = 5
 #: With censoring, shorter runs of kept frames than this are censored too.
@@ -25,11 +31,12 @@ _FIXED = {
     '8P': (*MOTION, *_TISSUES),
     '9P': (*MOTION, *SIGNALS),
     '24P': _EXPANDED,
+    '24P+GSR': (*_EXPANDED, *(SIGNALS[0] + suffix for suffix in _SUFFIXES)),
     '24P+aCompCor': _EXPANDED,
     '24P+aCompCor50': _EXPANDED,
     '36P': (*_EXPANDED, *(name + suffix for name in SIGNALS for suffix in _SUFFIXES)),
 }
-#: Every strategy's name.
+#: Every strategy's name; ``auto`` has to be settled first.
 STRATEGIES = tuple(name + ending for name in _FIXED for ending in ('', SCRUB))
 
 
@@ -39,6 +46,38 @@ class Selection(NamedTuple):
     confounds: Frames
     columns: tuple[str, ...]
     keep: Mask
+
+
+class Settled(NamedTuple):
+    """A strategy by its own name, and the signals for want of which it is not the usual one."""
+
+    strategy: str
+    lacking: tuple[str, ...] = ()
+
+
+def settle_strategy(strategy: str, table: pd.DataFrame) -> Settled:
+    """Say which strategy ``auto`` stands for in a run; any other stands for itself.
+
+    It is :data:`WITH_TISSUES`, and where the signal of CSF or of white matter is not there,
+    :data:`WITHOUT_TISSUES`: head motion and the mean of the brain, with differences and squares.
+
+    Parameters
+    ----------
+    strategy : str
+        One of :data:`STRATEGIES`, or ``auto``, or ``auto+scrub``.
+    table : DataFrame
+        As :func:`~mriderived.core.confounds.assemble_confounds` makes it.
+
+    Examples
+    --------
+    >>> settle_strategy('auto+scrub', pd.DataFrame({'csf': [1.0]}))
+    Settled(strategy='24P+GSR+scrub', lacking=('white_matter',))
+    """
+    if strategy.removesuffix(SCRUB) != AUTO:
+        return Settled(strategy)
+    ending = strategy.removeprefix(AUTO)
+    lacking = tuple(name for name in _TISSUES if name not in table)
+    return Settled((WITHOUT_TISSUES if lacking else WITH_TISSUES) + ending, lacking)
 
 
 def select_confounds(
@@ -51,6 +90,7 @@ def select_confounds(
 
     ======================  ==================================================================
     6P, 24P                 head motion; with differences and squares
+    24P+GSR                 24P and the mean of the brain, with differences and squares
     8P, 9P                  6P and the means of CSF and white matter; and of the brain
     36P                     9P with differences and squares
     24P+aCompCor            24P and the first 5 components each of CSF and of white matter
@@ -75,6 +115,7 @@ def select_confounds(
     Returns
     -------
     Selection
+        A difference from a censored frame is NaN: it would bring that frame into the next one.
 
     Raises
     ------
@@ -102,7 +143,10 @@ def select_confounds(
     if missing:
         raise ValueError(f'{strategy} needs confounds that are not there: {", ".join(missing)}')
     keep = find_kept(table, outliers=strategy.endswith(SCRUB))
-    return Selection(table[columns].to_numpy(np.float64), tuple(columns), keep)
+    values = table[columns].to_numpy(np.float64, copy=True)
+    differences = np.array(['_derivative1' in name for name in columns])
+    values[np.ix_(follows_gap(keep), differences)] = np.nan
+    return Selection(values, tuple(columns), keep)
 
 
 def find_kept(table: pd.DataFrame, outliers: bool, segment: int = MIN_SEGMENT) -> Mask:

@@ -139,9 +139,13 @@ def map_overlay(
     limits: tuple[float, float] | None = None,
     colours: str = 'viridis',
     opacity: float = 0.85,
+    weights: Array | None = None,
     title: str = '',
 ) -> Figure:
-    """Draw a map over ``background`` where it is finite (and inside ``mask``), with its scale."""
+    """Draw a map over ``background`` where it is finite (and inside ``mask``), with its scale.
+
+    ``weights``, from 0 to 1, let the background through where they are small.
+    """
     grey, ras_affine = to_ras(background, affine)
     shown = np.isfinite(values) & (np.asarray(mask) > 0 if mask is not None else True)
     ras_shown = to_ras(shown, affine)[0]
@@ -151,6 +155,8 @@ def map_overlay(
     picture = _shade(grey, layout, ras_shown)
     painted = np.nan_to_num(paint(ras_values, layout))
     share = np.nan_to_num(paint(ras_shown, layout, order=0))[..., None] * opacity
+    if weights is not None:
+        share *= np.clip(np.nan_to_num(paint(to_ras(weights, affine)[0], layout)), 0, 1)[..., None]
     hues = colormaps[colours](np.clip((painted - low) / (high - low), 0, 1))[..., :3]
     sheet = open_sheet(picture * (1 - share) + hues * share, layout, ras_affine, title)
     unit_text = f' ({unit})' if unit not in ('', '1') else ''

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mriderived.figures.style import FAINT, GRID, PAPER, TEXT, WIDTH
@@ -39,6 +40,7 @@ def draw_traces(
         if len(traces) > 1:
             panel.legend(frameon=False, fontsize=7, ncols=3, loc='upper left')
     axes[-1].set_xlabel(xlabel, color=TEXT, fontsize=8)
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].margins(x=0.005)
     return figure
 
@@ -72,18 +74,24 @@ def draw_carpet_plot(
         panel.axhline(edge - 0.5, color='#ffb000', linewidth=1.0)
     panel.tick_params(axis='y', length=0)
     panel.set_xlabel('volume', color=TEXT, fontsize=8)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
 def draw_matrices(matrices: Mapping[str, Array], limits: Mapping[str, float]) -> Figure:
-    """Draw square matrices beside each other, each with its colour scale about 0."""
+    """Draw square matrices beside each other, each with its colour scale.
+
+    It is about 0 where there are negative values, else from 0 on.
+    """
     figure = Figure(figsize=(WIDTH, 5.2), facecolor=PAPER, layout='constrained')
     axes = figure.subplots(1, len(matrices), squeeze=False)[0]
     for panel, (title, values) in zip(axes, matrices.items(), strict=True):
         shown = np.where(np.eye(len(values), dtype=bool), np.nan, values)
         limit = limits[title]
         panel.set_facecolor(GRID)
-        picture = panel.imshow(shown, cmap='RdBu_r', vmin=-limit, vmax=limit,
+        has_signs = np.nanmin(shown, initial=0) < 0
+        picture = panel.imshow(shown, cmap='RdBu_r' if has_signs else 'viridis',
+                               vmin=-limit if has_signs else 0, vmax=limit,
                                interpolation='nearest')  # fmt: skip
         panel.set_title(title, fontsize=9, color=TEXT)
         panel.set_xlabel('region', fontsize=8, color=TEXT)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mriderived.group.columns import CohortColumn, Key, Source, find_file, name_columns
 from mriderived.group.records import Cohort, Row, explain
-from mriderived.group.regions import Layout, lay_out
+from mriderived.group.regions import Layout, fit_layout, lay_out
 from mriderived.group.sheets import (
     Layouts,
     Sheet,
@@ -53,12 +53,26 @@ class _Filled(NamedTuple):
     numbers: NDArray[np.float64]
 
 
-def build_block(source: Source, cohort: Cohort, out_dir: Path, taken: set[str]) -> Block:
-    """Read the tables of ``source`` of all rows and put them below common columns."""
+def build_block(
+    source: Source,
+    cohort: Cohort,
+    out_dir: Path,
+    taken: set[str] | None = None,
+    columns: Sequence[CohortColumn] = (),
+) -> Block:
+    """Read the tables of ``source`` of all rows and put them below common columns.
+
+    ``taken`` holds the names of columns in use and grows; ``columns`` are those of another block
+    of this source, to be the same.
+    """
     layouts: Layouts = {}
     finds = [_find(source, cohort, row, out_dir, layouts) for row in cohort.rows]
     sheets = [find.sheet for find in finds]
-    layout = lay_out(source, sheets, cohort, out_dir)
+    layout = (
+        fit_layout(source, [column.key for column in columns], sheets)
+        if columns
+        else lay_out(source, sheets, cohort, out_dir)
+    )
     filler = _Filler(source, layout, sheets, out_dir)
     filled = []
     for row, find in zip(cohort.rows, finds, strict=True):
@@ -69,7 +83,10 @@ def build_block(source: Source, cohort: Cohort, out_dir: Path, taken: set[str]) 
         if filler.complaint:
             cohort.warnings.append(f'sub-{row.participant}: {find.file}: {filler.complaint}')
     return Block(
-        columns=tuple(name_columns(source, layout.keys, filler.text, taken)),
+        columns=tuple(columns)
+        or tuple(
+            name_columns(source, layout.keys, filler.text, set() if taken is None else taken)
+        ),
         values=tuple(row.values for row in filled),
         reasons=tuple(row.reasons for row in filled),
         numbers=np.array([row.numbers for row in filled]).reshape(len(filled), len(layout.keys)),
@@ -80,7 +97,7 @@ def _find(source: Source, cohort: Cohort, row: Row, out_dir: Path, layouts: Layo
     reason = cohort.faults.get(row.participant)
     unit = cohort.units.get((source.measure.name, source.variant), {}).get(row)
     if unit is None:
-        return _Find(None, '', reason or _explain_absence(source))
+        return _Find(None, '', reason or _explain_absence(source, row))
     if unit.status != 'done':
         return _Find(None, '', explain(unit.status, unit.reason))
     file = find_file(source, unit.outputs) or ''
@@ -93,12 +110,14 @@ def _find(source: Source, cohort: Cohort, row: Row, out_dir: Path, layouts: Layo
         return _Find(None, file, f'{file}: {error}' if file else str(error))
 
 
-def _explain_absence(source: Source) -> str:
+def _explain_absence(source: Source, row: Row) -> str:
     if source.measure.source == 'T1w':
         return 'not run for this participant'
     scope = source.measure.scope
     if scope.tasks or scope.is_multi_echo:
-        return f'there is no {scope.describe()}'
+        return f'{"this" if row.image else "there"} is no {scope.describe()}'
+    if row.image:
+        return 'not run for this image'
     return f'there is no {source.measure.source} image'
 
 

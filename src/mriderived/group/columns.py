@@ -18,7 +18,7 @@ from mriderived.bids.names import InvalidNameError, split_name
 from mriderived.measures.base import Column, Measure, Output
 
 #: Tables whose rows are time points, pairs or labels: nothing to put into a row per participant.
-NOT_COHORT = frozenset({'dseg', 'timeseries', 'relmat', 'mixing', 'design'})
+NOT_COHORT = frozenset({'dseg', 'timeseries', 'mixing', 'design'})
 
 
 class Key(NamedTuple):
@@ -113,10 +113,15 @@ def name_columns(
 
     ``text`` holds the places of the columns that are not numbers.
 
-    Regions of the same name get their index appended; any other clash, a count.
+    Several tables of one measure that both have regions, or both have none, are told apart by
+    their fields. Regions of the same name get their index appended; any other clash, a count.
     """
     prefix = [source.measure.name, source.variant or '']
-    tables = [output for output in source.measure.outputs if is_cohort_output(output)]
+    tables = [
+        output
+        for output in source.measure.outputs
+        if is_cohort_output(output) and bool(output.cohort_columns) == source.has_regions
+    ]
     if len(tables) > 1:
         prefix.insert(1, source.output.field)
     clashes = Counter((snake(key.region), key.column) for key in keys)

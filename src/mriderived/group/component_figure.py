@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mriderived.core.sampling import resample
 from mriderived.figures.components import draw_components
 from mriderived.figures.style import save_svg
+from mriderived.group.backgrounds import template_on
 from mriderived.group.chapters import Picture, figure_file
-from mriderived.interfaces.volumes import load_ras
-from mriderived.spaces import UnavailableError, get_space
 
 Maps = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -30,19 +28,10 @@ def draw_chapter(out_dir: Path, space: str, maps: Maps, mask: Mask, affine: Matr
     volumes = np.zeros((len(maps), *mask.shape), np.float32)
     volumes[:, mask] = maps
     path = figure_file(f'components_{space}')
-    figure = draw_components(_background(space, mask, affine), volumes, mask, affine)
+    figure = draw_components(template_on(space, mask, affine), volumes, mask, affine)
     save_svg(figure, out_dir / path)
     caption = (
         'Each component, in standard deviations over the brain, through its peak; over the '
         'template of the space. Left is left.'
     )
     return Picture(path, f'Components in {space}', caption)
-
-
-def _background(space: str, mask: Mask, affine: Matrix) -> NDArray[np.float32]:
-    """Return the template on the grid of the maps; the mask where there is no template."""
-    try:
-        brain, brain_affine = load_ras(get_space(space).brain)
-    except (UnavailableError, OSError):
-        return mask.astype(np.float32)
-    return resample(brain, np.linalg.inv(brain_affine) @ affine, mask.shape)

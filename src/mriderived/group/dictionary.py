@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mriderived import __version__
 from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
 from mriderived.group.columns import CohortColumn
-from mriderived.measures.base import Measure
+from mriderived.measures.base import Column, Measure
 
 PARTICIPANT = {'participant_id': {'Description': 'Participant, as in the raw dataset.'}}
 WIDE = (
-    'Every measure of MRIderived, one row per participant, from the reference image of each. '
+    'Every measure of MRIderived, one row per participant, from the reference image of each: of '
+    'several runs of BOLD, rest before other tasks, then the lowest. group_bold.tsv has all runs. '
     'A column is called <measure>[_<atlas or space>][_<region>]_<column>.'
+)
+RUNS = (
+    'Every run of BOLD, one row per run. The columns behind denoising are those of '
+    'mriderived.tsv, which has the reference runs only.'
 )
 REASONS = 'Why the table beside this one has n/a in a cell; n/a here means that a value is there.'
 
@@ -43,14 +48,35 @@ def describe_wide(columns: Iterable[CohortColumn]) -> dict[str, Any]:
 
 def describe_reasons(columns: Iterable[CohortColumn]) -> dict[str, Any]:
     """Return the dictionary of the companion table of reasons."""
-    entries = {
+    tool = {'Description': f'MRIderived {__version__}. {REASONS}'}
+    return _dictionary(tool, _reason_entries(columns))
+
+
+def describe_runs(about: Sequence[Column], columns: Iterable[CohortColumn]) -> dict[str, Any]:
+    """Return the dictionary of the table of all runs."""
+    return _of_runs(RUNS, about, {column.name: _entry(column) for column in columns})
+
+
+def describe_run_reasons(
+    about: Sequence[Column], columns: Iterable[CohortColumn]
+) -> dict[str, Any]:
+    """Return the dictionary of its companion of reasons."""
+    return _of_runs(REASONS, about, _reason_entries(columns))
+
+
+def _of_runs(text: str, about: Sequence[Column], entries: dict[str, Any]) -> dict[str, Any]:
+    told = {column.name: {'Description': column.description} for column in about}
+    return {'Description': f'MRIderived {__version__}. {text}', **told, **entries}
+
+
+def _reason_entries(columns: Iterable[CohortColumn]) -> dict[str, dict[str, Any]]:
+    return {
         column.name: {
             'Description': f'Reason for a missing value of {column.name}.',
             'Derivative': True,
         }
         for column in columns
     }
-    return _dictionary({'Description': f'MRIderived {__version__}. {REASONS}'}, entries)
 
 
 def _dictionary(tool: dict[str, str], entries: dict[str, dict[str, Any]]) -> dict[str, Any]:

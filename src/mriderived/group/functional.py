@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mriderived.bids.status import NoInputError
 from mriderived.config import DEFAULT_MEASURES, Config
 from mriderived.group import component_runs, connectivity_files
@@ -10,6 +12,8 @@ from mriderived.group.components import find_group_components
 from mriderived.group.motion_check import check_motion
 from mriderived.group.records import Cohort
 from mriderived.group.tangent import find_tangents
+from mriderived.group.task_chapter import find_task_chapter
+from mriderived.measures.base import Measure
 
 
 def check_cohort(config: Config, cohort: Cohort) -> None:
@@ -36,12 +40,17 @@ def _want_two(cohort: Cohort, option: str, measure: str, names: str) -> None:
         )
 
 
-def find_chapters(config: Config, cohort: Cohort) -> list[Chapter]:
+def find_chapters(
+    config: Config, cohort: Cohort, measures: Sequence[Measure], is_sloppy: bool = False
+) -> list[Chapter]:
     """Make what the cohort allows and the settings ask for."""
     chapters = []
     motion = check_motion(config, cohort)
     if motion is not None:
         chapters.append(motion)
+    tasks = find_task_chapter(config.out_dir, cohort, measures, is_sloppy)
+    if tasks is not None:
+        chapters.append(tasks)
     if config.tangent:
         chapters.append(find_tangents(config, cohort))
     if config.ica_components:

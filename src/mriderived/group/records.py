@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +19,15 @@ from mriderived.bids.status import (
 from mriderived.config import Config
 
 NO_IMAGE = ('', 'n/a')
+IS_BOLD = re.compile(r'_bold\.nii(\.gz)?$')
 
 
 class Row(NamedTuple):
-    """A row of a cohort table; labels without their prefixes."""
+    """A row of a cohort table; labels without their prefixes. Rows of runs have an image."""
 
     session: str
     participant: str
+    image: str = ''
 
 
 class Unit(NamedTuple):
@@ -34,6 +37,7 @@ class Unit(NamedTuple):
     reason: str
     outputs: tuple[str, ...]
     image: str
+    is_reference: bool = True
 
 
 @dataclass
@@ -42,6 +46,8 @@ class Cohort:
 
     rows: tuple[Row, ...] = ()
     units: dict[tuple[str, str | None], dict[Row, Unit]] = field(default_factory=dict)
+    #: The same of every run of BOLD, reference or not.
+    runs: dict[tuple[str, str | None], dict[Row, Unit]] = field(default_factory=dict)
     #: What befell a participant as a whole, if not all has a record of its own.
     faults: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -114,6 +120,10 @@ def _add_units(cohort: Cohort, participant: str, units: Iterable[UnitRecord]) ->
     for unit in sorted(units, key=lambda unit: unit.image):
         row = Row(unit.session or '', participant)
         rows.add(row)
+        found = Unit(unit.status, unit.reason, unit.outputs, unit.image, unit.is_reference)
+        if IS_BOLD.search(unit.image):
+            runs = cohort.runs.setdefault((unit.measure, unit.variant), {})
+            runs[row._replace(image=unit.image)] = found
         if not unit.is_reference:
             continue
         chosen = cohort.units.setdefault((unit.measure, unit.variant), {})
@@ -123,7 +133,7 @@ def _add_units(cohort: Cohort, participant: str, units: Iterable[UnitRecord]) ->
                 f'{chosen[row].image} is used, {unit.image} is not'
             )
             continue
-        chosen[row] = Unit(unit.status, unit.reason, unit.outputs, unit.image)
+        chosen[row] = found
     return rows
 
 

@@ -50,6 +50,15 @@ def lay_out(
     return _lay_out_regions(source, layouts, _find_regions(source, winner, cohort, out_dir))
 
 
+def fit_layout(source: Source, keys: Sequence[Key], sheets: Sequence[Sheet | None]) -> Layout:
+    """Return the given columns, and why the tables of some do not fit them."""
+    if not source.has_regions:
+        return Layout(tuple(keys), {})
+    regions = dict.fromkeys((key.number, key.region) for key in keys)
+    layouts = {id(sheet.keys): sheet.keys for sheet in sheets if sheet is not None}
+    return _lay_out_regions(source, layouts, {each: n for n, each in enumerate(regions)})
+
+
 def _lay_out_regions(
     source: Source, layouts: Mapping[int, tuple[Key, ...]], regions: Regions
 ) -> Layout:

@@ -25,7 +25,7 @@ from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.findings import Findings
 from mriderived.group.outliers import FEWEST, THRESHOLD
 from mriderived.group.records import Cohort, read_cohort
-from mriderived.group.task_means import write_task_means
+from mriderived.group.runs import write_runs
 from mriderived.group.writing import replace_listing, write_lines, write_tables
 from mriderived.measures.base import Measure
 
@@ -77,15 +77,15 @@ def run_group(
         tables += write_tables(config.out_dir, session, rows, first, blocks, is_sloppy)
         findings.add(rows, first, blocks)
         first += len(rows)
+    tables += write_runs(config.out_dir, cohort, blocks, is_sloppy)
     exports: tuple[PurePosixPath, ...] = ()
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
-    chapters = functional.find_chapters(config, cohort)
+    chapters = functional.find_chapters(config, cohort, measures, is_sloppy)
     if is_sloppy:
         mark_sidecars(config.out_dir, chapters)
     tables += [table for chapter in chapters for table in chapter.tables]
-    maps = write_task_means(config.out_dir, cohort, measures, is_sloppy)
-    files = (*(path for chapter in chapters for path in chapter.files), *maps)
+    files = tuple(path for chapter in chapters for path in chapter.files)
     warnings = tuple(dict.fromkeys(cohort.warnings))
     participants = len({row.participant for row in cohort.rows})
     columns = sum(len(block.columns) for block in blocks)
@@ -101,7 +101,7 @@ def run_group(
         'fewest': FEWEST,
         'tables': [str(table) for table in tables],
         'exports': [str(path) for path in exports],
-        'files': [str(path) for path in (*maps, *(p for c in chapters for p in c.written))],
+        'files': [str(path) for chapter in chapters for path in chapter.written],
         'chapters': [chapter.to_json() for chapter in chapters],
         'warnings': list(warnings),
     })  # fmt: skip

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import nibabel as nb
 import numpy as np
@@ -31,14 +32,25 @@ _WHAT = {
 }
 
 
+class TaskMean(NamedTuple):
+    """The maps of a contrast in a space: statistic → path below the output folder."""
+
+    contrast: str
+    #: Empty where several tasks are one model's.
+    task: str
+    space: str
+    participants: int
+    paths: Mapping[str, PurePosixPath]
+
+
 def write_task_means(
     out_dir: Path, cohort: Cohort, measures: Sequence[Measure], is_sloppy: bool = False
-) -> tuple[PurePosixPath, ...]:
-    """Write mean, t and z of the effect of every contrast, and return where they are.
+) -> tuple[TaskMean, ...]:
+    """Write mean, t and z of the effect of every contrast, and return what there is.
 
     A participant with several sessions counts once, by their mean.
     """
-    written: list[PurePosixPath] = []
+    written: list[TaskMean] = []
     for measure, output in _effects(measures):
         for space in dict.fromkeys(cohort.variants(measure.name)):
             files = _find_files(cohort, measure.name, space)
@@ -51,7 +63,10 @@ def write_task_means(
                 )
                 continue
             _write(out_dir, paths, output, files, is_sloppy)
-            written += paths.values()
+            tasks = measure.scope.tasks
+            task = tasks[0] if len(tasks) == 1 else ''
+            contrast = output.entities['contrast']
+            written.append(TaskMean(contrast, task, str(space), len(files), paths))
     return tuple(written)
 
 

@@ -16,7 +16,8 @@ class Acquisition:
     Times are in s. ``slice_times`` are along ``slice_axis``, nothing where they are not known.
     ``echoes`` are the files of a multi-echo run with their echo times, the shortest first;
     otherwise there is one. ``field_map`` holds kind, files and metadata of the images that
-    correct distortion, if there are any; ``notes`` tell how they were chosen.
+    correct distortion, if there are any; ``notes`` tell how they were chosen. ``slice_fault``
+    says why slice times that are there are not used.
     """
 
     repetition_time: float
@@ -28,6 +29,13 @@ class Acquisition:
     events: Path | None
     field_map: Mapping[str, Any] | None
     notes: tuple[str, ...]
+    slice_fault: str = ''
+
+
+def read_phase_direction(path: Path) -> str | None:
+    """Return the phase-encode direction of a BOLD run or a diffusion series."""
+    direction = json.loads(path.read_text())['phase_direction']
+    return None if direction is None else str(direction)
 
 
 def read_acquisition(path: Path) -> Acquisition:
@@ -44,4 +52,5 @@ def read_acquisition(path: Path) -> Acquisition:
         events=Path(content['events']) if content['events'] else None,
         field_map=content['field_map'],
         notes=tuple(content['notes']),
+        slice_fault=str(content.get('slice_fault', '')),
     )

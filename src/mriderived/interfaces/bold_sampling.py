@@ -29,20 +29,40 @@ MIN_VOLUMES = 5
 FOR_T2STAR = 20
 
 
-def moment(acquisition: Acquisition) -> float | None:
-    """Return the moment in s after the start of a volume that all slices are brought to."""
+def moment(acquisition: Acquisition, steady: int) -> float | None:
+    """Return the moment in s after the start of a volume that all slices are brought to.
+
+    Nothing if the times of slices are not known, or too few volumes are in ``steady`` state.
+    """
     times = acquisition.slice_times
-    return min(times) + MOMENT * (max(times) - min(times)) if times else None
+    if not times or steady < MIN_VOLUMES:
+        return None
+    return min(times) + MOMENT * (max(times) - min(times))
+
+
+def describe_timing(acquisition: Acquisition, steady: int) -> dict[str, Any]:
+    """Return the metadata of a series that :func:`resample_run` makes."""
+    start = moment(acquisition, steady)
+    return {
+        'RepetitionTime': acquisition.repetition_time,
+        'SliceTimingCorrected': start is not None,
+        **({'StartTime': round(start, 4)} if start is not None else {}),
+        'TaskName': acquisition.task,
+    }
 
 
 @contextmanager
 def open_in_time(
-    path: Path, acquisition: Acquisition, unsteady: int, threads: int
+    path: Path,
+    acquisition: Acquisition,
+    unsteady: int,
+    spoilt: NDArray[np.bool_],
+    threads: int,
 ) -> Iterator[Any]:
     """Open a raw series with its slices brought to one moment, if their times are known."""
     with open_series(path) as series, TemporaryDirectory(dir=Path.cwd()) as scratch:
         times = acquisition.slice_times
-        if times is None or series.shape[3] - unsteady < MIN_VOLUMES:
+        if times is None or moment(acquisition, series.shape[3] - unsteady) is None:
             yield series
             return
         out: NDArray[np.float32] = np.memmap(
@@ -55,6 +75,7 @@ def open_in_time(
             acquisition.slice_axis,
             MOMENT,
             unsteady,
+            spoilt,
             out,
             threads,
         )
@@ -65,13 +86,17 @@ def resample_run(
     acquisition: Acquisition,
     matrices: NDArray[np.float64],
     unsteady: int,
+    spoilt: NDArray[np.bool_],
     route: Route,
     threads: int,
 ) -> Iterator[Volume]:
-    """Yield the volumes of a run on the grid of a route; echoes are combined by their T2*."""
+    """Yield the volumes of a run on the grid of a route; echoes are combined by their T2*.
+
+    Slice timing keeps ``spoilt`` volumes from the others.
+    """
     with ExitStack() as stack:
         echoes = [
-            stack.enter_context(open_in_time(path, acquisition, unsteady, threads))
+            stack.enter_context(open_in_time(path, acquisition, unsteady, spoilt, threads))
             for path, _ in acquisition.echoes
         ]
         if len(echoes) == 1:

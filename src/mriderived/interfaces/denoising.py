@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +14,23 @@ from numpy.typing import NDArray
 
 from mriderived.bids.sidecar import sidecar_path
 from mriderived.core.denoising import Denoised, TooFewDegreesError, denoise, make_design
-from mriderived.core.strategies import Selection, select_confounds
+from mriderived.core.strategies import (
+    AUTO,
+    FEWEST,
+    SCRUB,
+    WITHOUT_TISSUES,
+    Selection,
+    select_confounds,
+    settle_strategy,
+)
 from mriderived.interfaces.series import load_masked, repetition_time
 from mriderived.interfaces.sink import remarks_file
 from mriderived.interfaces.volumes import load
 
 Band = tuple[float, float]
+#: In the sidecar of confounds: signal of a tissue → why it is not there.
+LACKING = 'TissueSignalsMissing'
+_TITLES = {'csf': 'cerebrospinal fluid', 'white_matter': 'white matter'}
 
 
 class Run(NamedTuple):
@@ -27,6 +40,10 @@ class Run(NamedTuple):
     mask: NDArray[np.bool_]
     repetition_time: float
     selection: Selection
+    #: What was taken off, by its own name.
+    strategy: str
+    #: Why that is not what ``auto`` usually stands for; empty: it is, or was named.
+    reason: str
 
 
 def denoise_run(
@@ -59,19 +76,71 @@ def denoise_masked(
     """Do as :func:`denoise_run` within a mask that is no file."""
     period = repetition_time(bold_preproc)
     table, metadata = read_confounds(bold_confounds)
+    asked, (strategy, lacking) = strategy, settle_strategy(strategy, table)
+    why = explain_lacking(bold_confounds, lacking or _TITLES)
     try:
         selection = select_confounds(strategy, table, metadata, high_pass=band is None)
     except ValueError as error:
-        raise ValueError(f'{error}; choose another --denoising, such as 24P') from error
+        raise ValueError(
+            f'{error}{f" ({why})" if why else ""}; take --denoising {AUTO}, which is '
+            f'{WITHOUT_TISSUES} for such runs, or another, such as 24P'
+        ) from error
     try:
         design = make_design(selection.confounds, selection.keep, period, band)
     except TooFewDegreesError as error:
+        remedy = _find_remedy(asked, strategy, table, metadata, period, band)
         raise ValueError(
-            f'{error}; the run lasts {len(table) * period:.0f} s: take fewer confounds '
-            f'(--denoising, now {strategy}) or more frequencies (--frequency-band)'
+            f'{error}; the run lasts {len(table) * period:.0f} s, --denoising is '
+            f'{_name(asked, strategy)}: {remedy}'
         ) from error
     series = load_masked(bold_preproc, mask)
-    return Run(denoise(series, design, threads), mask, period, selection)
+    reason = f'{WITHOUT_TISSUES} was taken, because {why}' if lacking else ''
+    return Run(denoise(series, design, threads), mask, period, selection, strategy, reason)
+
+
+def _find_remedy(
+    asked: str,
+    strategy: str,
+    table: pd.DataFrame,
+    metadata: dict[str, Any],
+    period: float,
+    band: Band | None,
+) -> str:
+    """Say which setting alone would leave enough degrees of freedom; the mildest first."""
+    base, ending = strategy.removesuffix(SCRUB), SCRUB if strategy.endswith(SCRUB) else ''
+    trials: dict[str, tuple[str, Band | tuple[None, None] | None]] = {
+        f'do not censor (--denoising {asked.removesuffix(SCRUB)})': (base, band),
+        f'take fewer confounds (--denoising {FEWEST}{ending})': (FEWEST + ending, band),
+        'take more frequencies (--frequency-band)': (strategy, band and (None, None)),
+    }
+    helpful = []
+    for words, (other, limits) in trials.items():
+        if (other, limits) == (strategy, band):
+            continue
+        chosen = select_confounds(other, table, metadata, high_pass=band is None)
+        with suppress(TooFewDegreesError):
+            make_design(chosen.confounds, chosen.keep, period, limits)
+            helpful.append(words)
+    if helpful:
+        return ' or '.join(helpful)
+    return 'no other single setting leaves enough, so this run is too short or moved too much'
+
+
+def _name(asked: str, strategy: str) -> str:
+    return asked if asked == strategy else f'{asked}: {strategy}'
+
+
+def explain_lacking(bold_confounds: Path, signals: Iterable[str]) -> str:
+    """Say why there are no signals of these tissues, as far as the sidecar of the table does."""
+    said = read_said(bold_confounds).get(LACKING, {})
+    reasons: dict[str, list[str]] = {}
+    for name in signals:
+        if name in said:
+            reasons.setdefault(said[name], []).append(_TITLES[name])
+    return '; '.join(
+        f'there is no signal of {" and ".join(names)}: {reason}'
+        for reason, names in reasons.items()
+    )
 
 
 def read_confounds(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -105,11 +174,14 @@ def count_unsteady(table: pd.DataFrame) -> int:
     return sum(str(name).startswith('non_steady_state_outlier') for name in table)
 
 
-def describe(run: Run, strategy: str, band: Band | None) -> dict[str, Any]:
-    """Return what a sidecar should say of a denoised run."""
+def describe(run: Run, asked: str, band: Band | None) -> dict[str, Any]:
+    """Return what a sidecar should say of a denoised run; ``asked`` is the setting."""
     degrees = run.denoised.degrees
+    chosen = {'DenoisingStrategyAsked': asked} if asked != run.strategy else {}
     return {
-        'DenoisingStrategy': strategy,
+        'DenoisingStrategy': run.strategy,
+        **chosen,
+        **({'DenoisingStrategyReason': run.reason} if run.reason else {}),
         'Confounds': list(run.selection.columns),
         'FrequencyBandHz': list(band) if band else None,
         'RepetitionTime': run.repetition_time,

@@ -33,11 +33,16 @@ class Draw(BaseInterface):  # type: ignore[misc]
     output_spec = _Drawn
 
     def __init__(
-        self, draw: Callable[..., list[Any]], needs: Sequence[str], out_files: Sequence[str]
+        self,
+        draw: Callable[..., list[Any]],
+        needs: Sequence[str],
+        out_files: Sequence[str],
+        optional: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.draw = draw
-        self.needs = tuple(needs)
+        self.required = tuple(needs)
+        self.needs = (*needs, *optional)
         self.out_files = tuple(out_files)
         for name in self.needs:
             self.inputs.add_trait(name, File(exists=True))

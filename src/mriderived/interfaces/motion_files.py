@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 MATRIX = tuple(f'matrix_{row}{column}' for row in range(3) for column in range(4))
 
 
+def read_spoilt(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return the volumes that stand out or in which the head moved, from the table of a run."""
+    return np.asarray(table['spoilt'] == 1)
+
+
 def read_motion(path: Path) -> tuple[pd.DataFrame, NDArray[np.float64], int]:
     """Return the table of a run, its matrices, and its volumes before steady state."""
     table = pd.read_csv(path, sep='\t', na_values='n/a')

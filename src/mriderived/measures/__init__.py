@@ -3,21 +3,34 @@
 from mriderived.measures.alff import ALFF
 from mriderived.measures.base import Measure
 from mriderived.measures.bold_quality import BOLD_QUALITY
+from mriderived.measures.bundle_profiles import BUNDLE_PROFILES
 from mriderived.measures.connectivity import CONNECTIVITY
+from mriderived.measures.connectome import CONNECTOME
+from mriderived.measures.csd import CSD
 from mriderived.measures.denoised_space import DENOISED_IN_SPACE
+from mriderived.measures.diffusion_gradient import DIFFUSION_GRADIENT
+from mriderived.measures.dwi_quality import DWI_QUALITY
+from mriderived.measures.free_water import FREE_WATER
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
+from mriderived.measures.kurtosis import KURTOSIS
+from mriderived.measures.noddi import NODDI
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
 from mriderived.measures.seed_map import SEED_MAP
+from mriderived.measures.seed_maps import SEED_MAPS
+from mriderived.measures.skeleton import SKELETON
 from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.surface_regions import SURFACE_REGIONS
 from mriderived.measures.t1w_quality import T1W_QUALITY
 from mriderived.measures.t2star import T2STAR
+from mriderived.measures.tensor import TENSOR
 from mriderived.measures.thickness import THICKNESS
 from mriderived.measures.thickness_laplace import THICKNESS_LAPLACE
 from mriderived.measures.tissue_volume import TISSUE_VOLUME
+from mriderived.measures.tractography import TRACTOGRAPHY
 from mriderived.measures.tsnr import TSNR
 from mriderived.measures.vbm import VBM
+from mriderived.measures.wmti import WMTI
 
 MEASURES: tuple[Measure, ...] = (
     TISSUE_VOLUME,
@@ -34,7 +47,20 @@ MEASURES: tuple[Measure, ...] = (
     REHO,
     CONNECTIVITY,
     SEED_MAP,
+    SEED_MAPS,
     BOLD_QUALITY,
     DENOISED_IN_SPACE,
     T2STAR,
+    TENSOR,
+    FREE_WATER,
+    KURTOSIS,
+    WMTI,
+    NODDI,
+    CSD,
+    TRACTOGRAPHY,
+    CONNECTOME,
+    DIFFUSION_GRADIENT,
+    SKELETON,
+    BUNDLE_PROFILES,
+    DWI_QUALITY,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from inspect import signature
 from typing import Any, Literal
 
 from mriderived.config import Config
@@ -67,8 +68,9 @@ class Output:
 class Figure:
     """A picture of the participant report.
 
-    ``draw`` takes the ``needs`` as keyword arguments (paths) and returns matplotlib figures: one
-    is shown as it is, two are shown as a flicker of before and after.
+    ``draw`` takes the ``needs`` as keyword arguments (paths), and what else it has parameters for
+    (None by default) where that is offered. It returns matplotlib figures: one is shown as it is,
+    two are shown as a flicker of before and after.
     """
 
     name: str
@@ -77,6 +79,13 @@ class Figure:
     title: str
     caption: str
     section: Literal['brain', 'tissue', 'registration', 'atlas', 'measure', 'quality'] = 'measure'
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """What it shows where it is offered, and does without elsewhere."""
+        parameters = signature(self.draw).parameters.values()
+        names = (parameter.name for parameter in parameters if parameter.default is None)
+        return tuple(name for name in names if name not in self.needs)
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,9 @@ class Scope:
 
     tasks: tuple[str, ...] = ()
     is_multi_echo: bool = False
+    #: Of a diffusion series: shells of at least six directions, and directions of the fullest one.
+    least_shells: int = 0
+    least_directions: int = 0
     key: str = ''
     family: str = ''
 
@@ -118,6 +130,8 @@ class Measure:
     #: A sentence or two for the methods text, in the past tense, with its references.
     methods: str
     over: Over = 'image'
+    #: The atlas whose regions it needs, where it is not over atlases.
+    atlas: str = ''
     #: The suffix of the raw images that it runs on. Those of other suffixes than T1w may need
     #: what is offered for the T1w image of their session, too.
     source: str = 'T1w'

@@ -4,6 +4,30 @@ from __future__ import annotations
 
 from mriderived.measures.base import Column
 
+_STATISTICS = {
+    'mean': ('Mean', 'arbitrary'),
+    'median': ('Median', 'arbitrary'),
+    'mad': ('Median absolute deviation, scaled to a standard deviation,', 'arbitrary'),
+    'stdv': ('Standard deviation', 'arbitrary'),
+    'k': ('Excess kurtosis', '1'),
+    'p05': ('5th percentile', 'arbitrary'),
+    'p95': ('95th percentile', 'arbitrary'),
+    'n': ('Number of voxels', 'voxels'),
+}
+
+
+def _summaries(region: str, name: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(
+            f'summary_{region}_{key}',
+            f'{text} of {name} in the mean volume.',
+            unit,
+            f'{text.split(",")[0]}, {name}',
+        )
+        for key, (text, unit) in _STATISTICS.items()
+    )
+
+
 COLUMNS: tuple[Column, ...] = (
     Column(
         'aor',
@@ -76,4 +100,6 @@ COLUMNS: tuple[Column, ...] = (
         '1',
         'Temporal signal-to-noise ratio',
     ),
+    *_summaries('bg', 'air'),
+    *_summaries('fg', 'the brain'),
 )

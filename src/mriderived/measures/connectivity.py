@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from mriderived.config import Config
 from mriderived.core.autocorrelation import effective_frames, lag_one
 from mriderived.core.connectivity import (
+    RIDGE,
     average_networks,
     correlate,
     fisher_z,
+    ridge_partial_correlate,
     shrunk_partial_correlate,
 )
 from mriderived.core.region_series import MIN_COVERAGE, amplitude, average_regions
@@ -52,7 +54,9 @@ class ConnectivityFiles(NamedTuple):
 
     region_series: Path
     pearson: Path
+    pearson_z: Path
     partial: Path
+    ridge_partial: Path
     region_activity: Path
     network_means: Path
 
@@ -79,11 +83,14 @@ def connect_regions(
     files = ConnectivityFiles(
         _write(pd.DataFrame(courses, columns=names), 'series.tsv'),
         _write(pd.DataFrame(pearson, columns=names), 'pearson.tsv'),
+        _write(pd.DataFrame(z, columns=names), 'z.tsv'),
         _write(pd.DataFrame(partial, columns=names), 'partial.tsv'),
+        _write(pd.DataFrame(ridge_partial_correlate(courses), columns=names), 'ridge.tsv'),
         _write_activity(labels, courses, lag_one(courses, keep), coverage, z, lesions),
         _write_networks(names, z, effective_frames(courses, keep, degrees)),
     )
     write_remarks(files.partial, Shrinkage=round(shrinkage, 5))
+    write_remarks(files.ridge_partial, Ridge=RIDGE)
     return files
 
 
@@ -218,9 +225,19 @@ CONNECTIVITY = Measure(
         ),
         _matrix('pearson', 'pearsoncorrelation', "Pearson's correlation of the series."),
         _matrix(
+            'pearson_z',
+            'fisherz',
+            "Fisher's z of Pearson's correlation of the series; n/a on the diagonal.",
+        ),
+        _matrix(
             'partial',
             'partialcorrelation',
             'Partial correlation of the series, from the covariance shrunk after Ledoit and Wolf.',
+        ),
+        _matrix(
+            'ridge_partial',
+            'ridgepartialcorrelation',
+            f'Partial correlation of the standardised series with a ridge of {RIDGE:g}.',
         ),
         Output(
             field='region_activity',
@@ -272,7 +289,9 @@ CONNECTIVITY = Measure(
     methods=(
         'Functional connectivity was the Pearson correlation of mean denoised series of regions, '
         'and their partial correlation from a covariance shrunk after Ledoit and Wolf (2004, '
-        "doi:10.1016/S0047-259X(03)00096-4). Means of networks are of Fisher's z."
+        'doi:10.1016/S0047-259X(03)00096-4) and with a ridge of '
+        f'{RIDGE:g} (Miller et al. 2016, doi:10.1038/nn.4393). '
+        "Means of networks are of Fisher's z."
     ),
     figures=(
         Figure(

@@ -14,6 +14,8 @@ from mriderived.core.lesions import NUMBERS
 from mriderived.measures.base import Column
 
 Lesions = NDArray[np.uint8]
+#: How a note on a lesion that nobody has marked begins: the banner of the report looks for it.
+SUSPECTED = 'A large lesion is suspected'
 
 COLUMNS = (
     Column('lesion_share', 'Fraction of the region that lies in a large lesion or at its rim.'),

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from mriderived.bids.stats_model import StatsModel
-from mriderived.config import AlffDefinition
+from mriderived.config import AlffDefinition, RehoNeighbours
 from mriderived.measures import MEASURES
 from mriderived.measures.alff import ALFF, ALFF_BY_DEFINITION
 from mriderived.measures.base import Measure
 from mriderived.measures.region_tables import region_measures
+from mriderived.measures.reho import REHO, REHO_BY_NEIGHBOURS
 from mriderived.measures.space_maps import space_measures
 from mriderived.measures.task_glm import task_measures
 
@@ -25,10 +26,14 @@ ALL_MEASURES: tuple[Measure, ...] = _with_maps(MEASURES)
 
 @lru_cache
 def find_measures(
-    alff_definition: AlffDefinition = 'amplitude', model: StatsModel | None = None
+    alff_definition: AlffDefinition = 'amplitude',
+    model: StatsModel | None = None,
+    reho_neighbours: RehoNeighbours = '27',
 ) -> tuple[Measure, ...]:
     """Return every measure with these settings; a model of tasks adds some at the end."""
-    own = tuple(
-        ALFF_BY_DEFINITION[alff_definition] if measure is ALFF else measure for measure in MEASURES
-    )
+    chosen = {
+        ALFF.name: ALFF_BY_DEFINITION[alff_definition],
+        REHO.name: REHO_BY_NEIGHBOURS[reho_neighbours],
+    }
+    own = tuple(chosen.get(measure.name, measure) for measure in MEASURES)
     return (*_with_maps(own), *(_with_maps(task_measures(model)) if model else ()))

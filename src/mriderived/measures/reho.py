@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import nibabel as nb
 import numpy as np
 
-from mriderived.config import Config
-from mriderived.core.reho import measure_reho
+from mriderived.bids.wording import count
+from mriderived.config import Config, RehoNeighbours
+from mriderived.core.reho import Neighbourhood, measure_masked_reho
+from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.base import Figure, Measure, Output
@@ -17,8 +20,12 @@ from mriderived.measures.bold_maps import map_figure
 from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('bold_denoised', 'bold_mask')
-#: A voxel and all that share a face, an edge or a corner with it.
-NEIGHBOURHOOD: Literal[7, 19, 27] = 27
+#: What a voxel shares with its neighbours, by their number.
+_SHARED: Mapping[Neighbourhood, str] = {
+    7: 'a face',
+    19: 'a face or an edge',
+    27: 'a face, an edge or a corner',
+}
 
 
 class RehoFiles(NamedTuple):
@@ -28,22 +35,29 @@ class RehoFiles(NamedTuple):
     reho_neighbours: Path
 
 
-def write_reho(bold_denoised: Path, bold_mask: Path, threads: int = 1) -> RehoFiles:
+def write_reho(
+    bold_denoised: Path, bold_mask: Path, neighbourhood: Neighbourhood = 27, threads: int = 1
+) -> RehoFiles:
     """Measure Kendall's W of every voxel and its neighbours, and how many these were."""
     mask = load(bold_mask) > 0
-    series = np.asarray(nb.load(bold_denoised).dataobj, dtype=np.float32)
-    found = measure_reho(series, mask, NEIGHBOURHOOD, threads=threads)
+    series = load_masked(bold_denoised, mask)
+    found = measure_masked_reho(series, mask, neighbourhood, threads=threads)
     affine = load_affine(bold_mask)
     path = save(np.nan_to_num(found.reho), affine, 'reho.nii.gz')
     without = int((mask & np.isnan(found.reho)).sum())
-    notes = [f'{without} voxels have too few neighbours for ReHo.'] if without else []
-    write_remarks(path, notes=notes, Neighbourhood=NEIGHBOURHOOD, VoxelsWithoutValue=without)
+    notes = [f'Too few neighbours for ReHo: {count(without, "voxel")}.'] if without else []
+    write_remarks(path, notes=notes, Neighbourhood=neighbourhood, VoxelsWithoutValue=without)
     return RehoFiles(path, save(found.neighbours, affine, 'neighbours.nii.gz'))
 
 
 def init_reho_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
-    return one_node_wf(write_reho, NEEDS, threads=config.omp_nthreads)
+    return one_node_wf(
+        write_reho,
+        NEEDS,
+        neighbourhood=int(config.reho_neighbours),
+        threads=config.omp_nthreads,
+    )
 
 
 REHO = Measure(
@@ -98,3 +112,30 @@ REHO = Measure(
     minutes=0.2,
     memory_gb=2.0,
 )
+
+
+def _declare(neighbourhood: Neighbourhood) -> Measure:
+    reho, neighbours = REHO.outputs
+    return replace(
+        REHO,
+        outputs=(
+            replace(
+                reho,
+                description=reho.description.replace('all 27', f'all {neighbourhood}'),
+                sidecar={**reho.sidecar, 'Neighbourhood': neighbourhood},
+            ),
+            neighbours,
+        ),
+        methods=REHO.methods.replace(
+            'its 26 neighbours',
+            f'the {neighbourhood - 1} that share {_SHARED[neighbourhood]} with it',
+        ),
+    )
+
+
+#: The measure by each ``--reho-neighbours``; files and figures have the same names.
+REHO_BY_NEIGHBOURS: Mapping[RehoNeighbours, Measure] = {
+    '27': REHO,
+    '19': _declare(19),
+    '7': _declare(7),
+}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.voxel_connectivity import map_seed
@@ -41,9 +42,7 @@ def write_seed_map(
 ) -> SeedFiles:
     """Correlate the mean of a ball around the seed with every voxel."""
     mask, affine = load(bold_mask) > 0, load_affine(bold_mask)
-    centre = find_seed(xfm_to_space, xfm_bold_to_t1w)
-    voxels = np.argwhere(mask) @ affine[:3, :3].T + affine[:3, 3]
-    near = np.linalg.norm(voxels - centre, axis=1) <= RADIUS_MM
+    near = find_ball(SEED_MM, mask, affine, xfm_to_space, xfm_bold_to_t1w)
     if near.sum() < MIN_VOXELS:
         raise ValueError(
             f'only {near.sum()} voxels of the seed in the posterior cingulate cortex have a '
@@ -57,10 +56,18 @@ def write_seed_map(
     return SeedFiles(path)
 
 
-def find_seed(xfm_to_space: Path, xfm_bold_to_t1w: Path) -> Any:
-    """Return where the seed lies in mm of the BOLD reference."""
-    (in_t1w,) = move_points(np.array([SEED_MM]), xfm_to_space)
-    return (load_rigid(xfm_bold_to_t1w) @ [*in_t1w, 1.0])[:3]
+def find_ball(
+    seed_mm: tuple[float, float, float],
+    mask: NDArray[np.bool_],
+    affine: NDArray[np.float64],
+    xfm_to_space: Path,
+    xfm_bold_to_t1w: Path,
+) -> NDArray[np.bool_]:
+    """Tell which voxels of a mask, on the grid of BOLD, lie around a point of the template."""
+    (in_t1w,) = move_points(np.array([seed_mm]), xfm_to_space)
+    centre = (load_rigid(xfm_bold_to_t1w) @ [*in_t1w, 1.0])[:3]
+    voxels = np.argwhere(mask) @ affine[:3, :3].T + affine[:3, 3]
+    return np.asarray(np.linalg.norm(voxels - centre, axis=1) <= RADIUS_MM)
 
 
 def init_seed_map_wf(config: Config) -> Any:

@@ -17,7 +17,6 @@ from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.one_node import one_node_wf
 
-NEEDS = ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')
 #: A voxel of the space has a value where this share of it is of voxels that have one.
 LEAST_SHARE = 0.5
 
@@ -29,24 +28,30 @@ class SpaceMap(NamedTuple):
 
 
 def bring_map(
-    map_file: Path, xfm_bold_to_t1w: Path, xfm_to_space: Path, space_mask: Path, threads: int = 1
+    map_file: Path, xfm_to_t1w: Path, xfm_to_space: Path, space_mask: Path, threads: int = 1
 ) -> SpaceMap:
     """Interpolate a map linearly in a space; voxels of 0 have no value, and lend none."""
     values, affine = load(map_file), load_affine(map_file)
     grid = read_space_grid(space_mask)
     field = find_deformation(grid, xfm_to_space).field
-    to_map = np.linalg.inv(affine) @ load_rigid(xfm_bold_to_t1w) @ grid.affine
+    to_map = np.linalg.inv(affine) @ load_rigid(xfm_to_t1w) @ grid.affine
     share = warp((values != 0).astype(np.float32), field, to_map, threads)
     found = warp(values, field, to_map, threads) / np.maximum(share, LEAST_SHARE)
     kept = grid.mask & (share >= LEAST_SHARE)
     return SpaceMap(save(np.where(kept, found, np.float32(0)), grid.affine, 'map.nii.gz'))
 
 
-def init_space_map_wf(output: Output, config: Config) -> Any:
+def map_needs(source: str) -> tuple[str, ...]:
+    """Return what leads from the grid of images of one kind to a space."""
+    return f'xfm_{source}_to_t1w', 'xfm_to_space', 'space_mask'
+
+
+def init_space_map_wf(output: Output, source: str, config: Config) -> Any:
     """Build the workflow that brings one map to a space."""
+    to_t1w, *others = map_needs(source)
     return one_node_wf(
         bring_map,
-        (f'{output.field}=map_file', *NEEDS),
+        (f'{output.field}=map_file', f'{to_t1w}=xfm_to_t1w', *others),
         {'in_space': f'{output.field}_in_space'},
         threads=config.omp_nthreads,
     )
@@ -57,7 +62,7 @@ def space_measure(measure: Measure, output: Output) -> Measure:
     return Measure(
         name=f'{output.field}_in_space',
         title=f'{output.title or measure.title}, in a space',
-        needs=(output.field, *NEEDS),
+        needs=(output.field, *map_needs(measure.source)),
         source=measure.source,
         scope=measure.scope,
         over='space',
@@ -77,7 +82,7 @@ def space_measure(measure: Measure, output: Output) -> Measure:
                 draft=output.draft,
             ),
         ),
-        init_wf=partial(init_space_map_wf, output),
+        init_wf=partial(init_space_map_wf, output, measure.source),
         reference=measure.reference,
         methods='',
         is_opt_in=measure.is_opt_in,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mriderived.bids.events import EventsError, as_numbers, list_rows, read_events
 from mriderived.bids.stats_model import Condition, StatsModel
-from mriderived.core.denoising import MIN_DEGREES
+from mriderived.core.denoising import MIN_DEGREES, follows_gap
 from mriderived.core.drift import PERIOD, cosine_drift
 from mriderived.core.first_level import BEFORE, Events, convolve_events, mark_frames
 from mriderived.core.strategies import find_kept
@@ -50,7 +50,7 @@ def write_design(
     acquisition = read_acquisition(bold_acquisition)
     table, _ = read_confounds(bold_confounds)
     period, frames = acquisition.repetition_time, len(table)
-    start = moment(acquisition)
+    start = moment(acquisition, frames - count_unsteady(table))
     start = period / 2 if start is None else start
     times = np.asarray(start + period * np.arange(frames), np.float64)
     events = read_events(bold_events, period * frames)
@@ -167,11 +167,13 @@ def _take_confounds(
             )
         chosen += [name for name in names if not name.startswith(_MARKS)]
     confounds = table[list(dict.fromkeys(chosen))].astype(float)
+    differences = [name for name in confounds if '_derivative1' in str(name)]
+    confounds.loc[follows_gap(keep), differences] = np.nan
     kept = confounds[keep]
     spread = kept.std(ddof=0)
     varying = spread.index[spread > 1e-10 * kept.abs().max().clip(lower=1e-300)]
     scaled = (confounds - kept.mean()) / spread
-    # The first volume has no difference from the one before: it counts as their mean.
+    # A volume that follows none that counts has no difference from it: it has their mean.
     return scaled[varying].fillna(0.0)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mriderived.phantom.bold_options import BoldOptions
 from mriderived.phantom.dataset import write_dataset
+from mriderived.phantom.dwi_options import DwiOptions
 from mriderived.phantom.head import HeadOptions
 
 
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options=HeadOptions(cavity=tuple(options.cavity) if options.cavity else None),
         bold=options.bold,
         bold_options=BoldOptions(volumes=options.volumes),
+        dwi=options.dwi,
+        dwi_options=DwiOptions(shells=tuple(options.shells)),
         threads=options.threads,
     )
     for truth in truths:
@@ -50,8 +53,18 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument('--bold', action='store_true', help='add a run of BOLD to every scan')
     parser.add_argument('--volumes', type=int, default=150, help='of a run of BOLD')
+    parser.add_argument('--dwi', action='store_true', help='add a run of DWI to every scan')
+    parser.add_argument(
+        '--shells', nargs='+', type=_shell, default=DwiOptions.shells, metavar='B:N',
+        help='of a run of DWI: b in s/mm2 and the number of directions, such as 1000:30 2000:60',
+    )  # fmt: skip
     parser.add_argument('--threads', type=int, default=1)
     return parser
+
+
+def _shell(text: str) -> tuple[float, int]:
+    b, _, count = text.partition(':')
+    return float(b), int(count)
 
 
 if __name__ == '__main__':

@@ -53,7 +53,7 @@ def save_bold(folder: Path, entities: Mapping[str, str], bold: Bold, threads: in
     period = options.repetition_time
     for echo, path in enumerate(paths):
         volumes = take_volumes(bold, threads, echo if bold.echoes else None)
-        _save_series(path, volumes, bold.affine, options.volumes, period)
+        save_series(path, volumes, bold.affine, options.volumes, period)
         content = {
             **_readout(bold, options.direction),
             'TaskName': options.task,
@@ -95,7 +95,7 @@ def _save_opposite(
     path = folder / raw_path({**entities, 'dir': label}, datatype='fmap', suffix='epi')
     volumes = take_opposite(bold, OPPOSITE_VOLUMES, threads)
     period = bold.options.repetition_time
-    _save_series(path, volumes, bold.affine, OPPOSITE_VOLUMES, period)
+    save_series(path, volumes, bold.affine, OPPOSITE_VOLUMES, period)
     content = {'IntendedFor': target, 'B0FieldIdentifier': _EPI}
     write_sidecar(path, _readout(bold, other) | content)
 
@@ -150,7 +150,7 @@ def _sample_scene(bold: Bold, affine: Matrix, shape: tuple[int, int, int]) -> ND
     return np.maximum(np.asarray(signal, np.float32), np.float32(0))
 
 
-def _save_series(
+def save_series(
     path: Path, volumes: Iterable[NDArray[np.int16]], affine: Matrix, count: int, period: float
 ) -> None:
     """Write volumes as they come."""

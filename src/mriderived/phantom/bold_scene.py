@@ -60,11 +60,11 @@ def build_scene(tissue: Tissue, echo_time: float = ECHO_TIME) -> Scene:
     parts = [fluid * np.float32(means[2]), white * np.float32(means[1])]
     signal = grey * np.float32(means[0])
     parts += [np.where(tissue.labels == n + 1, signal, 0) for n in range(len(NAMES))]
-    seen = _spread(tissue.signal)
+    seen = spread(tissue.signal)
     near = ndimage.binary_dilation(seen > 1, iterations=2)
     return Scene(
         cubic_coefficients(seen),
-        np.ascontiguousarray(np.stack([_spread(part) for part in parts], axis=-1)),
+        np.ascontiguousarray(np.stack([spread(part) for part in parts], axis=-1)),
         np.asarray(near),
     )
 
@@ -88,8 +88,13 @@ def average_cells(tissue: Tissue) -> Volume:
         *tissue.shares,
         *(np.where(tissue.labels == n + 1, grey, 0) for n in range(len(NAMES))),
     ]
+    return average_blocks(np.stack(parts))
+
+
+def average_blocks(parts: Volume) -> Volume:
+    """Return the mean of maps (first axis) of the fine grid in each voxel of the run's grid."""
     inner = slice(MARGIN * FINER, -MARGIN * FINER)
-    blocks = np.stack(parts)[:, inner, inner, inner]
+    blocks = parts[:, inner, inner, inner]
     x, y, z = (size // FINER for size in blocks.shape[1:])
     blocks = blocks.reshape(len(parts), x, FINER, y, FINER, z, FINER)
     return np.asarray(blocks.mean(axis=(2, 4, 6)), np.float32)
@@ -100,7 +105,7 @@ def _as_epi(anatomy: Anatomy) -> Anatomy:
     return anatomy._replace(shells=anatomy.shells._replace(intensity=outside))
 
 
-def _spread(volume: Volume) -> Volume:
+def spread(volume: Volume) -> Volume:
     """Average over a voxel along each axis, and blur within slices."""
     found = np.asarray(volume, np.float32)
     for axis in range(3):

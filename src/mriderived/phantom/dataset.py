@@ -17,6 +17,10 @@ from mriderived.phantom.bold import draw_bold
 from mriderived.phantom.bold_files import name_bold, save_bold
 from mriderived.phantom.bold_options import BoldOptions
 from mriderived.phantom.bold_truth import BoldTruth, read_bold_truth, write_bold_truth
+from mriderived.phantom.dwi import draw_dwi
+from mriderived.phantom.dwi_files import name_dwi, save_dwi
+from mriderived.phantom.dwi_options import DwiOptions
+from mriderived.phantom.dwi_truth import DwiTruth, read_dwi_truth, write_dwi_truth
 from mriderived.phantom.head import Head, HeadOptions, draw_head
 from mriderived.phantom.truth import Truth, read_truth, write_truth
 
@@ -30,7 +34,8 @@ probabilities (Fonov et al. 2011, https://doi.org/10.1016/j.neuroimage.2010.07.0
 random. Nobody was scanned. The truth behind every image is in sourcedata/truth: volumes, partial
 volume maps, brain mask, bias field and the way to template space. A bright capsule marks the left
 temple, and the left temporal lobe is larger than the right one. Behind a run of BOLD are, in the
-same place, the head's motion, the displacements, and the networks with their courses.
+same place, the head's motion, the displacements, and the networks with their courses; behind a
+run of DWI the motion, the displacements, the fibres and the tensors.
 Seed: {seed}
 """
 _SCANNER = {
@@ -57,6 +62,8 @@ def write_dataset(
     options: HeadOptions | None = None,
     bold: bool = False,
     bold_options: BoldOptions | None = None,
+    dwi: bool = False,
+    dwi_options: DwiOptions | None = None,
     threads: int = 1,
 ) -> tuple[Truth, ...]:
     """Write the dataset and return the truth of every scan.
@@ -64,6 +71,7 @@ def write_dataset(
     ``zoom`` fixes the size of all heads; ``options`` sets whatever else heads can have, apart
     from their seeds and voxel size. Sessions and runs are new scans of the same anatomy. With
     ``bold``, every T1w comes with a run of BOLD and its field map; see :func:`bold_truth`.
+    With ``dwi``, it comes with a run of DWI; see :func:`dwi_truth`.
     """
     rng = np.random.default_rng([seed, 0])
     people = [_draw_person(rng, index) for index in range(participants)]
@@ -84,6 +92,11 @@ def write_dataset(
                 wanted = bold_options or BoldOptions()
                 run = draw_bold(head.deformation, scan.zoom, scan.scan, wanted, threads)
                 write_bold_truth(folder, save_bold(folder, entities, run, threads), run)
+            if dwi:
+                chosen = dwi_options or DwiOptions()
+                series = draw_dwi(head.deformation, scan.zoom, scan.scan, chosen, threads)
+                path = save_dwi(folder, entities, series, threads)
+                write_dwi_truth(folder, path, series, threads)
     return tuple(truths)
 
 
@@ -95,6 +108,11 @@ def truth(folder: Path, participant: str, **entities: str) -> Truth:
 def bold_truth(folder: Path, participant: str, **entities: str) -> BoldTruth:
     """Return the truth of a participant's run (``ses`` and ``run`` where there are several)."""
     return read_bold_truth(folder, folder / name_bold({'sub': participant, **entities}))
+
+
+def dwi_truth(folder: Path, participant: str, direction: str = 'j-', **entities: str) -> DwiTruth:
+    """Return the truth of a participant's run of DWI, by its phase-encode direction."""
+    return read_dwi_truth(folder, folder / name_dwi({'sub': participant, **entities}, direction))
 
 
 def _draw_person(rng: np.random.Generator, index: int) -> dict[str, str]:

@@ -22,6 +22,7 @@ Matrix = NDArray[np.float64]
 FINER = 2
 #: and this many of the run's voxels wider on each side, for heads that move.
 MARGIN = 4
+NO_EDDY: NDArray[np.float64] = np.zeros(4)
 
 
 class Scene(NamedTuple):
@@ -57,6 +58,8 @@ def take_volume(
     gain: Matrix,
     courses: Matrix,
     threads: int = 1,
+    eddy: Matrix = NO_EDDY,
+    steps: int = 1,
 ) -> Volume:
     """Return one noiseless volume.
 
@@ -72,6 +75,12 @@ def take_volume(
     courses : array, shape (parts, slices)
         What is added of each part, by slice.
     threads : int
+    eddy : array, shape (4,)
+        A second displacement, which does not move with the head: in voxels along the same axis,
+        of what truly is at voxel (i, j, k) of this volume, ``eddy @ (1, i, j, k)``.
+    steps : int
+        How often the way back through the distortion is improved; one is enough without eddy
+        currents and with little motion.
     """
     target = np.zeros(displacement.shift.shape, np.float32)
     arguments = (
@@ -85,6 +94,8 @@ def take_volume(
         np.linalg.inv(move),
         np.asarray(gain, np.float32),
         np.ascontiguousarray(np.transpose(courses), np.float32),
+        np.asarray(eddy, np.float64),
+        steps,
     )
     run_slabs(_take, len(target), threads, *arguments, target)
     return target
@@ -138,20 +149,27 @@ def _take(
     inverse: Any,
     gain: Any,
     courses: Any,
+    eddy: Any,
+    steps: int,
     target: Any,
 ) -> None:
     ex, ey, ez = along
+    stretch = 1 + eddy[1] * ex + eddy[2] * ey + eddy[3] * ez
     middle = 0.5 * FINER - 0.5
     fx, fy, fz = near.shape
     for i in range(start, stop):
         for j in range(target.shape[1]):
             for k in range(target.shape[2]):
-                u, v, w = _go(inverse, i, j, k)
+                # undoing a linear displacement along an axis is exact wherever it is read
+                e = eddy[0] + eddy[1] * i + eddy[2] * j + eddy[3] * k
+                h = -e / stretch
+                u, v, w = _go(inverse, i + h * ex, j + h * ey, k + h * ez)
                 # the displacement back of the head at rest is close; one step makes it exact
-                h = _at(back, u, v, w)
+                h = (_at(back, u, v, w) - e) / stretch
                 u, v, w = _go(inverse, i + h * ex, j + h * ey, k + h * ez)
-                h = -_at(shift, u, v, w)
-                u, v, w = _go(inverse, i + h * ex, j + h * ey, k + h * ez)
+                for _ in range(steps):
+                    h = (-_at(shift, u, v, w) - e) / stretch
+                    u, v, w = _go(inverse, i + h * ex, j + h * ey, k + h * ez)
                 x = FINER * (u + MARGIN) + middle
                 y = FINER * (v + MARGIN) + middle
                 z = FINER * (w + MARGIN) + middle
@@ -160,4 +178,4 @@ def _take(
                 if near[int(x + 0.5), int(y + 0.5), int(z + 0.5)]:
                     value = cubic(spline, x, y, z) * gain[k]
                     value += _add_parts(parts, courses[k], x, y, z)
-                    target[i, j, k] = max(value, 0.0) / (1 + _at(slope, u, v, w))
+                    target[i, j, k] = max(value, 0.0) / (stretch + _at(slope, u, v, w))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from mriderived.bids.names import report_path
 from mriderived.bids.status import UnitRecord, write_text
 from mriderived.measures.base import Measure
+from mriderived.measures.lesion_cover import SUSPECTED
 from mriderived.reports.loader import (
     ImageView,
     ParticipantView,
@@ -130,11 +131,22 @@ def make_banner(units: Sequence[UnitRecord]) -> Banner:
         if counts[status]
     )
     detail = f'{counts["done"]} {total} done' + (f', {rest}.' if rest else '.')
+    suspected = _find_suspected(units)
+    if suspected:
+        detail = f'{" ".join(suspected)} {detail}'
     if counts['failed']:
         return Banner('failed', 'Not everything worked', detail)
+    if suspected:
+        return Banner('suspected', 'Look at this brain: a large lesion is suspected', detail)
     if counts['not_available']:
         return Banner('not_available', 'Some measures are not available', detail)
     return Banner('done', 'Complete', detail)
+
+
+def _find_suspected(units: Sequence[UnitRecord]) -> list[str]:
+    """Return the first clause of every note on a suspected lesion."""
+    notes = (note for unit in units for note in unit.notes if note.startswith(SUSPECTED))
+    return [f'{note.partition(":")[0]}.' for note in dict.fromkeys(notes)]
 
 
 def summarise(

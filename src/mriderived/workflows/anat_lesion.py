@@ -22,6 +22,7 @@ from mriderived.interfaces.lesion_masks import read_lesion_mask
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load_affine, save, voxel_size
 from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.lesion_cover import SUSPECTED
 from mriderived.workflows.anat_figures import draw_lesions
 
 NEEDS = (
@@ -118,7 +119,7 @@ def describe_parts(found: NDArray[np.uint8], affine: NDArray[np.float64]) -> lis
 def _notes(parts: Sequence[dict[str, Any]]) -> list[str]:
     given = [part['Volume'] for part in parts if part['Kind'] == 'given']
     notes = [
-        f'A large lesion is suspected ({part["Volume"]:.1f} mL; {_mean(part["Kind"])}): look at '
+        f'{SUSPECTED} ({part["Volume"]:.1f} mL; {_mean(part["Kind"])}): look at '
         'its picture. Regions that it covers have no numbers, and those of the whole brain are in '
         'doubt. If it is one, give its mask; if it is none, use --lesions mask or --lesions '
         'ignore.'

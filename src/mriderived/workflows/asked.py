@@ -8,7 +8,7 @@ from typing import get_args
 
 from mriderived.bids.description import read_settings
 from mriderived.bids.stats_model import StatsModel, read_stats_model, recorded_model
-from mriderived.config import AlffDefinition, Config
+from mriderived.config import AlffDefinition, Config, RehoNeighbours
 from mriderived.measures.base import Measure
 from mriderived.measures.registry import find_measures
 
@@ -16,16 +16,21 @@ from mriderived.measures.registry import find_measures
 def asked_measures(config: Config) -> tuple[Measure, ...]:
     """Return every measure that a run can be asked for; a model of tasks adds some."""
     model = _read_model(config.task_model) if config.task_model else None
-    return find_measures(config.alff_definition, model)
+    return find_measures(config.alff_definition, model, config.reho_neighbours)
 
 
 def measures_of_folder(out_dir: Path) -> tuple[Measure, ...]:
     """Return every measure of which an output folder may hold results."""
-    definition = read_settings(out_dir).get('alff_definition')
+    settings = read_settings(out_dir)
+    definition = settings.get('alff_definition')
     if definition not in get_args(AlffDefinition):
         definition = Config.alff_definition
+    neighbours = settings.get('reho_neighbours')
+    if neighbours not in get_args(RehoNeighbours):
+        neighbours = Config.reho_neighbours
     path = recorded_model(out_dir)
-    return find_measures(definition, read_stats_model(path) if path.exists() else None)
+    model = read_stats_model(path) if path.exists() else None
+    return find_measures(definition, model, neighbours)
 
 
 @lru_cache

@@ -69,10 +69,11 @@ def _names(resources: tuple[str, ...]) -> str:
 def _kind(measure: Measure) -> str:
     if measure.is_preprocessing:
         return 'Preprocessing step'
+    if measure.is_opt_in:
+        name = measure.scope.family or measure.name
+        return f'Measure, only where named: `--measures {DEFAULT_MEASURES} {name}`'
     if measure.scope.family:
         return f'Measure of the family `{measure.scope.family}`, with `--task-model`'
-    if measure.is_opt_in:
-        return f'Measure, only where named: `--measures {DEFAULT_MEASURES} {measure.name}`'
     return 'Measure'
 
 

@@ -19,39 +19,45 @@ from mriderived.workflows.anat_atlas import ATLAS
 NEEDS = ('bold_mask', 'xfm_bold_to_t1w', 'atlas_dseg', 'atlas_labels')
 
 
-class BoldAtlasFiles(NamedTuple):
-    """The files that :func:`label_bold` writes."""
+class EpiAtlasFiles(NamedTuple):
+    """The files that :func:`label_epi` writes."""
 
-    bold_atlas_dseg: Path
-    bold_atlas_labels: Path
+    dseg: Path
+    labels: Path
 
 
-def label_bold(
-    bold_mask: Path, xfm_bold_to_t1w: Path, atlas_dseg: Path, atlas_labels: Path
-) -> BoldAtlasFiles:
-    """Bring regions from the T1w to BOLD, and tell how much of each has a signal there."""
-    affine, mask = load_affine(bold_mask), load(bold_mask) > 0
+def label_epi(mask: Path, xfm_to_t1w: Path, atlas_dseg: Path, atlas_labels: Path) -> EpiAtlasFiles:
+    """Bring regions from the T1w to an EPI series, and tell how much of each is seen."""
+    affine, inside = load_affine(mask), load(mask) > 0
     labels = load(atlas_dseg, np.int32)
-    # the transform takes mm of the T1w to mm of BOLD
-    to_bold = np.linalg.inv(affine) @ load_rigid(xfm_bold_to_t1w) @ load_affine(atlas_dseg)
-    regions = vote_labels(labels, np.asarray(np.linalg.inv(to_bold)), mask.shape)
+    # the transform takes mm of the T1w to mm of the series
+    to_epi = np.linalg.inv(affine) @ load_rigid(xfm_to_t1w) @ load_affine(atlas_dseg)
+    regions = vote_labels(labels, np.asarray(np.linalg.inv(to_epi)), inside.shape)
     table = read_labels(atlas_labels)
     index = table['index'].to_numpy(dtype=np.int64)
-    seen = measure_overlap(labels, to_bold, mask, index)
+    seen = measure_overlap(labels, to_epi, inside, index)
     table['coverage'] = (np.nan_to_num(seen) * table['coverage'].to_numpy(float)).round(3)
     out_file = Path.cwd() / 'labels.tsv'
     table.to_csv(out_file, sep='\t', index=False, na_rep='n/a')
-    found = np.where(mask, regions, 0).astype(np.int32)
-    return BoldAtlasFiles(save(found, affine, 'regions.nii.gz'), out_file)
+    found = np.where(inside, regions, 0).astype(np.int32)
+    return EpiAtlasFiles(save(found, affine, 'regions.nii.gz'), out_file)
 
 
 def init_bold_atlas_wf(config: Config) -> Any:
     """Build the workflow of the step."""
+    return atlas_wf('bold', config)
+
+
+def atlas_wf(source: str, config: Config) -> Any:
+    """Build the workflow that brings regions to the grid of images of one kind."""
     del config  # nothing in the settings changes it
-    return one_node_wf(label_bold, NEEDS)
+    own = (f'{source}_mask=mask', f'xfm_{source}_to_t1w=xfm_to_t1w')
+    names = {'dseg': f'{source}_atlas_dseg', 'labels': f'{source}_atlas_labels'}
+    return one_node_wf(label_epi, (*own, 'atlas_dseg', 'atlas_labels'), names)
 
 
-def _columns() -> tuple[Column, ...]:
+def atlas_columns() -> tuple[Column, ...]:
+    """Return the columns of the labels of a series."""
     coverage = Column('coverage', 'Fraction of the region that has a signal in this run.', '1')
     kept = ATLAS.output('atlas_labels').columns
     return tuple(coverage if column.name == 'coverage' else column for column in kept)
@@ -78,7 +84,7 @@ BOLD_ATLAS = Measure(
             suffix='dseg',
             extension='.tsv',
             description='The regions of the atlas, and how much of each has a signal.',
-            columns=_columns(),
+            columns=atlas_columns(),
         ),
     ),
     init_wf=init_bold_atlas_wf,

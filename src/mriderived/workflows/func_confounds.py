@@ -12,7 +12,8 @@ from scipy import ndimage
 from mriderived.config import Config
 from mriderived.core.compcor import Components, anatomical_compcor, temporal_compcor
 from mriderived.core.confounds import assemble_confounds, mean_signals
-from mriderived.core.dvars import compute_dvars
+from mriderived.core.dvars import compute_steady_dvars
+from mriderived.interfaces.denoising import LACKING
 from mriderived.interfaces.motion_files import read_motion
 from mriderived.interfaces.series import load_masked, repetition_time
 from mriderived.interfaces.sink import write_remarks
@@ -28,6 +29,7 @@ PURE = 0.99
 RIM_MM = 6.0
 #: Fewer voxels give no signal of a tissue.
 MIN_VOXELS = 10
+NO_TISSUES = 'there is no T1w image, or no tissues were found in it'
 
 NEEDS = ('bold_preproc', 'bold_mask', 'bold_motion')
 OPTIONAL = ('xfm_bold_to_t1w', 'gm_probseg', 'wm_probseg', 'csf_probseg')
@@ -61,10 +63,10 @@ def find_confounds(
     series = load_masked(bold_preproc, mask)
     motion, _, unsteady = read_motion(bold_motion)
     period = repetition_time(bold_preproc)
-    notes = []
+    lacking: dict[str, str] = {}
     if None in (xfm_bold_to_t1w, gm_probseg, wm_probseg, csf_probseg):
         masks = Masks(np.zeros(len(series), bool), np.zeros(len(series), bool))
-        notes.append('Without a T1w image, there are no confounds of CSF and white matter.')
+        lacking = dict.fromkeys(('csf', 'white_matter'), NO_TISSUES)
     else:
         tissues = [
             bring_from_t1w(path, xfm_bold_to_t1w, affine, mask.shape)[mask]  # type: ignore[arg-type]
@@ -72,11 +74,10 @@ def find_confounds(
         ]
         rim = max(1, round(RIM_MM / float(voxel_size(affine).mean())))
         masks = _erode(tissues, mask, rim)
-        for name, tissue in (('cerebrospinal fluid', masks.csf), ('white matter', masks.white)):
+        for name, tissue in (('csf', masks.csf), ('white_matter', masks.white)):
             if tissue.sum() < MIN_VOXELS:
-                notes.append(
-                    f'Only {tissue.sum()} voxels of BOLD are purely of {name}: there are no '
-                    'confounds of it.'
+                lacking[name] = (
+                    f'only {tissue.sum()} voxels of BOLD are purely of it, of {MIN_VOXELS} needed'
                 )
                 tissue[:] = False
     components: list[Components] = [
@@ -88,16 +89,23 @@ def find_confounds(
     found = assemble_confounds(
         motion,
         mean_signals(series, everywhere, masks.csf, masks.white),
-        compute_dvars(series, threads),
+        compute_steady_dvars(series, unsteady, threads),
         components,
         period,
         unsteady,
     )
     out_file = Path.cwd() / 'confounds.tsv'
     found.table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.8g')
+    notes = [_tell(name, reason) for name, reason in lacking.items()]
     notes += [note for part in components for note in part.notes]
-    write_remarks(out_file, notes=notes, RepetitionTime=period, **found.metadata)
+    said = {LACKING: lacking} if lacking else {}
+    write_remarks(out_file, notes=notes, RepetitionTime=period, **said, **found.metadata)
     return ConfoundFiles(out_file)
+
+
+def _tell(signal: str, reason: str) -> str:
+    title = signal.replace('csf', 'CSF').replace('_', ' ')
+    return f'No confounds of {title}: {reason}.'
 
 
 def _erode(tissues: list[NDArray[np.float32]], mask: NDArray[np.bool_], rim: int) -> Masks:

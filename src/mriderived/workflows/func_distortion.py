@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,24 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.epi_alignment import STILL_MM, align_encoded
-from mriderived.core.epi_distortion import Encoded, estimate_distortion
-from mriderived.core.epi_shift import phase_axis, shift_map, turn_direction, unwarp
-from mriderived.core.field_cleaning import demean, extend, resample_field
-from mriderived.core.field_map import field_from_phase, phase_difference, scale_phase, to_hertz
-from mriderived.core.masks import find_signal
-from mriderived.core.rigid_series import estimate_series
-from mriderived.core.sampling import resample
-from mriderived.interfaces.acquisition import Acquisition, read_acquisition
+from mriderived.core.epi_shift import phase_axis, shift_map, unwarp
+from mriderived.interfaces.acquisition import read_acquisition
+from mriderived.interfaces.epi_field import make_field
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
+from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_distortion
 
 Volume = NDArray[np.float32]
-#: The cosine between the phase-encode axes of two images, at least: 15 degrees.
-MOST_OBLIQUE = 0.966
 NEEDS = ('bold_distorted', 'bold_acquisition')
 
 
@@ -36,14 +28,6 @@ class DistortionFiles(NamedTuple):
 
     bold_reference: Path
     bold_displacement: Path
-
-
-class Field(NamedTuple):
-    """A field in Hz on the grid of the run, what it was made from, and sentences on it."""
-
-    hz: Volume
-    method: str
-    notes: tuple[str, ...] = ()
 
 
 def find_distortion(
@@ -61,7 +45,8 @@ def find_distortion(
     method = 'none'
     if chosen and chosen['kind']:
         direction = chosen['run']['direction']
-        field = _make_field(acquisition, chosen, reference, affine, threads)
+        own = {acquisition.echoes[0][0]}
+        field = make_field(own, chosen, reference, affine, threads)
         shift = shift_map(field.hz, direction, chosen['run']['readout_time'])
         reference = unwarp(reference, shift, phase_axis(direction)[0], threads=threads)
         method = field.method
@@ -71,119 +56,6 @@ def find_distortion(
     displacement = save(shift, affine, 'displacement.nii.gz')
     write_remarks(displacement, SusceptibilityDistortionCorrection=method)
     return DistortionFiles(path, displacement)
-
-
-def _make_field(
-    acquisition: Acquisition,
-    chosen: Mapping[str, Any],
-    reference: Volume,
-    affine: NDArray[np.float64],
-    threads: int,
-) -> Field:
-    files = {role: Path(path) for role, path in chosen['files'].items()}
-    if chosen['kind'] == 'epi':
-        run = acquisition.echoes[0][0]
-        # The reference stands for the run, which may be one of the images itself.
-        files = {role: path for role, path in files.items() if path != run}
-        return _from_opposite(chosen, files, reference, affine, threads)
-    return _from_measured(chosen, files, affine, reference.shape, threads)
-
-
-def _from_measured(
-    chosen: Mapping[str, Any],
-    files: Mapping[str, Path],
-    affine: NDArray[np.float64],
-    shape: tuple[int, ...],
-    threads: int,
-) -> Field:
-    """Make the field from the phase of gradient echoes, or take it as it was measured."""
-    magnitude = _load_first(files['magnitude'])
-    mask = find_signal(magnitude)
-    first = next(path for role, path in files.items() if 'magnitude' not in role)
-    if chosen['kind'] == 'fieldmap':
-        hz = to_hertz(_load_first(first), chosen['units'])
-    else:
-        if chosen['kind'] == 'phasediff':
-            difference, _ = scale_phase(_load_first(files['phasediff']))
-        else:
-            phases = [scale_phase(_load_first(files[role]))[0] for role in ('phase1', 'phase2')]
-            difference = phase_difference(*phases)
-        times = (float(chosen['echo_times'][0]), float(chosen['echo_times'][1]))
-        hz = field_from_phase(difference, times, mask, magnitude).hz
-    hz, _ = demean(hz, mask)
-    wide = extend(hz, mask, threads=threads)
-    field_affine = load_affine(first)
-    moved = resample_field(wide, field_affine, affine, shape)
-    inside = np.abs(hz[mask])
-    note = (
-        f'Distortion: corrected with a field map ({chosen["kind"]}); 95 % of the head within '
-        f'{np.percentile(inside, 95):.0f} Hz.'
-    )
-    return Field(moved, f'field map ({chosen["kind"]})', (note,))
-
-
-def _from_opposite(
-    chosen: Mapping[str, Any],
-    files: Mapping[str, Path],
-    reference: Volume,
-    affine: NDArray[np.float64],
-    threads: int,
-) -> Field:
-    """Make the field from images with opposite directions of the phase encoding."""
-    images = [Encoded(reference, chosen['run']['direction'], chosen['run']['readout_time'])]
-    for role, path in sorted(files.items()):
-        images.append(_on_grid(path, chosen['epi'][role], reference, affine))
-    aligned = align_encoded(images, affine, threads)
-    found = estimate_distortion(aligned.images, voxel_size(affine).tolist(), threads=threads)
-    moved = f', after they were moved by up to {aligned.moved_mm:.1f} mm'
-    note = (
-        'Distortion: corrected with images of opposite phase encoding'
-        f'{moved if aligned.moved_mm >= STILL_MM else ""}, whose correlation rose from '
-        f'{found.similarity_before:.3f} to {found.similarity_after:.3f}.'
-    )
-    return Field(found.hz, 'opposite phase encoding', (note,))
-
-
-def _on_grid(
-    path: Path, readout: Mapping[str, Any], reference: Volume, affine: NDArray[np.float64]
-) -> Encoded:
-    """Bring an EPI to the grid and the brightness of the reference, by the scanner's mm."""
-    data, own = _mean_volume(path), load_affine(path)
-    direction, readout_time = readout['direction'], float(readout['readout_time'])
-    if data.shape != reference.shape or not np.allclose(own, affine, atol=0.1):
-        axes = own[:3, :3] / voxel_size(own), affine[:3, :3] / voxel_size(affine)
-        turned = turn_direction(direction, own, affine)
-        there, here = phase_axis(direction)[0], phase_axis(turned)[0]
-        if abs(axes[0][:, there] @ axes[1][:, here]) < MOST_OBLIQUE:
-            raise ValueError(
-                f'the phase encoding of {path.name} is oblique to that of the run; '
-                'take an EPI with the orientation of the run, or remove its IntendedFor'
-            )
-        data = resample(data, np.linalg.inv(own) @ affine, reference.shape)
-        # the same field moves by more voxels where they are shorter
-        readout_time *= voxel_size(own)[there] / voxel_size(affine)[here]
-        direction = turned
-    signal = find_signal(data)
-    if not signal.any():
-        raise ValueError(f'{path.name} lies elsewhere than the run that it is to correct')
-    scale = np.median(reference[find_signal(reference)]) / np.median(data[signal])
-    return Encoded(data * np.float32(scale), direction, float(readout_time))
-
-
-def _load_first(path: Path) -> Volume:
-    """Load an image, of several volumes the first."""
-    values = load(path)
-    return np.ascontiguousarray(values[..., 0] if values.ndim > 3 else values)
-
-
-def _mean_volume(path: Path) -> Volume:
-    """Return the mean of the aligned volumes of a short series."""
-    values = load(path)
-    if values.ndim == 3:
-        return values
-    if values.shape[3] == 1:
-        return np.ascontiguousarray(values[..., 0])
-    return estimate_series(values, load_affine(path)).reference
 
 
 def init_bold_distortion_wf(config: Config) -> Any:
@@ -222,7 +94,9 @@ BOLD_DISTORTION = Measure(
     init_wf=init_bold_distortion_wf,
     reference='https://doi.org/10.1002/mrm.1910340111',
     methods=(
-        'Where a field map belonged to a run, its field was unwrapped, smoothed and turned into '
+        'Where a field map belonged to a run, its field was unwrapped, smoothed, moved with the '
+        'head where that had moved by 3 mm or more since (normalised mutual information, '
+        'Studholme et al. 1999, doi:10.1016/S0031-3203(98)00091-0), and turned into '
         'displacements along the phase-encode axis (Jezzard and Balaban 1995, '
         'doi:10.1002/mrm.1910340111), or the displacements were estimated from images of '
         'opposite phase encoding (Andersson et al. 2003, doi:10.1016/S1053-8119(03)00336-7).'

@@ -19,7 +19,7 @@ from mriderived.figures.style import CYAN, ROSE
 from mriderived.figures.time_courses import draw_carpet_plot, draw_traces
 from mriderived.interfaces.denoising import read_confounds
 from mriderived.interfaces.rigid_files import load_rigid
-from mriderived.interfaces.series import load_masked, read_volumes
+from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.volumes import load, load_affine
 
 Array = NDArray[Any]
@@ -28,6 +28,8 @@ Array = NDArray[Any]
 DISPLAY_MM = 1.5
 #: Framewise displacement, in mm, and standardised DVARS above which a volume is an outlier.
 FD_LINE, DVARS_LINE = 0.5, 1.5
+#: The groups of lines of a carpet.
+TISSUES = ('grey matter', 'white matter', 'CSF')
 #: As many lines of a carpet can be seen.
 CARPET_LINES = 600
 
@@ -68,12 +70,26 @@ def draw_motion(bold_motion: Path) -> list[Figure]:
     return [draw_traces(panels, {'FD (mm)': FD_LINE})]
 
 
-def draw_carpet(bold_preproc: Path, bold_mask: Path, bold_confounds: Path) -> list[Figure]:
-    """Draw every voxel over time, those near the surface of the brain below the others."""
+def draw_carpet(
+    bold_preproc: Path,
+    bold_mask: Path,
+    bold_confounds: Path,
+    xfm_bold_to_t1w: Path | None = None,
+    gm_probseg: Path | None = None,
+    wm_probseg: Path | None = None,
+    csf_probseg: Path | None = None,
+) -> list[Figure]:
+    """Draw every voxel over time, by tissue or, without tissues, the edge of the brain last."""
     mask = load(bold_mask) > 0
     table, _ = read_confounds(bold_confounds)
     series = load_masked(bold_preproc, mask)
-    rows = _order(mask)
+    order = _order(mask)
+    tissues = (gm_probseg, wm_probseg, csf_probseg)
+    if xfm_bold_to_t1w is None or None in tissues:
+        rows = order
+    else:
+        shares = [_bring(path, xfm_bold_to_t1w, bold_mask)[mask] for path in tissues if path]
+        rows = sort_by_tissue(np.concatenate(list(order.values())), np.array(shares)) or order
     rows = {name: place[:: max(1, len(place) // CARPET_LINES)] for name, place in rows.items()}
     chosen = np.concatenate(list(rows.values()))
     traces = {
@@ -93,6 +109,26 @@ def _order(mask: NDArray[np.bool_]) -> dict[str, NDArray[np.intp]]:
     order = np.argsort(-depth, kind='stable')
     edge = int((depth > 1.5).sum())
     return {'inside': order[:edge], 'edge': order[edge:]}
+
+
+def sort_by_tissue(
+    order: NDArray[np.intp], shares: NDArray[np.float32]
+) -> dict[str, NDArray[np.intp]]:
+    """Return the voxels of each tissue, which fills most of them, in the given order.
+
+    ``shares`` has a row for each of :data:`TISSUES` and a column for each voxel; voxels of which
+    less than half is of any tissue are left out, and so are tissues without voxels.
+    """
+    found = np.where(shares.max(axis=0) >= 0.5, shares.argmax(axis=0), -1)[order]
+    rows = {name: order[found == number] for number, name in enumerate(TISSUES)}
+    return {name: place for name, place in rows.items() if len(place)}
+
+
+def _bring(path: Path, xfm_bold_to_t1w: Path, bold_mask: Path) -> NDArray[np.float32]:
+    """Return a map of the T1w at the voxels of BOLD."""
+    to_t1w = np.linalg.inv(load_rigid(xfm_bold_to_t1w)) @ load_affine(bold_mask)
+    there = np.linalg.inv(load_affine(path))
+    return resample(load(path), there @ to_t1w, load(bold_mask).shape)
 
 
 def _percent(series: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -127,15 +163,9 @@ def draw_distortion(bold_distorted: Path, bold_reference: Path) -> list[Figure]:
     return list(pair)
 
 
-def draw_bold_in_space(bold_in_space: Path, space_brain: Path) -> list[Figure]:
+def draw_bold_in_space(bold_space_reference: Path, space_brain: Path) -> list[Figure]:
     """Draw the mean of a run in a space and the template of the space."""
-    affine = load_affine(bold_in_space)
-    volumes = read_volumes(bold_in_space)
-    total, count = next(volumes).astype(np.float64), 1
-    for volume in volumes:
-        total += volume
-        count += 1
-    mean = (total / count).astype(np.float32)
+    mean, affine = load(bold_space_reference), load_affine(bold_space_reference)
     template, there = load(space_brain), load_affine(space_brain)
     after = resample(template, np.linalg.inv(there) @ affine, mean.shape)
     inside = after > 0.1 * np.percentile(after, 99)

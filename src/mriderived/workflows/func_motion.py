@@ -7,12 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from mriderived.bids.wording import count
 from mriderived.config import Config
+from mriderived.core.confounds import FD_THRESHOLD
+from mriderived.core.eddy_terms import EddyMotion
+from mriderived.core.masks import find_signal
 from mriderived.core.motion_measures import framewise_displacement, rms_displacement
 from mriderived.core.rigid import COLUMNS
 from mriderived.core.rigid_series import Motion, estimate_series
 from mriderived.core.steady_state import count_unsteady, mean_signal
+from mriderived.core.volume_spikes import find_spikes
 from mriderived.interfaces.motion_files import MATRIX
 from mriderived.interfaces.series import open_series
 from mriderived.interfaces.sink import write_remarks
@@ -23,6 +29,9 @@ from mriderived.workflows.func_figures import draw_motion
 
 #: A volume that hardly resembles the reference was not aligned.
 LEAST_FIT = 0.5
+
+#: As many voxels tell whether a volume stands out.
+SAMPLED = 5000
 
 NEEDS = ('raw_bold',)
 
@@ -40,21 +49,31 @@ def estimate_motion(raw_bold: Path, threads: int = 1) -> MotionFiles:
     with open_series(raw_bold) as series:
         unsteady = count_unsteady(mean_signal(series))
         motion = estimate_series(series, affine, unsteady, threads=threads)
+        spikes = find_spikes(_sample(series, motion.reference), unsteady)
     reference = save(motion.reference, affine, 'reference.nii.gz')
     out_file = Path.cwd() / 'motion.tsv'
-    tabulate(motion, unsteady).to_csv(
-        out_file, sep='\t', index=False, na_rep='n/a', float_format='%.9g'
-    )
-    notes = [f'{unsteady} volumes before the steady state were left out.'] if unsteady else []
+    table = tabulate(motion, unsteady)
+    moved = table['framewise_displacement'].to_numpy() > FD_THRESHOLD
+    table['spoilt'] = (spikes | moved).astype(int)
+    table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.9g')
+    notes = [f'Left out before the steady state: {count(unsteady, "volume")}.'] if unsteady else []
     lost = np.flatnonzero(motion.fit < LEAST_FIT)
     if lost.size:
         numbers = ', '.join(map(str, lost[:10]))
-        notes.append(f'{lost.size} volumes hardly resemble the others: {numbers}.')
+        notes.append(f'Hardly like the others: {count(lost.size, "volume")} ({numbers}).')
     write_remarks(reference, notes=notes, NonSteadyStateVolumes=unsteady)
     return MotionFiles(reference, out_file)
 
 
-def tabulate(motion: Motion, unsteady: int) -> pd.DataFrame:
+def _sample(series: Any, reference: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return some voxels of the head over time (voxels, volumes)."""
+    head = np.flatnonzero(find_signal(reference))
+    place = np.unravel_index(head[:: max(1, len(head) // SAMPLED)], reference.shape)
+    volumes = [np.asarray(series[..., t], np.float32)[place] for t in range(series.shape[3])]
+    return np.nan_to_num(np.stack(volumes, axis=1), posinf=0, neginf=0)
+
+
+def tabulate(motion: Motion | EddyMotion, unsteady: int) -> pd.DataFrame:
     """Return one row per volume."""
     table = pd.DataFrame(motion.parameters, columns=list(COLUMNS))
     table['framewise_displacement'] = framewise_displacement(motion.parameters)
@@ -70,7 +89,8 @@ def init_bold_motion_wf(config: Config) -> Any:
     return one_node_wf(estimate_motion, NEEDS, threads=config.omp_nthreads)
 
 
-def _columns() -> tuple[Column, ...]:
+def motion_columns() -> tuple[Column, ...]:
+    """Return the columns of the position of the head in every volume."""
     shifts = [Column(name, 'Shift of the head from the reference.', 'mm') for name in COLUMNS[:3]]
     turns = [Column(name, 'Turn of the head from the reference.', 'rad') for name in COLUMNS[3:]]
     matrix = [
@@ -114,7 +134,14 @@ BOLD_MOTION = Measure(
             entities={'desc': 'motion'},
             description='Position of the head in every volume.',
             in_cohort=False,
-            columns=_columns(),
+            columns=(
+                *motion_columns(),
+                Column(
+                    'spoilt',
+                    '1 for volumes that stand out or in which the head moved by more than '
+                    '0.5 mm: slice timing keeps them from the others.',
+                ),
+            ),
             draft='BEP012',
         ),
     ),

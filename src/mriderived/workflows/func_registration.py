@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mriderived.config import Config
@@ -17,11 +18,11 @@ from mriderived.core.boundary_registration import (
 )
 from mriderived.core.epi_shift import phase_axis, unwarp
 from mriderived.core.mutual_information import register_rigid
-from mriderived.interfaces.acquisition import read_acquisition
+from mriderived.interfaces.acquisition import read_phase_direction
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
-from mriderived.measures.base import Figure, Measure, Output
+from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_coregistration
 
@@ -32,16 +33,20 @@ MIN_CONTRAST = 2.0
 
 #: The cost of the boundary changes by less than this between equally good corrections.
 WORSE = 0.02
+#: What a field map is compared with.
+WITHOUT = 'without it'
 
+#: Why there is no cost of the boundary.
+NOT_BELIEVED = 'the alignment by boundaries was not believed'
+COLUMNS = ('boundary_cost', 'boundary_contrast', 'mutual_information')
+
+OF_T1W = ('t1w', 'brain_mask', 'gm_probseg', 'wm_probseg')
 NEEDS = (
     'bold_reference',
     'bold_distorted',
     'bold_displacement',
     'bold_acquisition',
-    't1w',
-    'brain_mask',
-    'gm_probseg',
-    'wm_probseg',
+    *OF_T1W,
 )
 
 
@@ -55,39 +60,43 @@ class Trial(NamedTuple):
 
 
 class RegistrationFiles(NamedTuple):
-    """The file that :func:`coregister` writes."""
+    """The files that :func:`coregister` writes."""
 
-    xfm_bold_to_t1w: Path
+    xfm_to_t1w: Path
+    coregistration: Path
 
 
 def coregister(
-    bold_reference: Path,
-    bold_distorted: Path,
-    bold_displacement: Path,
-    bold_acquisition: Path,
+    reference: Path,
+    distorted: Path,
+    displacement: Path,
+    acquisition: Path,
     t1w: Path,
     brain_mask: Path,
     gm_probseg: Path,
     wm_probseg: Path,
 ) -> RegistrationFiles:
-    """Align the BOLD reference with the T1w by mutual information, then by boundaries."""
-    bold, bold_affine = load(bold_reference), load_affine(bold_reference)
+    """Align an EPI reference with the T1w by mutual information, then by boundaries.
+
+    Grey matter has to be the brighter one, as in BOLD and in diffusion without weighting.
+    """
+    epi, epi_affine = load(reference), load_affine(reference)
     affine = load_affine(t1w)
-    rough = register_rigid(load(t1w), affine, load(brain_mask) > 0, bold, bold_affine)
+    rough = register_rigid(load(t1w), affine, load(brain_mask) > 0, epi, epi_affine)
     boundary = find_boundary(load(gm_probseg), load(wm_probseg), affine)
-    fine = register_boundary(boundary, bold, bold_affine, rough.matrix)
-    shift, turn = _difference(fine.matrix, rough.matrix, boundary.points.mean(axis=0))
-    fits = shift <= MAX_SHIFT_MM and turn <= MAX_TURN and fine.contrast >= MIN_CONTRAST
+    fine = register_boundary(boundary, epi, epi_affine, rough.matrix)
+    moved, turn = _difference(fine.matrix, rough.matrix, boundary.points.mean(axis=0))
+    fits = moved <= MAX_SHIFT_MM and turn <= MAX_TURN and fine.contrast >= MIN_CONTRAST
     notes = [] if fits else [
-        f'Boundaries moved the image by {shift:.1f} mm and {np.degrees(turn):.1f} degrees, or '
+        f'Boundaries moved the image by {moved:.1f} mm and {np.degrees(turn):.1f} degrees, or '
         f'found no contrast ({fine.contrast:.1f} %): the alignment by mutual information was kept.'
     ]  # fmt: skip
-    direction = read_acquisition(bold_acquisition).phase_direction
-    displacement = load(bold_displacement)
-    if fits and direction and displacement.any():
-        trial = Trial(load(bold_distorted), bold_affine, displacement, phase_axis(direction)[0])
+    direction = read_phase_direction(acquisition)
+    shift = load(displacement)
+    if fits and direction and shift.any():
+        trial = Trial(load(distorted), epi_affine, shift, phase_axis(direction)[0])
         notes += _doubt_field_map(boundary, trial, fine)
-    path = save_rigid(fine.matrix if fits else rough.matrix, 'bold_to_t1w.h5')
+    path = save_rigid(fine.matrix if fits else rough.matrix, 'epi_to_t1w.h5')
     write_remarks(
         path,
         notes=notes,
@@ -96,14 +105,25 @@ def coregister(
         BoundaryContrastPercent=round(fine.contrast, 2),
         NormalisedMutualInformation=round(rough.information + 1, 4),
     )
-    return RegistrationFiles(path)
+    values = (fine.cost if fits else np.nan, fine.contrast, rough.information + 1)
+    return RegistrationFiles(path, _tabulate(values))
+
+
+def _tabulate(values: tuple[float, ...]) -> Path:
+    """Write how well the two images fit, one row."""
+    path = Path.cwd() / 'coregistration.tsv'
+    table = pd.DataFrame([values], columns=list(COLUMNS))
+    table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.6g')
+    missing = {} if np.isfinite(values[0]) else {COLUMNS[0]: NOT_BELIEVED}
+    write_remarks(path, MissingReasons=missing)
+    return path
 
 
 def _doubt_field_map(boundary: Boundary, trial: Trial, fine: Refinement) -> list[str]:
     """Say so if the image fits the T1w better uncorrected, or corrected the other way."""
     other = unwarp(trial.distorted, -trial.displacement, trial.axis)
     costs = {
-        'without it': register_boundary(boundary, trial.distorted, trial.affine, fine.matrix).cost,
+        WITHOUT: register_boundary(boundary, trial.distorted, trial.affine, fine.matrix).cost,
         'with the opposite direction': register_boundary(
             boundary, other, trial.affine, fine.matrix
         ).cost,
@@ -111,9 +131,15 @@ def _doubt_field_map(boundary: Boundary, trial: Trial, fine: Refinement) -> list
     best = min(costs, key=costs.__getitem__)
     if fine.cost - costs[best] < WORSE:
         return []
+    remedy = (
+        'check PhaseEncodingDirection of the run'
+        if best != WITHOUT
+        else 'neither direction fits better than no correction; check TotalReadoutTime of the '
+        'run, and that the field map was acquired with this shim'
+    )
     return [
-        f'The field map fits the T1w worse (boundary cost {fine.cost:.3f}) than {best} '
-        f'({costs[best]:.3f}): check PhaseEncodingDirection and TotalReadoutTime of the run.'
+        f'With the field map the run fits the T1w worse (boundary cost {fine.cost:.3f}) than '
+        f'{best} ({costs[best]:.3f}). It was applied all the same: {remedy}.'
     ]
 
 
@@ -127,8 +153,55 @@ def _difference(first: Any, second: Any, centre: Any) -> tuple[float, float]:
 
 def init_bold_registration_wf(config: Config) -> Any:
     """Build the workflow of the step."""
+    return coregistration_wf('bold', config)
+
+
+def coregistration_wf(source: str, config: Config) -> Any:
+    """Build the workflow that aligns the reference of images of one kind with the T1w."""
     del config  # nothing in the settings changes it
-    return one_node_wf(coregister, NEEDS)
+    own = ('reference', 'distorted', 'displacement', 'acquisition')
+    needs = (*(f'{source}_{name}={name}' for name in own), *OF_T1W)
+    names = {
+        'xfm_to_t1w': f'xfm_{source}_to_t1w',
+        'coregistration': f'{source}_coregistration',
+    }
+    return one_node_wf(coregister, needs, names)
+
+
+def _columns(title: str) -> tuple[Column, ...]:
+    texts = (
+        (
+            'Cost of the boundary of white matter: 0 where grey matter is far brighter '
+            'everywhere, 1 where there is no contrast, 2 where it is reversed.',
+            '1',
+            f'Boundary cost of {title} to T1w',
+        ),
+        (
+            'Contrast across the boundary of white matter.',
+            'percent',
+            f'Boundary contrast of {title}',
+        ),
+        (
+            'Normalised mutual information with the T1w image.',
+            '1',
+            f'Mutual information of {title} and T1w',
+        ),
+    )
+    return tuple(Column(name, *text) for name, text in zip(COLUMNS, texts, strict=True))
+
+
+def fit_output(source: Literal['bold', 'dwi'], datatype: str, title: str) -> Output:
+    """Return the table of how well the reference of images of one kind fits the T1w."""
+    return Output(
+        field=f'{source}_coregistration',
+        datatype=datatype,
+        suffix='qc',
+        extension='.tsv',
+        entities={'desc': 'coreg'},
+        description=f'How well the reference of {title} fits the T1w image.',
+        columns=_columns(title),
+        draft='mriderived',
+    )
 
 
 BOLD_REGISTRATION = Measure(
@@ -146,6 +219,7 @@ BOLD_REGISTRATION = Measure(
             description='Rigid transform that brings images from the BOLD reference to the T1w.',
             draft='BEP014',
         ),
+        fit_output('bold', 'func', 'BOLD'),
     ),
     init_wf=init_bold_registration_wf,
     reference='https://doi.org/10.1016/j.neuroimage.2009.06.060',

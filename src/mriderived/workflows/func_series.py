@@ -8,8 +8,13 @@ from typing import Any, NamedTuple
 from mriderived.config import Config
 from mriderived.core.series_route import plan_route
 from mriderived.interfaces.acquisition import read_acquisition
-from mriderived.interfaces.bold_sampling import make_distortion, moment, resample_run
-from mriderived.interfaces.motion_files import read_motion
+from mriderived.interfaces.bold_sampling import (
+    describe_timing,
+    make_distortion,
+    moment,
+    resample_run,
+)
+from mriderived.interfaces.motion_files import read_motion, read_spoilt
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
@@ -35,7 +40,7 @@ def resample_bold(
     """Bring slices to one moment and volumes to one position, with a single interpolation."""
     acquisition = read_acquisition(bold_acquisition)
     affine = load_affine(raw_bold)
-    _, matrices, unsteady = read_motion(bold_motion)
+    table, matrices, unsteady = read_motion(bold_motion)
     shape = load(bold_displacement).shape
     distortion = make_distortion(load(bold_displacement), acquisition)
     route = plan_route(
@@ -43,20 +48,21 @@ def resample_bold(
         distortion=distortion, modulate=distortion is not None, threads=threads,
     )  # fmt: skip
     path = save_series(
-        resample_run(acquisition, matrices, unsteady, route, threads),
+        resample_run(acquisition, matrices, unsteady, read_spoilt(table), route, threads),
         affine, shape, len(matrices), acquisition.repetition_time, 'bold.nii.gz',
     )  # fmt: skip
-    start = moment(acquisition)
-    notes = [] if start is not None else ['Slice timing was not corrected: it is not known.']
+    steady = len(matrices) - unsteady
+    notes = []
+    if moment(acquisition, steady) is None:
+        unused = acquisition.slice_fault or 'it is not known'
+        reason = f'{steady} volumes are too few' if acquisition.slice_times else unused
+        notes.append(f'Slice timing was not corrected: {reason}.')
     if len(acquisition.echoes) > 1:
         notes.append(f'{len(acquisition.echoes)} echoes were combined by their T2*.')
     write_remarks(
         path,
         notes=notes,
-        RepetitionTime=acquisition.repetition_time,
-        SliceTimingCorrected=start is not None,
-        **({'StartTime': round(start, 4)} if start is not None else {}),
-        TaskName=acquisition.task,
+        **describe_timing(acquisition, steady),
     )
     return SeriesFiles(path)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mriderived.config import Config
 from mriderived.core.series_route import Deformation, plan_route
 from mriderived.interfaces.acquisition import read_acquisition
-from mriderived.interfaces.bold_sampling import make_distortion, resample_run
+from mriderived.interfaces.bold_sampling import describe_timing, make_distortion, resample_run
 from mriderived.interfaces.bold_spaces import (
     RESOLUTION,
     STEP_MM,
@@ -20,11 +20,11 @@ from mriderived.interfaces.bold_spaces import (
     find_deformation,
     read_space_grid,
 )
-from mriderived.interfaces.motion_files import read_motion
+from mriderived.interfaces.motion_files import read_motion, read_spoilt
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine
+from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_bold_in_space
@@ -51,9 +51,19 @@ class RunFiles(NamedTuple):
 
 
 class SpaceFiles(NamedTuple):
-    """The file that :func:`bring_to_space` writes."""
+    """The files that :func:`bring_to_space` writes."""
 
     bold_in_space: Path
+    bold_space_reference: Path
+    bold_space_mask: Path
+
+
+class Sampled(NamedTuple):
+    """A run on another grid, and its mean over the volumes of the steady state."""
+
+    series: Path
+    reference: Path
+    mean: NDArray[np.float32]
 
 
 def bring_to_space(
@@ -69,18 +79,21 @@ def bring_to_space(
     """Compose motion, distortion and both registrations, and sample every raw volume once."""
     grid = read_space_grid(space_mask)
     run = RunFiles(raw_bold, bold_acquisition, bold_motion, bold_displacement, xfm_bold_to_t1w)
-    return SpaceFiles(sample_run(run, grid, find_deformation(grid, xfm_to_space), threads))
+    found = sample_run(run, grid, find_deformation(grid, xfm_to_space), threads)
+    seen = grid.mask & (found.mean != 0)
+    mask = save(seen.astype(np.uint8), grid.affine, 'mask.nii.gz')
+    return SpaceFiles(found.series, found.reference, mask)
 
 
 def sample_run(
     run: RunFiles, grid: SpaceGrid, deformation: Deformation | None, threads: int, **remarks: Any
-) -> Path:
+) -> Sampled:
     """Interpolate every raw volume of a run once within the brain of a grid.
 
-    ``remarks`` are further metadata of the series.
+    ``remarks`` are further metadata of the series and its mean.
     """
     acquisition = read_acquisition(run.acquisition)
-    _, matrices, unsteady = read_motion(run.motion)
+    table, matrices, unsteady = read_motion(run.motion)
     displacement = load(run.displacement)
     distortion = make_distortion(displacement, acquisition)
     route = plan_route(
@@ -94,18 +107,22 @@ def sample_run(
         modulate=distortion is not None,
         threads=threads,
     )
+    total = np.zeros(grid.mask.shape, np.float64)
+    spoilt = read_spoilt(table)
+    volumes = resample_run(acquisition, matrices, unsteady, spoilt, route, threads)
     path = save_series(
-        _within(grid.mask, resample_run(acquisition, matrices, unsteady, route, threads)),
+        _add_up(_within(grid.mask, volumes), total, unsteady),
         grid.affine,
         grid.mask.shape,
         len(matrices),
         acquisition.repetition_time,
         'bold.nii.gz',
     )
-    write_remarks(
-        path, RepetitionTime=acquisition.repetition_time, TaskName=acquisition.task, **remarks
-    )
-    return path
+    write_remarks(path, **describe_timing(acquisition, len(matrices) - unsteady), **remarks)
+    mean = (total / (len(matrices) - unsteady)).astype(np.float32)
+    reference = save(mean, grid.affine, 'reference.nii.gz')
+    write_remarks(reference, **remarks)
+    return Sampled(path, reference, mean)
 
 
 def _within(
@@ -113,6 +130,16 @@ def _within(
 ) -> Iterator[NDArray[np.float32]]:
     for volume in volumes:
         yield np.where(mask, volume, np.float32(0))
+
+
+def _add_up(
+    volumes: Iterator[NDArray[np.float32]], total: NDArray[np.float64], first: int
+) -> Iterator[NDArray[np.float32]]:
+    """Pass volumes on, and add those from the first one on to a total."""
+    for place, volume in enumerate(volumes):
+        if place >= first:
+            total += volume
+        yield volume
 
 
 def init_bold_space_wf(config: Config) -> Any:
@@ -142,6 +169,24 @@ BOLD_SPACE = Measure(
                 'Resolution': RESOLUTION,
             },
         ),
+        Output(
+            field='bold_space_reference',
+            datatype='func',
+            suffix='boldref',
+            entities={'res': '2'},
+            description='Mean of the run in the space, over the volumes in steady state.',
+            unit='arbitrary',
+            sidecar={'SkullStripped': True, 'Resolution': RESOLUTION},
+        ),
+        Output(
+            field='bold_space_mask',
+            datatype='func',
+            suffix='mask',
+            entities={'res': '2', 'desc': 'brain'},
+            description='Voxels of the brain of the space that the run has seen.',
+            unit='1',
+            sidecar={'Type': 'Brain', 'Resolution': RESOLUTION},
+        ),
     ),
     init_wf=init_bold_space_wf,
     reference='https://doi.org/10.1109/42.875199',
@@ -155,7 +200,7 @@ BOLD_SPACE = Measure(
         Figure(
             name='space',
             draw=draw_bold_in_space,
-            needs=('bold_in_space', 'space_brain'),
+            needs=('bold_space_reference', 'space_brain'),
             title='BOLD in the space',
             caption='The mean of the run in the space and the template of the space, by turns.',
             section='registration',

@@ -29,6 +29,7 @@ class T1wSpaceFiles(NamedTuple):
     """The files that :func:`bring_to_t1w` writes."""
 
     bold_in_t1w: Path
+    bold_in_t1w_reference: Path
     bold_in_t1w_mask: Path
 
 
@@ -49,10 +50,10 @@ def bring_to_t1w(
     grid = read_space_grid(brain_mask, step)
     run = RunFiles(raw_bold, bold_acquisition, bold_motion, bold_displacement, xfm_bold_to_t1w)
     resolution = f'{step:g} mm, the box around the brain of the T1w image'
-    series = sample_run(run, grid, None, threads, Resolution=resolution)
+    found = sample_run(run, grid, None, threads, Resolution=resolution)
     mask = save(grid.mask.astype(np.uint8), grid.affine, 'mask.nii.gz')
     write_remarks(mask, Resolution=resolution)
-    return T1wSpaceFiles(series, mask)
+    return T1wSpaceFiles(found.series, found.reference, mask)
 
 
 def init_bold_t1w_wf(config: Config) -> Any:
@@ -75,6 +76,16 @@ BOLD_T1W = Measure(
                 'The run after slice timing, head motion and distortion, within the brain of the '
                 'T1w image; every volume was interpolated once, by cubic B-splines.'
             ),
+            unit='arbitrary',
+            sidecar={'SkullStripped': True},
+        ),
+        Output(
+            field='bold_in_t1w_reference',
+            datatype='func',
+            suffix='boldref',
+            entities={'space': 'T1w'},
+            description='Mean of the run in the space of the T1w image, over the volumes in '
+            'steady state.',
             unit='arbitrary',
             sidecar={'SkullStripped': True},
         ),

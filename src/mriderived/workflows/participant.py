@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,17 +64,15 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
             for field, path in unit.outputs.items():
                 resources.offer(field, unit.variant, config.out_dir / path)
         elif unit.state == 'to run':
-            missing = _missing(unit, resources, plan, refused)
+            missing = _missing(unit, resources, plan, refused, config.atlases)
             if missing:
                 refused[unit.key] = missing
                 continue
             name = unit_name(unit)
             units[name] = unit
             _add_unit(config, workflow, unit, name, resources)
-        elif unit.state == 'bad input':
-            refused[unit.key] = _bad_input(unit, refused)
-        elif unit.state == 'killed':
-            refused[unit.key] = ('failed', unit.reason)
+        else:
+            refused[unit.key] = _refuse(unit, refused)
     return Assembly(workflow, units, refused)
 
 
@@ -87,7 +85,7 @@ def _offer_acquisition(
         path = base_dir / 'acquisitions' / f'{_word(unit.image)}.json'
         write_json(path, acquisition)
         resources.offer(f'{unit.source.suffix}_acquisition', None, path)
-        if acquisition['events']:
+        if acquisition.get('events'):
             resources.offer(f'{unit.source.suffix}_events', None, Path(acquisition['events']))
 
 
@@ -111,6 +109,7 @@ def _missing(
     resources: Resources,
     plan: ParticipantPlan,
     refused: Mapping[Key, tuple[str, str]],
+    atlases: Sequence[str],
 ) -> tuple[str, str] | None:
     """Return why a unit cannot run for want of a resource, or nothing."""
     for need in unit.measure.needs:
@@ -126,6 +125,11 @@ def _missing(
                     return 'skipped', f'needs {other.measure.name!r}, which failed: {cause}'
             if unit.source is not None and unit.source.suffix != 'T1w' and not unit.lender:
                 return 'not_available', f'there is no T1w image of sub-{unit.participant}'
+            if unit.measure.atlas not in ('', *atlases):
+                return (
+                    'not_available',
+                    f'needs the atlas {unit.measure.atlas}: add it to --atlases',
+                )
             return 'skipped', f'nothing offers {need!r}'
     return None
 
@@ -134,8 +138,15 @@ def _fields(unit: Unit) -> set[str]:
     return {output.field for output in unit.measure.outputs}
 
 
-def _bad_input(unit: Unit, refused: Mapping[Key, tuple[str, str]]) -> tuple[str, str]:
-    """The first unit of a bad image fails; the others say that they were not reached."""
+def _refuse(unit: Unit, refused: Mapping[Key, tuple[str, str]]) -> tuple[str, str]:
+    """Return status and reason of a unit that cannot run.
+
+    The first unit of a bad image fails; the others say that they were not reached.
+    """
+    if unit.state == 'not available':
+        return 'not_available', unit.reason
+    if unit.state == 'killed':
+        return 'failed', unit.reason
     first = next((measure for image, measure, _ in refused if image == unit.image), None)
     if first is None:
         return 'failed', unit.reason
@@ -181,13 +192,14 @@ def _is_offered(name: str, unit: Unit, resources: Resources) -> bool:
 def _add_figure(
     config: Config, workflow: Any, unit: Unit, part: Any, figure: Figure, resources: Resources
 ) -> None:
+    optional = [name for name in figure.optional if _is_offered(name, unit, resources)]
     node = pe.Node(
-        Draw(figure.draw, figure.needs, figure_files(config, unit, figure)),
+        Draw(figure.draw, figure.needs, figure_files(config, unit, figure), optional),
         name=f'{part.name}_draw_{_word(figure.name)}',
         overwrite=True,
     )
     workflow.add_nodes([node])
-    for need in figure.needs:
+    for need in (*figure.needs, *optional):
         resource = resources.get(resources.find(need, unit.measure, unit.variant))
         if isinstance(resource, Path):
             setattr(node.inputs, need, str(resource))

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.dataset import Image
-from mriderived.bids.image_checks import ImageCheck
 from mriderived.bids.known_files import KnownFiles
 from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, find_record
@@ -17,10 +15,17 @@ from mriderived.config import Config
 from mriderived.measures.base import Measure, Output
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.asked import asked_measures
-from mriderived.workflows.scopes import find_references, hash_scope, is_in_scope
+from mriderived.workflows.renewal import renew
+from mriderived.workflows.scopes import (
+    explain_scope,
+    find_references,
+    hash_scope,
+    is_in_scope,
+)
 from mriderived.workflows.sources import (
     LESION_MASK,
     RAW_RESOURCES,
+    AnyCheck,
     Source,
     digest,
     find_sources,
@@ -71,7 +76,7 @@ class ParticipantPlan:
 
     participant: str
     units: tuple[Unit, ...]
-    checks: Mapping[str, ImageCheck | BoldCheck]
+    checks: Mapping[str, AnyCheck]
     previous: Mapping[tuple[str, str, str | None], UnitRecord]
     #: What goes with an image that is more than one file, by its path below the dataset.
     acquisitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -98,15 +103,32 @@ class PlannedUnit:
 
 
 def selected_measures(config: Config) -> tuple[Measure, ...]:
-    """Return the steps, then the measures that the settings ask for, in their fixed order."""
-    chosen = tuple(
+    """Return the steps, then the measures that the settings ask for, in their fixed order.
+
+    Measures whose results those need come with them.
+    """
+    allowed = tuple(
         measure
         for measure in asked_measures(config)
-        if _is_asked_for(measure, config)
-        and not {measure.name, measure.scope.family} & {*config.skip_measures}
+        if not {measure.name, measure.scope.family} & {*config.skip_measures}
     )
+    asked = [measure for measure in allowed if _is_asked_for(measure, config)]
+    chosen = with_needed_measures(asked, allowed)
     steps = preprocessing_steps(config.anat_backend, config.use_syn_sdc)
     return (*(steps if config.asks_for_default else needed_steps(chosen, steps)), *chosen)
+
+
+def with_needed_measures(
+    asked: Sequence[Measure], allowed: Sequence[Measure]
+) -> tuple[Measure, ...]:
+    """Return the measures asked for and those whose outputs they need, in the order of all."""
+    wanted = {need for measure in asked for need in measure.needs}
+    kept: list[Measure] = []
+    for measure in reversed(allowed):
+        if measure in asked or wanted & {output.field for output in measure.outputs}:
+            kept.append(measure)
+            wanted |= {*measure.needs}
+    return tuple(reversed(kept))
 
 
 def _is_asked_for(measure: Measure, config: Config) -> bool:
@@ -116,11 +138,13 @@ def _is_asked_for(measure: Measure, config: Config) -> bool:
 
 def unasked_measures(config: Config) -> tuple[str, ...]:
     """Return the names of the measures that run only where named, and are not named."""
-    return tuple(
-        measure.name
+    named = {*config.measures, *config.skip_measures}
+    names = (
+        measure.scope.family or measure.name
         for measure in asked_measures(config)
-        if measure.is_opt_in and not {measure.name} & {*config.measures, *config.skip_measures}
+        if measure.is_opt_in and not {measure.name, measure.scope.family} & named
     )
+    return tuple(dict.fromkeys(names))
 
 
 def needed_steps(measures: Sequence[Measure], steps: Sequence[Measure]) -> tuple[Measure, ...]:
@@ -186,13 +210,14 @@ def plan_participant(
             participant, tuple(_without_images(config, participant, suffixes)), {}, previous
         )
     references = find_references(measures, sources)
-    units = [
+    listed = [
         unit
         for source in sources
         for measure in measures
         if is_in_scope(measure, source)
         for unit in _units(config, source, measure, previous, source in references[measure.name])
     ]
+    units = renew(listed, previous)
     checks = {source.relative: source.check for source in sources if source.check}
     acquisitions = {source.relative: source.acquisition for source in sources}
     masks = {source.relative: source.lesion_mask for source in sources if source.lesion_mask}
@@ -224,7 +249,10 @@ def _units(
             state = 'bad input'
         elif record and _is_done(record, fingerprint, config.out_dir, outputs):
             state = 'done'
-        reason = source.fault or _tell_mask(source, measure)
+        lack = explain_scope(measure, source)
+        if lack:
+            state = 'not available'
+        reason = source.fault or lack or _tell_mask(source, measure)
         yield Unit(source.image.participant, source.image, source.relative, measure, variant,
                    state, reason, fingerprint, is_reference, source.lender,
                    outputs)  # fmt: skip
@@ -274,25 +302,3 @@ def _is_done(
         and record.fingerprint == fingerprint
         and all((out_dir / path).exists() for path in outputs.values())
     )
-
-
-def plan_participants(config: Config, labels: Sequence[str]) -> tuple[PlannedUnit, ...]:
-    """List every unit of every participant for ``--dry-run``; writes nothing."""
-    return tuple(unit for label in labels for unit in _preview(config, label))
-
-
-def _preview(config: Config, participant: str) -> Iterator[PlannedUnit]:
-    plan = plan_participant(config, participant, is_preview=True)
-    unread = plan.files.unread if plan.files else ()
-    for unit in plan.units:
-        yield PlannedUnit(
-            participant=unit.participant,
-            session=unit.source.session if unit.source else None,
-            image=unit.image,
-            measure=unit.measure.name,
-            variant=unit.variant,
-            state=unit.state,
-            reason=unit.reason,
-            minutes=unit.measure.minutes if unit.state == 'to run' else 0.0,
-            is_unread=unit.source is not None and unit.source.path in unread,
-        )

@@ -54,7 +54,7 @@ class Resources:
             space = variant
         elif measure.over == 'atlas' and variant:
             space = get_atlas(variant).space
-        for candidate in (variant, space, None):
+        for candidate in (measure.atlas or variant, space, None):
             if (name, candidate) in self._found:
                 return name, candidate
         if self._lender is None:

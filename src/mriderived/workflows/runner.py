@@ -15,6 +15,7 @@ import networkx as nx
 from nipype.pipeline.plugins.base import PluginBase
 
 from mriderived.interfaces.call import Call
+from mriderived.interfaces.draw import Draw
 
 LOGGER = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ def _wanted(graph: Any, source: Any, node: Any) -> set[str]:
 
 def _required(node: Any) -> set[str]:
     """Return the inputs without which a node cannot run; of foreign interfaces all."""
-    if isinstance(node.interface, Call):
+    if isinstance(node.interface, Call | Draw):
         return set(node.interface.required)
     return set(node.inputs.copyable_trait_names())
 

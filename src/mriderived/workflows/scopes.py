@@ -8,7 +8,10 @@ from pathlib import Path
 from mriderived.bids.dataset import reference_image
 from mriderived.bids.known_files import hash_file
 from mriderived.measures.base import Measure, Scope
-from mriderived.workflows.sources import Source, digest
+from mriderived.workflows.sources import Source, digest, keep_fullest
+
+#: With fewer directions than a tensor has numbers, a shell tells nothing by itself.
+FEWEST_DIRECTIONS = 6
 
 
 def is_in_scope(measure: Measure, source: Source) -> bool:
@@ -21,6 +24,28 @@ def is_in_scope(measure: Measure, source: Source) -> bool:
     )
 
 
+def explain_scope(measure: Measure, source: Source) -> str:
+    """Say why the gradient table of a diffusion series does not do for a measure, or nothing."""
+    scope = measure.scope
+    shells = source.acquisition.get('shells')
+    if not scope.least_shells or shells is None:
+        return ''
+    weighted = [(b, int(count)) for b, count in shells[1:]]
+    usable = [count for _, count in weighted if count >= FEWEST_DIRECTIONS]
+    if len(usable) >= scope.least_shells and max(usable) >= scope.least_directions:
+        if shells[0][1] or len(usable) > scope.least_shells:
+            return ''
+        return 'it needs volumes without diffusion weighting, and there are none'
+    needed = (
+        f'{scope.least_shells} shell{"s" * (scope.least_shells > 1)} of at least '
+        f'{FEWEST_DIRECTIONS} directions'
+    )
+    if scope.least_directions > FEWEST_DIRECTIONS:
+        needed += f', one of them of at least {scope.least_directions}'
+    found = ' and '.join(f'{count} at b = {b:g}' for b, count in weighted) or 'none'
+    return f'it needs {needed}; directions here: {found}'
+
+
 def find_references(
     measures: Sequence[Measure], sources: Sequence[Source]
 ) -> Mapping[str, Sequence[Source]]:
@@ -31,16 +56,23 @@ def find_references(
     return {
         measure.name: [source for source in sources if source.is_reference]
         if measure.scope == Scope()
-        else _choose([source for source in sources if is_in_scope(measure, source)])
+        else _choose(_able(measure, [s for s in sources if is_in_scope(measure, s)]))
         for measure in measures
     }
+
+
+def _able(measure: Measure, sources: Sequence[Source]) -> Sequence[Source]:
+    """Leave out series whose gradient table does not do, where others of the session are."""
+    able = [source for source in sources if not explain_scope(measure, source)]
+    served = {source.image.session for source in able}
+    return [*able, *(source for source in sources if source.image.session not in served)]
 
 
 def _choose(sources: Sequence[Source]) -> Sequence[Source]:
     chosen = []
     for session in dict.fromkeys(source.image.session for source in sources):
         mine = [source for source in sources if source.image.session == session]
-        sound = [source for source in mine if not source.fault] or mine
+        sound = keep_fullest([source for source in mine if not source.fault] or mine)
         image = reference_image([source.image for source in sound])
         chosen += [source for source in mine if source.image is image]
     return chosen

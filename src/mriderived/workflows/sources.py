@@ -14,11 +14,12 @@ import nibabel as nb
 
 from mriderived.bids.bold_checks import BoldCheck, check_bold, look_at_series
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
+from mriderived.bids.dwi_checks import DwiCheck
+from mriderived.bids.dwi_files import gather_parts, is_unweighted
 from mriderived.bids.events import find_events
-from mriderived.bids.fieldmap_candidates import FieldMap
 from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
-from mriderived.bids.fieldmaps import find_field_map
+from mriderived.bids.fieldmaps import TAKEN, find_field_map
 from mriderived.bids.image_checks import (
     BadImageError,
     ImageCheck,
@@ -28,16 +29,20 @@ from mriderived.bids.image_checks import (
 from mriderived.bids.known_files import KnownFiles, known_files_path
 from mriderived.bids.lesion_masks import SUFFIXES as LESION_MASKS
 from mriderived.bids.lesion_masks import find_lesion_mask
+from mriderived.bids.sidecar import sidecar_path
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
+from mriderived.workflows.dwi_source import check_diffusion, fingerprint_diffusion
+from mriderived.workflows.field_map_choice import describe_field
 
 #: The resource that a raw image offers, by BIDS suffix; T1w first, for others lean on it.
-RAW_RESOURCES: Mapping[str, str] = {'T1w': 'raw_t1w', 'bold': 'raw_bold'}
+RAW_RESOURCES: Mapping[str, str] = {'T1w': 'raw_t1w', 'bold': 'raw_bold', 'dwi': 'raw_dwi'}
 #: The resource that a lesion mask is.
 LESION_MASK = 'raw_lesion_mask'
 
 
-Check = Callable[[tuple[Image, ...]], tuple[ImageCheck | BoldCheck, dict[str, Any]]]
+AnyCheck = ImageCheck | BoldCheck | DwiCheck
+Check = Callable[[tuple[Image, ...]], tuple[AnyCheck, dict[str, Any]]]
 Hash = Callable[[Path], str]
 
 
@@ -56,7 +61,7 @@ class Source:
     is_reference: bool = True
     lender: str = ''
     content: str = ''
-    check: ImageCheck | BoldCheck | None = field(default=None, hash=False)
+    check: AnyCheck | None = field(default=None, hash=False)
     #: What goes with the image, as nodes read it; see ``interfaces.acquisition``.
     acquisition: Mapping[str, Any] = field(default_factory=dict, hash=False)
     #: The mask of lesions that somebody drew on the image.
@@ -82,7 +87,7 @@ def find_sources(
         participant,
         suffixes=(
             *suffixes,
-            *(FIELD_MAPS if 'bold' in suffixes else ()),
+            *(FIELD_MAPS if {'bold', 'dwi'} & {*suffixes} else ()),
             *(LESION_MASKS if config.lesions != 'ignore' else ()),
         ),
         sessions=config.session_labels,
@@ -91,11 +96,9 @@ def find_sources(
     sources: list[Source] = []
     for suffix in suffixes:
         mine = [image for image in images if image.suffix == suffix]
-        check: Check = partial(
-            _check_bold if suffix == 'bold' else _check_t1w, config, files, images
-        )
+        check: Check = partial(_CHECKS[suffix], config, files, images)
         hash_of = files.hash if is_hashed else None
-        checked = [_check(config, run, check, hash_of) for run in _join(mine)]
+        checked = [_check(config, run, check, hash_of) for run in _join(mine, config.bids_dir)]
         sources += _with_references(checked)
     return tuple(_with_lender(source, sources) for source in sources)
 
@@ -106,8 +109,18 @@ def known_files(config: Config, participant: str, *, is_preview: bool = False) -
     return KnownFiles(path, config.bids_dir, is_preview=is_preview)
 
 
-def _join(images: Iterable[Image]) -> Iterator[tuple[Image, ...]]:
-    """Gather the echoes of a run, the first first; phase images have no part in it."""
+def _join(images: Iterable[Image], bids_dir: Path) -> Iterator[tuple[Image, ...]]:
+    """Gather the echoes of a run, or the parts of a diffusion acquisition, the first first.
+
+    Phase images have no part in it, nor have diffusion images without any weighting, which help
+    to correct others, where there are others.
+    """
+    images = list(images)
+    if images and images[0].suffix == 'dwi':
+        whole = [image for image in images if image.entities.get('part', 'mag') == 'mag']
+        weighted = [image for image in whole if not is_unweighted(image, bids_dir)] or whole
+        yield from (_with_common_name(parts) for parts in gather_parts(weighted))
+        return
     runs: dict[tuple[Any, ...], list[Image]] = {}
     for image in images:
         if image.entities.get('part', 'mag') == 'mag':
@@ -123,11 +136,23 @@ def _join(images: Iterable[Image]) -> Iterator[tuple[Image, ...]]:
         yield (first, *run[1:])
 
 
+def _with_common_name(parts: tuple[Image, ...]) -> tuple[Image, ...]:
+    """Name the first part by what all of them have in common: results are of all."""
+    first, *others = parts
+    common = {
+        key: value
+        for key, value in first.entities.items()
+        if all(other.entities.get(key) == value for other in others)
+    }
+    return (replace(first, entities=common), *others)
+
+
 def _check(config: Config, run: tuple[Image, ...], check: Check, hash_of: Hash | None) -> Source:
     image = run[0]
     relative = image.relative(config.bids_dir)
-    if image.fault:
-        return Source(image, relative, shorten_paths(image.fault, config.bids_dir))
+    faults = [part.fault for part in run if part.fault]
+    if faults:
+        return Source(image, relative, shorten_paths(faults[0], config.bids_dir))
     try:
         found, acquisition = check(run)
     except BadImageError as error:
@@ -164,12 +189,13 @@ def _check_bold(
     try:
         notes += check_field_map_geometry(field.files, image.path) if kind else ()
     except BadImageError as error:
-        kind = None
+        kind, notes = None, [note for note in notes if not note.startswith(TAKEN)]
         notes.append(f'No distortion correction: {shorten_paths(str(error), config.bids_dir)}')
     events = find_events(image.path, image.entities, config.bids_dir)
     return check, {
         'repetition_time': check.repetition_time,
         'slice_times': list(check.slice_times) if check.slice_times else None,
+        'slice_fault': str(check.flags.get('slice_timing', '')),
         'slice_axis': 'ijk'.index(str(image.metadata.get('SliceEncodingDirection', 'k'))[0]),
         'phase_direction': check.phase_direction,
         'task': str(image.metadata.get('TaskName', image.entities.get('task', 'n/a'))),
@@ -177,7 +203,7 @@ def _check_bold(
             {'path': str(part.path), 'echo_time': part.metadata.get('EchoTime')} for part in run
         ],
         'events': str(events) if events else None,
-        'field_map': _describe_field(field) if kind else None,
+        'field_map': describe_field(field) if kind else None,
         'notes': notes,
     }
 
@@ -186,6 +212,9 @@ def _check_echoes(files: KnownFiles, run: tuple[Image, ...]) -> BoldCheck:
     """Check every echo of a run, and that they belong together; what is said is of the first."""
     look = files.remembering(look_at_series)
     first, *others = [check_bold(part.path, part.metadata, look) for part in run]
+    if others:
+        for part in run:
+            _require_echo_time(part)
     shape = nb.load(first.path).shape
     for other in others:
         if nb.load(other.path).shape != shape:
@@ -197,22 +226,29 @@ def _check_echoes(files: KnownFiles, run: tuple[Image, ...]) -> BoldCheck:
     return first
 
 
-def _describe_field(field: FieldMap) -> dict[str, Any]:
-    """Return a field map as the nodes read it."""
-    metadata = field.metadata
+def _require_echo_time(echo: Image) -> None:
+    """Echoes are combined by their times."""
+    time = echo.metadata.get('EchoTime')
+    if isinstance(time, bool) or not isinstance(time, int | float) or not time > 0:
+        raise BadImageError(
+            echo.path,
+            'EchoTime is missing' if time is None else f'EchoTime is {time!r}',
+            f'A run of several echoes needs that of each: write it, in seconds, to '
+            f'{sidecar_path(echo.path).name}.',
+        )
 
-    def encoding(role: str) -> dict[str, Any]:
-        readout = metadata[role]
-        return {'direction': readout.direction, 'readout_time': readout.total_readout_time}
 
-    return {
-        'kind': field.kind,
-        'files': {role: str(path) for role, path in field.files.items()},
-        'run': encoding('run'),
-        'epi': {role: encoding(role) for role in metadata if role.startswith('epi')},
-        'echo_times': [metadata[f'EchoTime{n}'] for n in (1, 2) if f'EchoTime{n}' in metadata],
-        'units': metadata.get('Units'),
-    }
+def _check_dwi(
+    config: Config, files: KnownFiles, images: Iterable[Image], run: tuple[Image, ...]
+) -> tuple[DwiCheck, dict[str, Any]]:
+    return check_diffusion(config.bids_dir, files, images, run)
+
+
+_CHECKS: Mapping[str, Callable[..., tuple[AnyCheck, dict[str, Any]]]] = {
+    'T1w': _check_t1w,
+    'bold': _check_bold,
+    'dwi': _check_dwi,
+}
 
 
 def _content(
@@ -226,6 +262,8 @@ def _fingerprint(acquisition: Mapping[str, Any], hash_of: Hash) -> str:
     """Return what of an acquisition decides on results, wherever the dataset lies."""
     if not acquisition:
         return ''
+    if 'parts' in acquisition:
+        return fingerprint_diffusion(acquisition, hash_of)
     field = acquisition['field_map'] or {'files': {}}
     files = {role: hash_of(Path(path)) for role, path in field['files'].items()}
     decisive = {key: acquisition[key] for key in ('repetition_time', 'slice_times', 'slice_axis',
@@ -239,9 +277,19 @@ def _with_references(sources: Sequence[Source]) -> list[Source]:
     chosen = set()
     for session in {source.image.session for source in sources}:
         mine = [source for source in sources if source.image.session == session]
-        sound = [source for source in mine if not source.fault] or mine
+        sound = keep_fullest([source for source in mine if not source.fault] or mine)
         chosen.add(reference_image([source.image for source in sound]))
     return [replace(source, is_reference=source.image in chosen) for source in sources]
+
+
+def keep_fullest(sources: Sequence[Source]) -> Sequence[Source]:
+    """Keep the diffusion series with the most directions; of other images, all."""
+
+    def directions(source: Source) -> float:
+        return float(sum(count for _, count in source.acquisition.get('shells', [])[1:]))
+
+    most = max(map(directions, sources))
+    return [source for source in sources if directions(source) == most]
 
 
 def _with_lender(source: Source, sources: Iterable[Source]) -> Source:

@@ -1,0 +1,96 @@
+"""The table of diffusion quality, from files of a small head."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+
+from mriderived.interfaces.sink import remarks_file
+from mriderived.measures.dwi_quality import draw_dwi_carpet, measure_dwi_run
+from mriderived.measures.dwi_quality_columns import COLUMNS
+
+SHAPE = (24, 24, 12)
+VOLUMES = 36
+SPIKE = (20, 7)
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A head whose brain has one tensor, of which the third volume is spoilt as acquired."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    directions = rng.standard_normal((VOLUMES, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    b = np.r_[np.zeros(4), np.full(VOLUMES - 4, 1000.0)]
+    directions[:4] = 0
+    signal = 1000 * np.exp(-b * (0.3e-3 + 1.4e-3 * directions[:, 0] ** 2))
+    brain = np.zeros(SHAPE, bool)
+    brain[6:18, 6:18, 2:10] = True
+    series = np.where(brain[..., None], signal, 0) + 10 * rng.standard_normal((*SHAPE, VOLUMES))
+    series = np.abs(series).astype(np.float32)
+    raw = series.copy()
+    raw[:, :, SPIKE[1], SPIKE[0]] += 200
+    affine = np.diag([2.0, 2, 2, 1])
+    bvec = directions * [-1, 1, 1]
+
+    def save(name: str, data: np.ndarray) -> Path:
+        nb.save(nb.Nifti1Image(data, affine), tmp_path / f'{name}.nii.gz')
+        return tmp_path / f'{name}.nii.gz'
+
+    np.savetxt('dwi.bval', b[None])
+    np.savetxt('dwi.bvec', bvec.T)
+    acquisition = {
+        'repetition_time': 3.0, 'slice_times': None, 'slice_axis': 2, 'field_map': None,
+        'notes': [], 'parts': [{
+            'path': str(save('raw', raw)), 'b': b.tolist(), 'directions': directions.tolist(),
+            'phase_direction': 'j', 'readout_time': 0.05,
+        }],
+    }  # fmt: skip
+    (tmp_path / 'acquisition.json').write_text(json.dumps(acquisition))
+    motion = pd.DataFrame({'framewise_displacement': [np.nan, *np.full(VOLUMES - 1, 0.3)]})
+    motion.to_csv('motion.tsv', sep='\t', index=False, na_rep='n/a')
+    return {
+        'dwi_acquisition': tmp_path / 'acquisition.json',
+        'dwi_preproc': save('preproc', series),
+        'dwi_bval': tmp_path / 'dwi.bval',
+        'dwi_bvec': tmp_path / 'dwi.bvec',
+        'dwi_mask': save('mask', brain.astype(np.uint8)),
+        'dwi_reference': save('reference', series[..., :4].mean(axis=3)),
+        'dwi_motion': tmp_path / 'motion.tsv',
+    }
+
+
+def test_table(files: dict[str, Path]) -> None:
+    row = pd.read_csv(measure_dwi_run(**files).dwi_qc, sep='\t', na_values='n/a').iloc[0]
+    assert list(row.index) == [column.name for column in COLUMNS]
+    assert row['volumes'] == VOLUMES
+    assert row['shells'] == 1
+    assert row['b_max'] == 1000
+    assert row['fd_mean'] == pytest.approx(0.3, abs=1e-6)
+    assert row['fd_num'] == VOLUMES - 1
+    assert row['spikes'] == pytest.approx(100 / (VOLUMES * SHAPE[2]), rel=1e-3)
+    assert row['snr_b0'] == pytest.approx(100, rel=0.15)
+    assert row['ndc'] > row['ndc_raw'] - 0.01
+
+
+def test_what_is_missing_is_said(files: dict[str, Path]) -> None:
+    path = measure_dwi_run(**files).dwi_qc
+    row = pd.read_csv(path, sep='\t', na_values='n/a').iloc[0]
+    remarks = json.loads(remarks_file(path).read_text())
+    missing = set(row.index[row.isna()])
+    assert missing == {'outlier_slices', 'cnr_2', 'cnr_3', 'fa_callosum', 'coherence'}
+    assert remarks['MissingReasons'].keys() == missing
+    assert remarks['MissingReasons']['cnr_2'] == 'there is no shell 2'
+
+
+def test_carpet(files: dict[str, Path]) -> None:
+    needs = ('dwi_preproc', 'dwi_bval', 'dwi_bvec', 'dwi_mask', 'dwi_motion')
+    (figure,) = draw_dwi_carpet(**{name: files[name] for name in needs})
+    shown = np.asarray(figure.axes[-1].images[0].get_array())
+    assert shown.shape[1] == VOLUMES
+    assert np.abs(np.median(shown)) < 0.1
