@@ -13,8 +13,8 @@ Mask = NDArray[np.bool_]
 Volume = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
-#: Up to here, in mm from the ventricles, a hyperintensity is periventricular, beyond it deep
-#: (DeCarli et al. 2005, doi:10.1161/01.STR.0000150668.58689.f2).
+#: Up to here, in mm from the ventricles, a hyperintensity is periventricular, beyond it deep: a
+#: usage, as there are no two kinds (DeCarli et al. 2005, doi:10.1161/01.STR.0000150668.58689.f2).
 PERIVENTRICULAR_MM = 10.0
 #: Added before the logarithm, in mL, so that none at all has one, too: the least lesion.
 LOG_OFFSET_ML = 0.01

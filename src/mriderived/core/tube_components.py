@@ -23,10 +23,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Rules:
-    """What a perivascular space is like; after the consensus of Duering et al. 2023.
-
-    (STRIVE-2, doi:10.1016/S1474-4422(23)00131-X: thin, generally below 3 mm across.)
-    """
+    """What a perivascular space is like: long, straight, and seldom wider than 3 mm."""
 
     least_length_mm: float = 3.0
     most_diameter_mm: float = 4.0
