@@ -1,0 +1,73 @@
+"""A small brain as a FLAIR shows it: white matter, cortex, two ventricles, and planted lesions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from mriderived.core.hyperintensities import Scan
+from mriderived.core.partial_volume import Fractions
+
+SHAPE = (72, 80, 64)
+WHITE, GREY, FLUID = 80.0, 92.0, 15.0
+Ball = tuple[float, float, float, float]
+
+
+class Phantom(NamedTuple):
+    scan: Scan
+    truth: np.ndarray
+
+
+def draw(
+    balls: Sequence[Ball] = (),
+    contrast: float = 0.45,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    noise: float = 4.0,
+    scale: float = 1.0,
+    extra: np.ndarray | None = None,
+    seed: int = 0,
+) -> Phantom:
+    """``balls`` hold centre and radius in mm from the middle; truth is their share of voxels."""
+    fine = np.array([max(1, round(2 * size)) for size in spacing])
+    shape = tuple(int(n / size) for n, size in zip(SHAPE, spacing, strict=True))
+    grid = [
+        (np.arange(n * f) + 0.5) * size / f - n * size / 2
+        for n, f, size in zip(shape, fine, spacing, strict=True)
+    ]
+    x, y, z = np.meshgrid(*grid, indexing='ij', sparse=True)
+    depth = np.sqrt((x / 30) ** 2 + (y / 34) ** 2 + (z / 27) ** 2)
+    ventricles = (np.abs(np.abs(x) - 5) < 3) & (np.abs(y) < 12) & (np.abs(z) < 5)
+    fluid = ((depth > 0.96) & (depth < 1)) | ventricles
+    grey = (depth <= 0.96) & (depth > 0.86)
+    white = (depth <= 0.86) & ~ventricles
+    lesions = np.zeros(depth.shape, bool)
+    for a, b, c, radius in balls:
+        lesions |= (x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2 < radius**2
+    lesions &= white
+
+    def coarse(part: np.ndarray) -> np.ndarray:
+        (a, b, c), (i, j, k) = shape, fine
+        return part.reshape(a, i, b, j, c, k).mean(axis=(1, 3, 5), dtype=np.float32)
+
+    rng = np.random.default_rng(seed)
+    parts = [coarse(part) for part in (fluid, grey, white)]
+    truth = coarse(lesions)
+    image = sum(m * part for m, part in zip((FLUID, GREY, WHITE), parts, strict=True))
+    image = ndimage.gaussian_filter(image + contrast * WHITE * truth, 0.6 / np.array(spacing))
+    if extra is not None:
+        image = image + extra
+    flair = scale * (image + rng.normal(0, noise, shape) * (sum(parts) > 0))
+    # the template knows tissue to about 2 mm
+    priors = [ndimage.gaussian_filter(part, 1.5 / np.array(spacing)) for part in parts]
+    scan = Scan(
+        flair.astype(np.float32),
+        sum(parts) > 0.5,
+        np.stack(priors).astype(np.float32),
+        coarse(ventricles) > 0.5,
+        spacing,
+        Fractions(gm=parts[1], wm=parts[2], csf=parts[0]),
+    )
+    return Phantom(scan, truth)
