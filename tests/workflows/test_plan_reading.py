@@ -42,7 +42,7 @@ def config(tmp_path: Path) -> Config:
     affine = np.diag([3.0, 3.0, 3.0, 1.0])
     nb.save(nb.Nifti1Image(head(), affine), folder / 'anat' / 'sub-01_T1w.nii.gz')
     rng = np.random.default_rng(1)
-    series = np.stack([head() + rng.normal(0, 5, SHAPE) for _ in range(3)], axis=-1)
+    series = np.stack([head() + rng.normal(0, 5, SHAPE) for _ in range(4)], axis=-1)
     image = nb.Nifti1Image(series.astype(np.float32), affine)
     image.header.set_zooms((3, 3, 3, 2))
     nb.save(image, folder / 'func' / 'sub-01_task-rest_bold.nii.gz')
