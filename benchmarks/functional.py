@@ -5,8 +5,8 @@
 A synthetic head with a run of BOLD and its field map is made first. Its T1w is processed by a
 command of its own, which is not counted. What follows is the functional stream: motion,
 distortion, registration, series on its own grid and in the default space, confounds, denoising,
-every measure, and the report. Prints seconds per unit, the wall time, and the peak memory of the
-largest process.
+every measure that runs without being named, and the report. Prints seconds per unit, the wall
+time, and the peak memory of the largest process.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
     python benchmarks/long_bold.py [--shape 64 64 36] [--volumes 1200] [--threads 2] [--mem 5]
 
-A head of plain shapes with noise, slow waves and small shifts is written as int16. Every step and
-measure of BOLD that reads the whole series then runs in a process of its own, which imports what
-the app imports, so that each has a peak of its own. Prints seconds and peak memory of each, what
-its declaration says, and whether the largest fits into --mem (GiB), which is what the app sets
-aside for a participant. Ends with 1 where something is over.
+A head of plain shapes with noise, slow waves and small shifts is written as int16. The steps and
+measures of BOLD that hold a whole series then run, each in a process of its own, which imports
+what the app imports, so that each has a peak of its own; regions, seeds and tasks, which read
+less, are not among them. Prints seconds and peak memory of each, what its declaration says, and
+whether the largest fits into --mem (GiB), which is what the app sets aside for a participant.
+Ends with 1 where something is over.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ from mriderived.workflows.func_mask import bring_from_t1w
 PURE = 0.99
 #: The surface of the brain, to this depth in mm, is not of the inside.
 RIM_MM = 6.0
+#: As many voxels from the border of the mask are its edge, as fMRIPrep has it.
+EDGE_VOXELS = 2
 #: Fewer voxels give no signal of a tissue.
 MIN_VOXELS = 10
 NO_TISSUES = 'there is no T1w image, or no tissues were found in it'
@@ -81,9 +83,9 @@ def find_confounds(
                 )
                 tissue[:] = False
     components: list[Components] = [
-        temporal_compcor(series, np.ones(len(series), bool), period, unsteady)
+        temporal_compcor(series, _find_inside(mask), period, unsteady)
     ]
-    if masks.csf.any() and masks.white.any():
+    if masks.csf.any() or masks.white.any():
         components.append(anatomical_compcor(series, masks.csf, masks.white, period, unsteady))
     everywhere = np.ones(len(series), bool)
     found = assemble_confounds(
@@ -113,6 +115,12 @@ def _erode(tissues: list[NDArray[np.float32]], mask: NDArray[np.bool_], rim: int
     grey, white, csf = tissues
     inside = ndimage.binary_erosion(mask, iterations=rim)[mask]
     return Masks(_purest(csf, inside & (grey < 0.05)), _purest(white, inside & (grey < 0.05)))
+
+
+def _find_inside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the voxels of the brain that are not at its edge, where motion changes most."""
+    inside = ndimage.binary_erosion(mask, iterations=EDGE_VOXELS)[mask]
+    return inside if inside.sum() >= MIN_VOXELS else np.ones(int(mask.sum()), bool)
 
 
 def _purest(share: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -51,7 +51,8 @@ def bring_to_t1w(
     run = RunFiles(raw_bold, bold_acquisition, bold_motion, bold_displacement, xfm_bold_to_t1w)
     resolution = f'{step:g} mm, the box around the brain of the T1w image'
     found = sample_run(run, grid, None, threads, Resolution=resolution)
-    mask = save(grid.mask.astype(np.uint8), grid.affine, 'mask.nii.gz')
+    seen = grid.mask & (found.mean != 0)
+    mask = save(seen.astype(np.uint8), grid.affine, 'mask.nii.gz')
     write_remarks(mask, Resolution=resolution)
     return T1wSpaceFiles(found.series, found.reference, mask)
 
@@ -94,7 +95,7 @@ BOLD_T1W = Measure(
             datatype='func',
             suffix='mask',
             entities={'space': 'T1w', 'desc': 'brain'},
-            description='The brain of the T1w image on the voxels of the run in its space.',
+            description='The brain of the T1w image, as far as the run has seen it, on its voxels.',
             unit='1',
             sidecar={'Type': 'Brain'},
         ),
