@@ -163,3 +163,15 @@ def test_agrees_with_the_scanners_own_maps(test_data) -> None:
     assert np.corrcoef(found.md, adc[mask])[0, 1] > 0.999
     assert np.median(found.fa / (fa[mask] / 1000)) == pytest.approx(1, abs=0.01)
     assert np.median(found.md * 1e6 / adc[mask]) == pytest.approx(1, abs=0.01)
+
+
+def test_scatter_of_one_shell_is_no_second_b_value() -> None:
+    rng = np.random.default_rng(3)
+    directions = rng.standard_normal((60, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    b = np.r_[1000 + rng.uniform(-5, 5, 30), np.full(30, 2500.0)]
+    chosen = tensor_volumes(make_gradients(b, directions))
+    assert chosen.volumes.all()
+    assert chosen.is_flagged
+    with pytest.raises(ValueError, match='two b-values'):
+        tensor_volumes(make_gradients(b[:30], directions[:30]))

@@ -35,6 +35,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     series = np.abs(series).astype(np.float32)
     raw = series.copy()
     raw[:, :, SPIKE[1], SPIKE[0]] += 200
+    # a trace volume among them, which is left out
+    raw = np.insert(raw, 10, 5000, axis=3)
     affine = np.diag([2.0, 2, 2, 1])
     bvec = directions * [-1, 1, 1]
 
@@ -49,6 +51,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         'notes': [], 'parts': [{
             'path': str(save('raw', raw)), 'b': b.tolist(), 'directions': directions.tolist(),
             'phase_direction': 'j', 'readout_time': 0.05,
+            'volumes': [n for n in range(VOLUMES + 1) if n != 10],
         }],
     }  # fmt: skip
     (tmp_path / 'acquisition.json').write_text(json.dumps(acquisition))

@@ -136,3 +136,13 @@ def _raise_missing(path: Path, metadata: Mapping[str, Any], stored: float | None
         f'RepetitionTime is missing{guess}',
         f'Add it, in seconds, to {sidecar} or to a sidecar that all runs of the task inherit.',
     )
+
+
+def slice_axis(metadata: Mapping[str, Any]) -> int:
+    """Return the axis of the array along which slices lie; the third where it is not told.
+
+    >>> slice_axis({'SliceEncodingDirection': 'j-'}), slice_axis({'SliceEncodingDirection': 'z'})
+    (1, 2)
+    """
+    direction = str(metadata.get('SliceEncodingDirection', 'k'))
+    return 'ijk'.index(direction[0]) if direction in ('i', 'j', 'k', 'i-', 'j-', 'k-') else 2

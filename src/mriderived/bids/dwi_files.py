@@ -71,8 +71,12 @@ def is_unweighted(image: Image, bids_dir: Path) -> bool:
     """
     bval = find_gradient_file(image, '.bval', bids_dir)
     try:
+        length = read_series_header(image.path).shape[3]
         if bval is None:
-            return read_series_header(image.path).shape[3] == 1
+            return length == 1
+        if find_gradient_file(image, '.bvec', bids_dir) is not None:
+            # in which unit b-values are, directions help to tell
+            return bool((read_table(image, bids_dir, length).b <= B0_THRESHOLD).all())
         b = np.array(bval.read_text().replace(',', ' ').split(), float)
     except (BadImageError, ValueError, OSError):
         return False  # what is wrong with it is told where it is checked

@@ -111,9 +111,10 @@ def _stand_for_shells(length: NDArray[np.float64], b: NDArray[np.float64]) -> bo
     if np.ptp(b) > _ONE_SHELL * b.max() or abs(length.max() - 1) > ROUNDED:
         return False
     ascending = np.sort(length)
-    levels = 1 + int(np.sum(np.diff(ascending) > _BETWEEN_LEVELS))
-    is_spread = np.ptp(ascending) > _BETWEEN_LEVELS
-    return bool(is_spread and len(length) >= _LEAST_OF_LEVEL * levels)
+    gaps = np.flatnonzero(np.diff(ascending) > _BETWEEN_LEVELS) + 1
+    levels = np.split(ascending, gaps)
+    are_narrow = all(np.ptp(level) <= _BETWEEN_LEVELS for level in levels)
+    return bool(len(levels) > 1 and are_narrow and len(length) >= _LEAST_OF_LEVEL * len(levels))
 
 
 def _lengths(value: str, path: Path, how: str, length: NDArray[np.float64]) -> Finding:

@@ -13,6 +13,7 @@ from mriderived.core.tensor import (
     REDUCED,
     count_directions,
     determines,
+    nominal_table,
     tensor_basis,
     tensor_design,
 )
@@ -60,7 +61,7 @@ def kurtosis_volumes(gradients: Gradients, largest_b: float = LARGEST_B) -> NDAr
     """
     nominal = np.array(gradients.shells)
     volumes = np.asarray(nominal[gradients.shell] <= largest_b)
-    if not determines(kurtosis_design(select(gradients, volumes))):
+    if not determines(kurtosis_design(nominal_table(select(gradients, volumes)))):
         weighted = gradients.directions[volumes & (gradients.shell > 0)]
         raise ValueError(
             f'kurtosis needs two shells up to b = {largest_b:g} s/mm², fifteen directions and a '

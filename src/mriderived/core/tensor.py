@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,7 +73,7 @@ def tensor_volumes(gradients: Gradients, largest_b: float = LARGEST_B) -> Tensor
     limits = [largest_b, *(b for b in gradients.shells if b > largest_b)]
     for limit in limits:
         volumes = nominal[gradients.shell] <= limit
-        if determines(tensor_design(select(gradients, volumes))):
+        if determines(tensor_design(nominal_table(select(gradients, volumes)))):
             reached = float(nominal[gradients.shell[volumes]].max())
             return TensorVolumes(volumes, reached > largest_b, reached)
     raise ValueError(
@@ -139,6 +140,11 @@ def predict_signal(
     """Return the signals (N, n) of tensors (N, 6) in mm²/s, with S0 (N,)."""
     exponent = tensor @ (-gradients.b[:, None] * tensor_basis(gradients.directions)).T
     return np.asarray(s0[:, None] * np.exp(exponent), np.float32)
+
+
+def nominal_table(gradients: Gradients) -> Gradients:
+    """Return the table with the b-values of its shells: their scatter is no second b-value."""
+    return replace(gradients, b=np.array(gradients.shells)[gradients.shell])
 
 
 def determines(design: NDArray[np.float64]) -> bool:

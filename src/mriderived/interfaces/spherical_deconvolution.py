@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.core.fibre_peaks import half_sphere
 from mriderived.core.gradient_table import Gradients, fsl_from_world, select
 from mriderived.core.tensor import fit_tensor, tensor_volumes
 from mriderived.core.tensor_measures import measure_tensor
@@ -192,6 +193,21 @@ def deconvolve(
         for voxel, value in enumerate(values):
             found[voxel], _ = csdeconv(value, kernel, penalty, tau=model.tau, P=products)
     return found
+
+
+def measure_sharpest_peak(gradients: Gradients, affine: Matrix, response: Response) -> float:
+    """Return how high the distribution of one bundle is whose signal is the response itself."""
+    from dipy.reconst.shm import real_sh_descoteaux_from_index
+
+    inside = gradients.shell == gradients.shells.index(response.b)
+    angles = np.arccos(gradients.directions[inside, 2].clip(-1, 1)).reshape(-1, 1)
+    orders = np.arange(0, response.order + 1, 2)
+    with known_basis():
+        design = real_sh_descoteaux_from_index(np.zeros_like(orders), orders, angles, 0.0)
+    signal = np.full((1, len(gradients)), response.s0, np.float32)
+    signal[0, inside] = design @ response.zonal
+    axes = np.vstack([half_sphere(), np.array([[0.0, 0, 1]]) @ voxel_axes(affine)])
+    return float(sample_fods(deconvolve(signal, gradients, affine, response), axes).max())
 
 
 def sample_fods(harmonics: NDArray[Any], axes: Matrix) -> NDArray[np.float32]:

@@ -168,7 +168,7 @@ def track(
                 pmf_threshold=options.threshold,
                 legacy=True,
                 nbr_threads=threads,
-                random_seed=RANDOM_SEED,
+                random_seed=RANDOM_SEED + start,
                 return_all=False,
             )
             # a generator: the work is done here

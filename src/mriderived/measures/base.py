@@ -102,6 +102,10 @@ class Scope:
     #: Of a diffusion series: shells of at least six directions, and directions of the fullest one.
     least_shells: int = 0
     least_directions: int = 0
+    #: Shells of larger b-values (s/mm²) do not count; 0: all do.
+    largest_b: float = 0.0
+    #: Whether it needs volumes without diffusion weighting.
+    needs_unweighted: bool = False
     key: str = ''
     family: str = ''
 

@@ -18,6 +18,7 @@ from mriderived.interfaces.spherical_deconvolution import (
     LEAST_DIRECTIONS,
     deconvolve,
     estimate_response,
+    measure_sharpest_peak,
     sample_fods,
     voxel_axes,
 )
@@ -61,8 +62,7 @@ def write_csd(
     near = ndimage.binary_dilation(white > SOME_WHITE)[signals.mask]
     harmonics = deconvolve(signals.series[near], signals.gradients, signals.affine, found)
     axes = half_sphere()
-    # the height of a peak as sharp as the order of the harmonics allows
-    highest = (found.order + 1) * (found.order + 2) / (4 * np.pi)
+    highest = measure_sharpest_peak(signals.gradients, signals.affine, found)
     peaks = find_peaks(
         sample_fods(harmonics, axes), axes, least=LEAST_PEAK * highest, threads=threads
     )
@@ -120,7 +120,7 @@ CSD = Measure(
     title='Fibre orientations',
     needs=NEEDS,
     source='dwi',
-    scope=Scope(least_shells=1, least_directions=LEAST_DIRECTIONS),
+    scope=Scope(least_shells=1, least_directions=LEAST_DIRECTIONS, needs_unweighted=True),
     outputs=(
         map_output('csd', 'fod', 'Fibre orientation distribution',
                    'Spherical harmonics of the distribution of fibre orientations, of even '

@@ -150,7 +150,7 @@ DIFFUSION_GRADIENT = Measure(
     title='Image gradient from diffusion (experimental)',
     needs=SIGNALS,
     source='dwi',
-    scope=Scope(least_shells=2, least_directions=15),
+    scope=Scope(least_shells=2, least_directions=15, needs_unweighted=True),
     outputs=(
         map_output('gradient', 'direction', 'Direction of the gradient',
                    'Estimated direction of the gradient of the image: a unit vector in world '

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import nibabel as nb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -18,6 +16,7 @@ from mriderived.core.dwi_quality import DwiRun, measure_dwi_quality
 from mriderived.core.masks import find_signal
 from mriderived.figures.time_courses import draw_carpet_plot
 from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
+from mriderived.interfaces.dwi_parts import join_parts
 from mriderived.interfaces.gradient_tables import load_fsl
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
@@ -97,27 +96,18 @@ def measure_dwi_run(
 def _read_raw(
     acquisition: DwiAcquisition, brain: NDArray[np.bool_], reference: NDArray[np.float32]
 ) -> Raw:
-    """Read the parts as acquired, one volume at a time."""
+    """Read the parts as acquired."""
     head = ndimage.binary_dilation(find_signal(reference) | brain, iterations=AIR_VOXELS)
     axis = acquisition.slice_axis
     outside = np.moveaxis(~head, axis, 0).reshape(head.shape[axis], -1)
     count = outside.sum(axis=1)
-    values, air = [], []
-    for volume in _volumes(acquisition):
-        values.append(volume[brain])
-        slices = np.moveaxis(volume, axis, 0).reshape(len(outside), -1)
+    series = join_parts(acquisition)
+    air = np.empty((series.shape[3], len(outside)))
+    for t in range(series.shape[3]):
+        slices = np.moveaxis(series[..., t], axis, 0).reshape(len(outside), -1)
         total = (slices * outside).sum(axis=1, dtype=np.float64)
-        air.append(np.where(count >= LEAST_AIR, total / np.maximum(count, 1), np.nan))
-    is_there = bool((count >= LEAST_AIR).any())
-    return Raw(np.stack(values, axis=1), np.stack(air) if is_there else None)
-
-
-def _volumes(acquisition: DwiAcquisition) -> Iterator[NDArray[np.float32]]:
-    for part in acquisition.parts:
-        image = nb.load(part.path)
-        for t in range(len(part.b)):
-            values = image.dataobj[..., t] if len(image.shape) > 3 else image.dataobj
-            yield np.nan_to_num(np.asarray(values, np.float32), posinf=0, neginf=0)
+        air[t] = np.where(count >= LEAST_AIR, total / np.maximum(count, 1), np.nan)
+    return Raw(series[brain], air if (count >= LEAST_AIR).any() else None)
 
 
 def _read_displacement(path: Path) -> NDArray[np.float64]:

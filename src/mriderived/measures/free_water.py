@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.free_water import fit_free_water, free_water_volumes
+from mriderived.core.free_water import LARGEST_B, fit_free_water, free_water_volumes
 from mriderived.core.gradient_table import select
 from mriderived.core.tensor_measures import measure_tensor
 from mriderived.interfaces.sink import write_remarks
@@ -70,7 +70,9 @@ FREE_WATER = Measure(
     title='Diffusion tensor without free water',
     needs=SIGNALS,
     source='dwi',
-    scope=Scope(least_shells=2, least_directions=6),
+    scope=Scope(
+        least_shells=2, least_directions=6, largest_b=LARGEST_B, needs_unweighted=True
+    ),
     is_opt_in=True,
     outputs=(
         map_output('fwtensor', 'fwf', 'Free water', 'Share of free water.', zero_counts=True),

@@ -9,7 +9,7 @@ import numpy as np
 
 from mriderived.config import Config
 from mriderived.core.gradient_table import select
-from mriderived.core.kurtosis import fit_kurtosis, kurtosis_volumes
+from mriderived.core.kurtosis import LARGEST_B, fit_kurtosis, kurtosis_volumes
 from mriderived.core.kurtosis_measures import measure_kurtosis
 from mriderived.core.voxel_repair import repair_voxels
 from mriderived.interfaces.sink import write_remarks
@@ -89,7 +89,9 @@ KURTOSIS = Measure(
     title='Diffusion kurtosis',
     needs=SIGNALS,
     source='dwi',
-    scope=Scope(least_shells=2, least_directions=15),
+    scope=Scope(
+        least_shells=2, least_directions=15, largest_b=LARGEST_B, needs_unweighted=True
+    ),
     outputs=(
         map_output('dki', 'mk', 'Mean kurtosis', 'Mean kurtosis over all directions (MK).'),
         map_output('dki', 'ak', 'Axial kurtosis', 'Kurtosis along the main direction (AK).'),

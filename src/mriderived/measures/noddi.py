@@ -69,7 +69,7 @@ NODDI = Measure(
     title='NODDI',
     needs=NEEDS,
     source='dwi',
-    scope=Scope(least_shells=2, least_directions=15),
+    scope=Scope(least_shells=2, least_directions=15, needs_unweighted=True),
     outputs=(
         map_output('noddi', 'icvf', 'Neurite density',
                    'Share of the tissue within neurites (ICVF).'),

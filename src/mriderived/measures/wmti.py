@@ -9,7 +9,7 @@ import numpy as np
 
 from mriderived.config import Config
 from mriderived.core.gradient_table import select
-from mriderived.core.kurtosis import fit_kurtosis, kurtosis_volumes
+from mriderived.core.kurtosis import LARGEST_B, fit_kurtosis, kurtosis_volumes
 from mriderived.core.white_matter_integrity import is_aligned, measure_integrity
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load
@@ -91,7 +91,9 @@ WMTI = Measure(
     needs=SIGNALS,
     optional=OPTIONAL,
     source='dwi',
-    scope=Scope(least_shells=2, least_directions=15),
+    scope=Scope(
+        least_shells=2, least_directions=15, largest_b=LARGEST_B, needs_unweighted=True
+    ),
     outputs=(
         map_output('wmti', 'awf', 'Axonal water fraction',
                    'Share of the water inside axons (AWF); 0 outside aligned white matter.'),

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import nibabel as nb
 import numpy as np
-from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.masks import find_signal
 from mriderived.core.mppca import LEAST_VOLUMES, denoise
-from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
+from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
+from mriderived.interfaces.dwi_parts import join_parts
 from mriderived.interfaces.gibbs import remove_ringing
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
@@ -56,20 +55,6 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
     )  # fmt: skip
     write_remarks(path, notes=notes)
     return DenoisedFiles(path, save(sigma, affine, 'noise.nii.gz'))
-
-
-def join_parts(acquisition: DwiAcquisition) -> NDArray[np.float32]:
-    """Return all volumes of an acquisition (x, y, z, n); what is no number is 0."""
-    shape = nb.load(acquisition.parts[0].path).shape[:3]
-    series = np.empty((*shape, sum(len(part.volumes) for part in acquisition.parts)), np.float32)
-    start = 0
-    for part in acquisition.parts:
-        # all of a file is read at once: a compressed one cannot be read elsewhere than in a row
-        values = np.asarray(nb.load(part.path).dataobj, np.float32).reshape(*shape, -1)
-        stop = start + len(part.volumes)
-        series[..., start:stop] = values[..., list(part.volumes)]
-        start = stop
-    return np.nan_to_num(series, copy=False, posinf=0, neginf=0)
 
 
 def init_dwi_denoising_wf(config: Config) -> Any:

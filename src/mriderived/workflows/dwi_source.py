@@ -11,6 +11,7 @@ from typing import Any
 import nibabel as nb
 import numpy as np
 
+from mriderived.bids.bold_timing import slice_axis
 from mriderived.bids.dataset import Image
 from mriderived.bids.dwi_checks import DwiCheck, check_dwi, look_at_dwi, require_same_grid
 from mriderived.bids.dwi_files import find_unweighted, require_gradient_file
@@ -44,7 +45,7 @@ def check_diffusion(
     return first, {
         'repetition_time': first.repetition_time,
         'slice_times': list(first.slice_times) if first.slice_times else None,
-        'slice_axis': 'ijk'.index(str(image.metadata.get('SliceEncodingDirection', 'k'))[0]),
+        'slice_axis': slice_axis(image.metadata),
         'phase_direction': first.phase_direction,
         'parts': [_describe_part(part, check, bids_dir)
                   for part, check in zip(run, checks, strict=True)],

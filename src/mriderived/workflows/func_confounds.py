@@ -82,9 +82,7 @@ def find_confounds(
                     f'only {tissue.sum()} voxels of BOLD are purely of it, of {MIN_VOXELS} needed'
                 )
                 tissue[:] = False
-    components: list[Components] = [
-        temporal_compcor(series, _find_inside(mask), period, unsteady)
-    ]
+    components: list[Components] = [temporal_compcor(series, _find_inside(mask), period, unsteady)]
     if masks.csf.any() or masks.white.any():
         components.append(anatomical_compcor(series, masks.csf, masks.white, period, unsteady))
     everywhere = np.ones(len(series), bool)

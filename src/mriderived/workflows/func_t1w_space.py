@@ -95,7 +95,7 @@ BOLD_T1W = Measure(
             datatype='func',
             suffix='mask',
             entities={'space': 'T1w', 'desc': 'brain'},
-            description='The brain of the T1w image, as far as the run has seen it, on its voxels.',
+            description='The brain of the T1w image as far as the run has seen it.',
             unit='1',
             sidecar={'Type': 'Brain'},
         ),

@@ -31,9 +31,14 @@ def explain_scope(measure: Measure, source: Source) -> str:
     if not scope.least_shells or shells is None:
         return ''
     weighted = [(b, int(count)) for b, count in shells[1:]]
-    usable = [count for _, count in weighted if count >= FEWEST_DIRECTIONS]
+    usable = [
+        count
+        for b, count in weighted
+        if count >= FEWEST_DIRECTIONS and (not scope.largest_b or b <= scope.largest_b)
+    ]
     if len(usable) >= scope.least_shells and max(usable) >= scope.least_directions:
-        if shells[0][1] or len(usable) > scope.least_shells:
+        has_more = len(usable) > scope.least_shells and not scope.needs_unweighted
+        if shells[0][1] or has_more:
             return ''
         return 'it needs volumes without diffusion weighting, and there are none'
     needed = (
@@ -42,6 +47,8 @@ def explain_scope(measure: Measure, source: Source) -> str:
     )
     if scope.least_directions > FEWEST_DIRECTIONS:
         needed += f', one of them of at least {scope.least_directions}'
+    if scope.largest_b:
+        needed += f', up to b = {scope.largest_b:g}'
     found = ' and '.join(f'{count} at b = {b:g}' for b, count in weighted) or 'none'
     return f'it needs {needed}; directions here: {found}'
 

@@ -13,6 +13,7 @@ from typing import Any
 import nibabel as nb
 
 from mriderived.bids.bold_checks import BoldCheck, check_bold, look_at_series
+from mriderived.bids.bold_timing import slice_axis
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
 from mriderived.bids.dwi_checks import DwiCheck
 from mriderived.bids.dwi_files import gather_parts, is_unweighted
@@ -196,7 +197,7 @@ def _check_bold(
         'repetition_time': check.repetition_time,
         'slice_times': list(check.slice_times) if check.slice_times else None,
         'slice_fault': str(check.flags.get('slice_timing', '')),
-        'slice_axis': 'ijk'.index(str(image.metadata.get('SliceEncodingDirection', 'k'))[0]),
+        'slice_axis': slice_axis(image.metadata),
         'phase_direction': check.phase_direction,
         'task': str(image.metadata.get('TaskName', image.entities.get('task', 'n/a'))),
         'echoes': [
