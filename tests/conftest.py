@@ -11,6 +11,9 @@ import yaml
 
 from skeleton_datasets import SKELETONS, build_skeleton
 
+#: Doctests are looked for in modules; two of one name cannot both be one.
+collect_ignore = ['conftest.py', 'app/conftest.py']
+
 
 @pytest.fixture
 def skeleton(tmp_path: Path) -> Callable[[str], Path]:

@@ -57,6 +57,7 @@ def test_a_file_that_lacks_a_key_is_an_error(tmp_path: Path) -> None:
 
 
 def test_slices_are_brought_to_the_middle_of_their_times(tmp_path: Path) -> None:
-    assert moment(read(tmp_path)) == pytest.approx(0.75)
-    assert moment(read(tmp_path, slice_times=[0.2, 1.0])) == pytest.approx(0.6)
-    assert moment(read(tmp_path, slice_times=None)) is None
+    assert moment(read(tmp_path), 60) == pytest.approx(0.75)
+    assert moment(read(tmp_path, slice_times=[0.2, 1.0]), 60) == pytest.approx(0.6)
+    assert moment(read(tmp_path, slice_times=None), 60) is None
+    assert moment(read(tmp_path), 4) is None

@@ -65,7 +65,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     'header and sidecar disagree': (other_time, 'RepetitionTime'),
     'one volume': (one_volume, 'one volume'),
     'three volumes': (three_volumes, 'volumes'),
-    'a volume of NaN': (volume_without_numbers, 'no numbers'),
+    'a volume of NaN': (volume_without_numbers, 'NaN or infinite'),
     'copies of one volume': (copies, 'copies'),
 }
 

@@ -157,13 +157,21 @@ def test_measures_that_the_shells_do_not_allow_are_not_available(root: Path) -> 
     status, reason = found['kurtosis']
     assert status == 'not_available'
     assert reason == (
-        'it needs 2 shells of at least 6 directions, one of them of at least 15; directions '
-        'here: 20 at b = 1000'
+        'it needs 2 shells of at least 6 directions, one of them of at least 15, up to b = 3000; '
+        'directions here: 20 at b = 1000'
     )
     assert found['dki_mk_regions'][0] == found['noddi'][0] == 'not_available'
     assert 'tensor' not in found
     assert found['dwi_registration'] == ('not_available', 'there is no T1w image of sub-01')
     assert found['tensor_fa_regions'][0] == 'not_available'
+
+
+def test_shells_beyond_the_reach_of_a_model_do_not_count(root: Path) -> None:
+    write_dwi(root / AP, {1000.0: 20, 5000.0: 20})
+    found = fates(root)
+    assert found['kurtosis'][0] == found['wmti'][0] == 'not_available'
+    assert found['kurtosis'][1].endswith('directions here: 20 at b = 1000 and 20 at b = 5000')
+    assert 'noddi' not in found
 
 
 def test_few_directions_and_none_are_told(root: Path) -> None:
