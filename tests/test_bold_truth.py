@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,9 +107,13 @@ def _acquisition(folder: Path) -> dict[str, Any]:
 
 def _apart(run: Processed) -> np.ndarray:
     """Where the reference lies in the head at rest, by volume: one matrix but for errors."""
-    _, matrices, _ = read_motion(run.files['bold_motion'])
-    there = np.linalg.inv(run.bold.load_motion()[1]) @ matrices
-    return rigid_parameters(there, np.array(run.bold.centre))[run.bold.unsteady :]
+    return _measure_apart(run.files['bold_motion'], run.bold)
+
+
+def _measure_apart(motion: Path, truth: BoldTruth) -> np.ndarray:
+    _, matrices, _ = read_motion(motion)
+    there = np.linalg.inv(truth.load_motion()[1]) @ matrices
+    return rigid_parameters(there, np.array(truth.centre))[truth.unsteady :]
 
 
 def _reference(run: Processed) -> np.ndarray:
@@ -200,6 +205,19 @@ def test_motion_is_recovered(run: Processed) -> None:
     assert np.degrees(spread[3:]).max() < MOTION_DEGREES
     # the reference is where the head was at the start, within a tenth of a voxel
     assert np.linalg.norm(_apart(run).mean(axis=0)[:3]) < 0.4
+
+
+def test_strong_motion_is_recovered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = replace(OPTIONS, volumes=80, motion_mm=3.0, motion_degrees=3.0)
+    write_dataset(tmp_path / 'bids', participants=1, voxel_mm=4.0, bold=True, bold_options=options)
+    truth = bold_truth(tmp_path / 'bids', '01')
+    known = truth.load_motion()[1]
+    assert np.ptp(known[:, :3, 3], axis=0).max() > 1.5
+    apart = _measure_apart(estimate_motion(truth.bold, 2).bold_motion, truth)
+    spread = np.sqrt(((apart - apart.mean(axis=0)) ** 2).mean(axis=0))
+    assert spread[:3].max() < MOTION_MM
+    assert np.degrees(spread[3:]).max() < MOTION_DEGREES
 
 
 def test_framewise_displacement_is_close_to_the_truth(run: Processed) -> None:
