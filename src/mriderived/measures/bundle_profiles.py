@@ -29,6 +29,7 @@ from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.bundles import ATLAS, BUNDLES, Bundle
 from mriderived.measures.missing_regions import read_labels
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.tables import write_table
 
 MAPS = {
     'fa': ('tensor_fa', 'Fractional anisotropy', '1'),
@@ -128,7 +129,7 @@ def _write_bundles(found: Mapping[str, Found]) -> Path:
         if np.isnan(value):
             bundle = found[column.rpartition('_')[0]]
             reasons[column] = bundle.reason or 'the maps have no value along it'
-    path = _write(pd.DataFrame([row]), 'bundles.tsv')
+    path = write_table(pd.DataFrame([row]), 'bundles.tsv')
     empty = [bundle.title.lower() for bundle in BUNDLES if found[bundle.name].reason]
     notes = [f'Bundles that were not found: {", ".join(empty)}.'] if empty else []
     write_remarks(path, notes=notes, MissingReasons=reasons)
@@ -140,13 +141,7 @@ def _write_profiles(found: Mapping[str, Found]) -> Path:
         pd.DataFrame({'bundle': name, 'node': np.arange(NODES), **bundle.profiles})
         for name, bundle in found.items()
     ]
-    return _write(pd.concat(parts), 'profiles.tsv')
-
-
-def _write(table: pd.DataFrame, name: str) -> Path:
-    path = Path.cwd() / name
-    table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
-    return path
+    return write_table(pd.concat(parts), 'profiles.tsv')
 
 
 def init_bundle_profiles_wf(config: Config) -> Any:

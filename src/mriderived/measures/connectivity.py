@@ -31,6 +31,7 @@ from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.connectivity_figure import draw_connectivity
 from mriderived.measures.missing_regions import explain_lesions, read_labels, remark_missing
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.tables import write_table
 
 NEEDS = ('bold_denoised', 'bold_mask', 'bold_atlas_dseg', 'bold_atlas_labels')
 #: The networks of Yeo et al. 2011, as the names of Schaefer's regions begin with them; those of
@@ -81,23 +82,17 @@ def connect_regions(
     partial, shrinkage = shrunk_partial_correlate(courses)
     z = fisher_z(np.where(np.eye(len(pearson), dtype=bool), np.nan, pearson))
     files = ConnectivityFiles(
-        _write(pd.DataFrame(courses, columns=names), 'series.tsv'),
-        _write(pd.DataFrame(pearson, columns=names), 'pearson.tsv'),
-        _write(pd.DataFrame(z, columns=names), 'z.tsv'),
-        _write(pd.DataFrame(partial, columns=names), 'partial.tsv'),
-        _write(pd.DataFrame(ridge_partial_correlate(courses), columns=names), 'ridge.tsv'),
+        write_table(pd.DataFrame(courses, columns=names), 'series.tsv'),
+        write_table(pd.DataFrame(pearson, columns=names), 'pearson.tsv'),
+        write_table(pd.DataFrame(z, columns=names), 'z.tsv'),
+        write_table(pd.DataFrame(partial, columns=names), 'partial.tsv'),
+        write_table(pd.DataFrame(ridge_partial_correlate(courses), columns=names), 'ridge.tsv'),
         _write_activity(labels, courses, lag_one(courses, keep), coverage, z, lesions),
         _write_networks(names, z, effective_frames(courses, keep, degrees)),
     )
     write_remarks(files.partial, Shrinkage=round(shrinkage, 5))
     write_remarks(files.ridge_partial, Ridge=RIDGE)
     return files
-
-
-def _write(table: pd.DataFrame, name: str) -> Path:
-    path = Path.cwd() / name
-    table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
-    return path
 
 
 def _write_activity(
@@ -119,7 +114,7 @@ def _write_activity(
         ),
         'coverage': np.round(coverage, 3),
     })  # fmt: skip
-    path = _write(table, 'activity.tsv')
+    path = write_table(table, 'activity.tsv')
     reasons = [
         lesion or ('' if np.isfinite(value)
         else f'{100 * np.nan_to_num(share):.0f} % of the region have a signal in this run')
@@ -147,7 +142,7 @@ def _write_networks(
         row[name] = means.get(frozenset(pair), np.nan)
         if np.isnan(row[name]):
             reasons[name] = 'no edge of it has a value' if inside.size else NO_NETWORKS
-    path = _write(pd.DataFrame([row]), 'networks.tsv')
+    path = write_table(pd.DataFrame([row]), 'networks.tsv')
     write_remarks(path, MissingReasons=reasons)
     return path
 

@@ -25,6 +25,7 @@ from mriderived.measures.missing_regions import (
     remark_missing,
 )
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.tables import write_table
 
 NEEDS = ('tractogram', 'dwi_atlas_dseg', 'dwi_atlas_labels', 'tensor_fa')
 #: With fewer than this share of streamlines between regions, the atlas or its mapping is doubtful.
@@ -75,7 +76,7 @@ def connect_by_streamlines(
 
     def write(matrix: NDArray[np.float64], stat: str) -> Path:
         known = np.where(missing[:, None] | missing[None], np.nan, matrix)
-        return _write(pd.DataFrame(known, columns=names), f'{stat}.tsv')
+        return write_table(pd.DataFrame(known, columns=names), f'{stat}.tsv')
 
     files = ConnectomeFiles(
         write(found.counts, 'count'),
@@ -110,14 +111,8 @@ def _write_nodes(
         'strength': np.where(missing, np.nan, (found.weight * apart).sum(axis=1)),
         'degree': np.where(missing, np.nan, ((found.counts > 0) & apart).sum(axis=1)),
     })  # fmt: skip
-    path = _write(table, 'nodes.tsv')
+    path = write_table(table, 'nodes.tsv')
     remark_missing(path, table, reasons, ('strength', 'degree'), 'connections')
-    return path
-
-
-def _write(table: pd.DataFrame, name: str) -> Path:
-    path = Path.cwd() / name
-    table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.7g')
     return path
 
 
