@@ -10,7 +10,7 @@ import pytest
 
 from mriderived.bids.image_checks import ImageCheck
 from mriderived.config import Config
-from mriderived.workflows import sources
+from mriderived.workflows import contrast_source
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import plan_participant
 from mriderived.workflows.plan_preview import plan_participants
@@ -22,7 +22,9 @@ ANAT = 'sub-01/anat/'
 
 @pytest.fixture(autouse=True)
 def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, 'check_image', lambda path, *_: ImageCheck(path, (), {}, ()))
+    monkeypatch.setattr(
+        contrast_source, 'check_image', lambda path, *_: ImageCheck(path, (), {}, ())
+    )
 
 
 def config(bids_dir: Path, **settings: object) -> Config:
