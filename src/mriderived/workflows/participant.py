@@ -17,9 +17,9 @@ from mriderived.interfaces.call import Call
 from mriderived.interfaces.draw import Draw
 from mriderived.interfaces.sink import save_output
 from mriderived.measures.base import Figure
+from mriderived.workflows.contrast_source import LESION_MASKS_OF
 from mriderived.workflows.plan import ParticipantPlan, Unit
 from mriderived.workflows.resources import Resources, shared_resources
-from mriderived.workflows.contrast_source import LESION_MASKS_OF
 from mriderived.workflows.unit_files import describe_output, figure_files
 
 Key = tuple[str, str, str | None]
