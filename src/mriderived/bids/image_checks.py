@@ -79,7 +79,7 @@ def check_image(path: Path, look: Look | None = None, content: str = 'T1w') -> I
 
 
 def look_at_volume(path: Path) -> tuple[Finding, ...]:
-    """Check the values of a structural image; raise :class:`BadImageError` if they cannot be used."""
+    """Check the values of an image; raise :class:`BadImageError` if they cannot be used."""
     volume = read_volume(path)
     geometry = find_geometry(path, volume.header, volume.repaired, volume.data.shape)
     head = _find_head(path, volume)
