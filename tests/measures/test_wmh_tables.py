@@ -180,9 +180,7 @@ def test_mask_and_map_come_to_the_t1w(folder: Path, monkeypatch: pytest.MonkeyPa
     matrix[0, 3] = 6
     monkeypatch.chdir(folder)
     xfm = save_rigid(matrix, 'moved.h5')
-    moved = bring_wmh(
-        found.wmh_probseg, found.wmh_flair_mask, xfm, files['flair_mask'], threads=1
-    )
+    moved = bring_wmh(found.wmh_probseg, found.wmh_flair_mask, xfm, files['flair_mask'], threads=1)
     mask, there = load(found.wmh_flair_mask) > 0, load(moved.wmh_mask) > 0
     assert (there[:-6] == mask[6:]).all()
     np.testing.assert_allclose(
