@@ -89,6 +89,8 @@ class Config:
     ica_components: int = 0
     #: At the group level, connectivity in tangent space.
     tangent: bool = False
+    #: At the group level: formulas, or YAML files of models.
+    models: tuple[str, ...] = ()
     random_seed: int = 42
     sloppy: bool = False
     nprocs: int = 1
