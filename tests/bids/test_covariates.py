@@ -70,7 +70,7 @@ def test_no_table_is_no_covariate(tmp_path: Path) -> None:
             ['subject age', 'sub-01 1'],
             'has no column participant_id: its columns are subject, age',
         ),
-        (['participant_id age', 'sub-01 1 2 3'], 'row 2 has 4 cells, and there are 2 columns'),
+        (['participant_id age', 'sub-01 1 2 3'], 'row 2 has 4 cells, for 2 columns'),
     ],
 )
 def test_a_table_that_misleads_is_refused(tmp_path: Path, rows: list[str], message: str) -> None:

@@ -79,18 +79,16 @@ def _read_table(path: Path, name: str) -> pd.DataFrame:
         raise CovariateError(
             f'{name} is no text in UTF-8 ({error.reason} at byte {error.start}): save it as such'
         ) from error
-    cells = [line.split('\t') for line in lines if line.strip()]
+    cells = [[cell.strip() for cell in line.split('\t')] for line in lines if line.strip()]
     if not cells:
         raise CovariateError(f'{name} is empty: write a line with the names of its columns')
     for number, row in enumerate(cells[1:], start=2):
         if len(row) != len(cells[0]):
             raise CovariateError(
-                f'{name}: row {number} has {len(row)} cells, and there are {len(cells[0])} columns: '
+                f'{name}: row {number} has {len(row)} cells, for {len(cells[0])} columns: '
                 'write as many cells in each row, with tabs between them'
             )
     table = pd.DataFrame(cells[1:], columns=cells[0], dtype=str)
-    table.columns = table.columns.str.strip()
-    table = table.apply(lambda column: column.str.strip())
     if PARTICIPANT not in table:
         owner = path.parent.name
         if not owner.startswith('sub-'):
@@ -106,8 +104,8 @@ def _read_table(path: Path, name: str) -> pd.DataFrame:
     table = pd.DataFrame(table[table[PARTICIPANT] != ''])
     twice = table[table.duplicated([PARTICIPANT, SESSION])]
     if len(twice):
-        row = twice.iloc[0]
-        who = f'sub-{row[PARTICIPANT]}' + (f' ses-{row[SESSION]}' if row[SESSION] else '')
+        first = twice.iloc[0]
+        who = f'sub-{first[PARTICIPANT]}' + (f' ses-{first[SESSION]}' if first[SESSION] else '')
         more = f', and {len(twice) - 1} more' * (len(twice) > 1)
         raise CovariateError(f'{name} has more than one row for {who}{more}: leave one of each')
     indexed: pd.DataFrame = table.set_index([PARTICIPANT, SESSION])
