@@ -183,9 +183,7 @@ def _add_patches(
             ring[:] = 0
 
 
-def _average(
-    counted: NDArray[np.bool_], sums: NDArray[np.float64]
-) -> tuple[Volume, Volume]:
+def _average(counted: NDArray[np.bool_], sums: NDArray[np.float64]) -> tuple[Volume, Volume]:
     """Return the maps of the noise and of the components."""
     weight, times, variance, components = sums
     outside = np.where(counted, np.nan, 0)
