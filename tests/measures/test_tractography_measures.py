@@ -274,6 +274,19 @@ def test_tables_that_do_not_determine_a_distribution_are_refused() -> None:
         np.vstack([np.zeros((1, 3)), DIRECTIONS, half_sphere(64)]),
     )
     assert two.shells[choose_shell(two)] == 3000
+    # 20 directions three times determine no more harmonics than once
+    thrice = make_gradients(
+        np.r_[0, np.full(60, 1000.0)], np.vstack([np.zeros((1, 3)), *[half_sphere(20)] * 3])
+    )
+    both = make_gradients(
+        np.r_[thrice.b, np.full(30, 700.0)], np.vstack([thrice.directions, half_sphere(30)])
+    )
+    assert both.shells[choose_shell(both)] == 700
+    rng = np.random.default_rng(0)
+    fibres = np.tile(_fibre_tensor(np.array([0.0, 0, 1])), (50, 1))
+    signals = predict_signal(fibres, np.full(50, 1000.0), thrice)
+    signals += rng.normal(0, 5, signals.shape)
+    assert estimate_response(signals.astype(np.float32), thrice).order == 4
     flat = predict_signal(np.tile([0.8e-3, 0, 0, 0.8e-3, 0, 0.8e-3], (50, 1)), np.ones(50), TABLE)
     with pytest.raises(NoResponseError, match='only 0 voxels of white matter'):
         estimate_response(flat, TABLE)
