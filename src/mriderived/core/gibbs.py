@@ -114,7 +114,7 @@ def remove_from_image(image: Image) -> Image:
     share = _weights(image.shape)
     spectrum = scipy.fft.rfft2(columns)
     spectrum += (scipy.fft.rfft2(rows) - spectrum) * share
-    return np.abs(scipy.fft.irfft2(spectrum, s=image.shape)).astype(np.float32)
+    return np.asarray(np.abs(scipy.fft.irfft2(spectrum, s=image.shape)), np.float32)
 
 
 def remove_along_rows(image: Image) -> Image:
