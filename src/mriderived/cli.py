@@ -136,6 +136,7 @@ def _check_late(config: Config) -> list[Problem]:
         config.skip_measures,
         config.bids_filter_file,
         config.task_model,
+        config.models,
     )
     if (
         any(chosen)

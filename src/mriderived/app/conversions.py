@@ -45,6 +45,7 @@ def flag(name: str) -> str:
         'participant_labels': 'participant_label',
         'session_labels': 'session_label',
         'mem_gb': 'mem',
+        'models': 'model',
     }
     return '--' + special.get(name, name).replace('_', '-')
 
@@ -134,6 +135,15 @@ def _measure_names(name: str, words: Iterable[str]) -> tuple[str, ...]:
     return spell_measures(split_list(name, words))
 
 
+def _models(name: str, words: Iterable[str]) -> tuple[str, ...]:
+    texts = [text for text in words if text.strip()]
+    if not texts:
+        _refuse(name, [], "Give a formula in quotes, such as 'thickness ~ age', or a YAML file.")
+    if '~' in texts:
+        _refuse(name, ' '.join(texts), 'Put quotes around the formula.')
+    return tuple(text if '~' in text else str(Path(text).absolute()) for text in texts)
+
+
 def read_labels(name: str, words: Iterable[str]) -> tuple[str, ...]:
     """Split a list of labels; a word that is a file stands for the labels in it."""
     items: list[str] = []
@@ -180,6 +190,7 @@ CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'device': _one_of(*get_args(Device)),
     'export': _one_of(*get_args(Export)),
     'ica_components': _components,
+    'models': _models,
     'tracking_algorithm': _one_of(*get_args(TrackingAlgorithm)),
     'tracking_seeds': _whole_number(LEAST_SEEDS, MOST_SEEDS),
     'random_seed': _whole_number(0, 2**32 - 1),

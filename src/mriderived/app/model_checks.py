@@ -1,4 +1,4 @@
-"""Whether the model of tasks can be used, and is there where its measures are asked for."""
+"""Whether the models that were given can be read: that of tasks, and those of the group."""
 
 from __future__ import annotations
 
@@ -43,6 +43,20 @@ def check_task_model(config: Config) -> Iterator[Problem]:
             f'--task-model {path}: no participant has a run of {" or ".join(model.tasks)}.',
             f'Correct Input.task. {_list_tasks(config.bids_dir)}',
             ExitCode.NO_MATCH,
+        )
+
+
+def check_models(config: Config) -> Iterator[Problem]:
+    """Yield what is wrong with the models of the group level, before any table is written."""
+    if not config.models:
+        return
+    from mriderived.group.model_files import ModelError, read_models  # no cost without a model
+
+    try:
+        read_models(config.models)
+    except ModelError as error:
+        yield Problem(
+            f'--model: {error}.', 'docs/models.md says what is known.', ExitCode.BAD_DATA
         )
 
 

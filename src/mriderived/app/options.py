@@ -194,6 +194,14 @@ def _add_group_level(group: argparse._ArgumentGroup) -> None:
         action='store_true',
         help='group only: connectivity in tangent space too',
     )
+    _list(
+        group,
+        '--model',
+        metavar='FORMULA',
+        dest='models',
+        help="group only: fit this to every region, as in 'thickness ~ age + C(sex) + tiv', in "
+        'quotes; or the models of a YAML file (see docs/models.md)',
+    )
 
 
 def add_resources(group: argparse._ArgumentGroup) -> None:
