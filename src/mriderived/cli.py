@@ -137,6 +137,7 @@ def _check_late(config: Config) -> list[Problem]:
         config.bids_filter_file,
         config.task_model,
         config.models,
+        config.map_models,
     )
     if (
         any(chosen)

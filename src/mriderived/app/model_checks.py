@@ -48,16 +48,17 @@ def check_task_model(config: Config) -> Iterator[Problem]:
 
 def check_models(config: Config) -> Iterator[Problem]:
     """Yield what is wrong with the models of the group level, before any table is written."""
-    if not config.models:
+    if not config.models and not config.map_models:
         return
     from mriderived.group.model_files import ModelError, read_models  # no cost without a model
 
-    try:
-        read_models(config.models)
-    except ModelError as error:
-        yield Problem(
-            f'--model: {error}.', 'docs/models.md says what is known.', ExitCode.BAD_DATA
-        )
+    for option, texts in (('--model', config.models), ('--map-model', config.map_models)):
+        try:
+            read_models(texts)
+        except ModelError as error:
+            yield Problem(
+                f'{option}: {error}.', 'docs/models.md says what is known.', ExitCode.BAD_DATA
+            )
 
 
 def _runs(bids_dir: Path, task: str) -> bool:

@@ -110,7 +110,7 @@ def _root(parent, voxel):  # type: ignore[no-untyped-def]
     return voxel
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _integrate(order, heights, neighbours, extent_power, power):  # type: ignore[no-untyped-def]
     """Return the integral of each voxel of ``order``, which goes from the highest down.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mriderived import __version__
-from mriderived.bids.covariates import CovariateError, Covariates, read_covariates
+from mriderived.bids.covariates import Covariates
 from mriderived.bids.sidecar import sidecar_path, write_sidecar
 from mriderived.figures.effects import Effects, draw_effects, draw_partial_regression
 from mriderived.figures.style import save_svg
@@ -61,18 +61,18 @@ _COLUMNS = {
 
 
 def find_model_chapters(
-    out_dir: Path, bids_dir: Path, models: Sequence[Model], variables: Variables
+    out_dir: Path,
+    models: Sequence[Model],
+    variables: Variables,
+    known: Covariates,
+    covariates: pd.DataFrame,
 ) -> tuple[list[Chapter], list[str]]:
     """Fit all models, write their tables and figures.
 
-    Returns a part of the page for each model, and why models were refused.
+    ``covariates`` are of the rows of ``variables``; see :func:`join_covariates`. Returns a part of
+    the page for each model, and why models were refused.
     """
     chapters, refused = [], []
-    try:
-        known = read_covariates(bids_dir)
-    except CovariateError as error:
-        return [], [f'no model was fitted: {error}']
-    covariates = join_covariates(known, variables)
     for model in models:
         try:
             fitted = fit_regions(model, variables, covariates)

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from mriderived import __version__
+from mriderived.bids.covariates import CovariateError, read_covariates
 from mriderived.bids.description import read_settings
 from mriderived.bids.sidecar import JSONFileError
 from mriderived.bids.status import shorten_paths
@@ -87,8 +88,8 @@ def run_group(
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
     chapters = functional.find_chapters(config, cohort, measures, is_sloppy)
     refused: list[str] = []
-    if config.models:
-        fitted, refused = _fit_models(config, cohort, blocks)
+    if config.models or config.map_models:
+        fitted, refused = _fit_models(config, cohort, blocks, measures)
         chapters += fitted
     if is_sloppy:
         mark_sidecars(config.out_dir, chapters)
@@ -121,14 +122,25 @@ def run_group(
 
 
 def _fit_models(
-    config: Config, cohort: Cohort, blocks: Sequence[Block]
+    config: Config, cohort: Cohort, blocks: Sequence[Block], measures: Sequence[Measure]
 ) -> tuple[list[Chapter], list[str]]:
     # Statistics take a second to import, and most runs of the group level have no model.
-    from mriderived.group.model_chapter import find_model_chapters
+    from mriderived.group.map_chapter import find_map_chapters
+    from mriderived.group.model_chapter import find_model_chapters, join_covariates
 
-    models = read_models(config.models)
+    try:
+        known = read_covariates(config.bids_dir)
+    except CovariateError as error:
+        return [], [f'no model was fitted: {error}']
     variables = gather_variables(cohort.rows, blocks)
-    return find_model_chapters(config.out_dir, config.bids_dir, models, variables)
+    covariates = join_covariates(known, variables)
+    chapters, refused = find_model_chapters(
+        config.out_dir, read_models(config.models), variables, known, covariates
+    )
+    of_maps, more = find_map_chapters(
+        config, cohort, measures, read_models(config.map_models), known, covariates
+    )
+    return [*chapters, *of_maps], [*refused, *more]
 
 
 def _is_sloppy(config: Config, cohort: Cohort) -> bool:
