@@ -27,10 +27,10 @@ class Processed(NamedTuple):
     folder: Path
 
 
-def process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
+def process(folder: Path, truth: BoldTruth, head: Truth, label: str = '01') -> dict[str, Path]:
     """Run the steps one after the other; the tissues of the T1w are the true ones."""
     acquisition = folder / 'acquisition.json'
-    write_json(acquisition, acquire(folder))
+    write_json(acquisition, acquire(folder, label))
     moved = estimate_motion(truth.bold, 2)
     flat = find_distortion(moved.bold_distorted, acquisition, 2)
     tissues = (head.gm_probseg, head.wm_probseg, head.csf_probseg)
@@ -55,10 +55,10 @@ def process(folder: Path, truth: BoldTruth, head: Truth) -> dict[str, Path]:
     }
 
 
-def acquire(folder: Path) -> dict[str, Any]:
-    """Return what is known of the only run of a dataset."""
-    sources = find_sources(Config(folder / 'bids', folder / 'out', folder / 'work'), '01')
+def acquire(folder: Path, label: str = '01') -> dict[str, Any]:
+    """Return what is known of the only run of a participant."""
+    sources = find_sources(Config(folder / 'bids', folder / 'out', folder / 'work'), label)
     (bold,) = (source for source in sources if source.image.suffix == 'bold')
     assert bold.fault == ''
-    assert bold.lender == 'sub-01/anat/sub-01_T1w.nii.gz'
+    assert bold.lender == f'sub-{label}/anat/sub-{label}_T1w.nii.gz'
     return dict(bold.acquisition)
