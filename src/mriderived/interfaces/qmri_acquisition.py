@@ -76,6 +76,8 @@ def read_qmri_acquisition(path: Path) -> QmriAcquisition:
 
 
 def _setting(image: Mapping[str, Any]) -> Setting:
-    paths = {name: Path(image[name]) if image[name] else None for name in ('phase', 'imag')}
-    rest = {key: value for key, value in image.items() if key not in ('path', *paths)}
-    return Setting(path=Path(image['path']), **paths, **rest)
+    files: dict[str, Any] = {
+        name: Path(image[name]) if image[name] else None for name in ('phase', 'imag')
+    }
+    rest = {key: value for key, value in image.items() if key not in ('path', *files)}
+    return Setting(path=Path(image['path']), **files, **rest)

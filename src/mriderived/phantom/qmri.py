@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,8 +137,6 @@ def make_grid(options: QmriOptions) -> tuple[tuple[int, int, int], Matrix]:
 
 
 def _draw_t1w(bids_dir: Path, participant: str, options: QmriOptions, threads: int) -> Deformation:
-    from dataclasses import replace
-
     wanted = replace(options.head, voxel_mm=(options.t1w_mm,) * 3)
     head = draw_head(wanted, threads)
     if options.has_t1w:

@@ -242,7 +242,8 @@ def _units(
     beside = hash_scope(measure, source)
     for variant in variants(measure, config):
         fingerprint = digest(source.content, config.hash, measure.name, variant or '', *beside)
-        outputs = {} if source.fault else output_paths(source.image, measure, variant)
+        is_named = not (source.fault or source.lack)
+        outputs = output_paths(source.image, measure, variant) if is_named else {}
         record = previous.get((source.relative, measure.name, variant))
         state: State = 'to run'
         if source.fault:

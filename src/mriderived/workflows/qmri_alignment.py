@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
@@ -16,7 +17,11 @@ from mriderived.core.contrast_alignment import align_contrast
 from mriderived.core.masks import find_signal
 from mriderived.core.rigid import COLUMNS, rigid_parameters
 from mriderived.interfaces.motion_files import MATRIX
-from mriderived.interfaces.qmri_acquisition import QmriAcquisition, read_qmri_acquisition
+from mriderived.interfaces.qmri_acquisition import (
+    QmriAcquisition,
+    Setting,
+    read_qmri_acquisition,
+)
 from mriderived.interfaces.qmri_images import load_setting, move
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
@@ -124,11 +129,9 @@ def _tabulate(
     return pd.DataFrame(rows, columns=names)
 
 
-def _has_grid(setting: Any, target: tuple[tuple[int, ...], Matrix]) -> bool:
-    import nibabel as nb
-
+def _has_grid(setting: Setting, target: tuple[tuple[int, ...], Matrix]) -> bool:
     image = nb.load(setting.path)
-    return image.shape[:3] == target[0] and np.allclose(image.affine, target[1], atol=1e-3)
+    return image.shape[:3] == target[0] and bool(np.allclose(image.affine, target[1], atol=1e-3))
 
 
 def _resample(

@@ -67,7 +67,7 @@ def map_field(
         notes.append(
             f'{100 * lost / inside.sum():.1f} % of the mask has no value of the transmit field.'
         )
-    metadata = {
+    metadata: dict[str, Any] = {
         'EstimationAlgorithm': found.algorithm,
         'EstimationReference': found.reference,
         'SmoothingFWHM': FWHM_MM,
