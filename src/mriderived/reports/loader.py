@@ -9,6 +9,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from mriderived.bids.names import InvalidNameError, Name, split_name
+from mriderived.bids.qmri_collections import SUFFIXES as QMRI_SUFFIXES
+from mriderived.bids.qmri_collections import common_entities
 from mriderived.bids.status import RecordError, UnitRecord, read_record, shorten_paths
 from mriderived.measures.base import Figure, Measure
 from mriderived.reports.tables import Table, read_json, read_mapping, read_table
@@ -155,9 +157,10 @@ def _by_image(
 ) -> dict[str, list[Path]]:
     """Give each file to its owner, or to the image whose entities it has; ``''`` holds the rest.
 
+    Results of a collection are named without what tells its members apart, and hold its suffix.
     Of images with the same entities the one whose suffix a file has goes before.
     """
-    entities = {image: _name(image).entities for image in images}
+    entities = {image: _own_entities(_name(image)) for image in images}
     grouped: dict[str, list[Path]] = {}
     for file in files:
         if owners and file in owners:
@@ -166,6 +169,9 @@ def _by_image(
         suffix = _name(file).suffix
         own = _name(file).entities.items()
         fitting = [image for image, wanted in entities.items() if wanted and wanted.items() <= own]
+        collection = _collection_of(file)
+        if collection:
+            fitting = [image for image in fitting if _name(image).suffix == collection]
         best = max(
             fitting,
             key=lambda image: (len(entities[image]), _name(image).suffix == suffix),
@@ -173,6 +179,21 @@ def _by_image(
         )
         grouped.setdefault(best, []).append(file)
     return grouped
+
+
+def _own_entities(name: Name) -> dict[str, str]:
+    if name.suffix in QMRI_SUFFIXES:
+        return common_entities(name.entities, name.suffix)
+    return name.entities
+
+
+def _collection_of(file: Path) -> str:
+    """Return the collection that the name of a result tells, or nothing."""
+    entities, suffix, _ = _name(file)
+    if suffix in QMRI_SUFFIXES and 'desc' in entities:
+        return suffix
+    told = (entities.get('space', ''), entities.get('desc', ''), entities.get('from', ''))
+    return next((s for s in QMRI_SUFFIXES if any(text.endswith(s) for text in told)), '')
 
 
 def _declare_figures(measures: Iterable[Measure]) -> dict[str, Figure]:
