@@ -138,6 +138,7 @@ def _check_late(config: Config) -> list[Problem]:
         config.task_model,
         config.models,
         config.map_models,
+        config.harmonise,
     )
     if (
         any(chosen)

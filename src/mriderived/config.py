@@ -102,7 +102,9 @@ class Config:
     derivatives: tuple[str, ...] = ()
     #: At the group level: formulas, or YAML files of models.
     models: tuple[str, ...] = ()
-    #: The same of maps, voxel by voxel.
+    #: Sites whose differences are taken off, and what is kept: 'site ~ age + C(sex)'.
+    harmonise: tuple[str, ...] = ()
+    #: The same as models of maps, voxel by voxel.
     map_models: tuple[str, ...] = ()
     #: Of voxel-wise models; 0 for none.
     permutations: int = 0

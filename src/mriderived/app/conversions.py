@@ -225,7 +225,7 @@ CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'device': _one_of(*get_args(Device)),
     'export': _one_of(*get_args(Export)),
     'ica_components': _components,
-    **dict.fromkeys(('models', 'map_models'), _models),
+    **dict.fromkeys(('models', 'map_models', 'harmonise'), _models),
     'derivatives': _derivatives,
     'permutations': _permutations,
     'smoothing': _millimetres,

@@ -211,6 +211,13 @@ def _add_group_level(group: argparse._ArgumentGroup) -> None:
     )
     _list(
         group,
+        '--harmonise',
+        metavar='FORMULA',
+        help='group only: take differences between sites off the regions and keep the rest, as in '
+        "'site ~ age + C(sex)', or 'site ~ 1' to keep nothing",
+    )
+    _list(
+        group,
         '--map-model',
         metavar='FORMULA',
         dest='map_models',
