@@ -139,6 +139,7 @@ def _check_late(config: Config) -> list[Problem]:
         config.models,
         config.map_models,
         config.harmonise,
+        config.predict,
     )
     if (
         any(chosen)

@@ -38,6 +38,9 @@ Export = Literal['none', 'enigma']
 #: Whose results ``--derivatives`` reads.
 Readable = Literal['freesurfer']
 
+#: What learns to predict; see ``group.prediction``.
+Learner = Literal['linear', 'svm', 'boosting']
+
 #: Among the names of ``measures``: all that run when none is named.
 DEFAULT_MEASURES = 'default'
 
@@ -104,6 +107,11 @@ class Config:
     models: tuple[str, ...] = ()
     #: Sites whose differences are taken off, and what is kept: 'site ~ age + C(sex)'.
     harmonise: tuple[str, ...] = ()
+    #: Columns to predict, and from what: 'age ~ thickness + area'.
+    predict: tuple[str, ...] = ()
+    learner: Learner = 'linear'
+    #: The column of sites that predictions harmonise within training; empty for none.
+    sites: str = ''
     #: The same as models of maps, voxel by voxel.
     map_models: tuple[str, ...] = ()
     #: Of voxel-wise models; 0 for none.

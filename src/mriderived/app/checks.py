@@ -50,6 +50,7 @@ def _check_group_options(config: Config) -> Iterator[Problem]:
         '--model': bool(config.models),
         '--map-model': bool(config.map_models),
         '--harmonise': bool(config.harmonise),
+        '--predict': bool(config.predict),
     }
     for option in (name for name, is_given in given.items() if is_given):
         if config.level != 'group':

@@ -49,7 +49,7 @@ def check_task_model(config: Config) -> Iterator[Problem]:
 def check_models(config: Config) -> Iterator[Problem]:
     """Yield what is wrong with the models of the group level, before any table is written."""
     given = {'--model': config.models, '--map-model': config.map_models,
-             '--harmonise': config.harmonise}  # fmt: skip
+             '--harmonise': config.harmonise, '--predict': config.predict}  # fmt: skip
     if not any(given.values()):
         return
     from mriderived.group.model_files import ModelError, read_models  # no cost without a model

@@ -13,6 +13,7 @@ from mriderived.config import (
     Denoising,
     Device,
     Export,
+    Learner,
     Lesions,
     Readable,
     RehoNeighbours,
@@ -215,6 +216,25 @@ def _add_group_level(group: argparse._ArgumentGroup) -> None:
         metavar='FORMULA',
         help='group only: take differences between sites off the regions and keep the rest, as in '
         "'site ~ age + C(sex)', or 'site ~ 1' to keep nothing",
+    )
+    _list(
+        group,
+        '--predict',
+        metavar='FORMULA',
+        help='group only: predict a column from regions, by cross-validation, as in '
+        "'age ~ thickness + area'",
+    )
+    _value(
+        group,
+        '--learner',
+        metavar='|'.join(get_args(Learner)),
+        help=f'what learns to predict (default: {Config.learner})',
+    )
+    _value(
+        group,
+        '--sites',
+        metavar='COLUMN',
+        help='sites that --predict harmonises within training participants (default: none)',
     )
     _list(
         group,
