@@ -95,6 +95,16 @@ class Config:
     ica_components: int = 0
     #: At the group level, connectivity in tangent space.
     tangent: bool = False
+    #: At the group level: formulas, or YAML files of models.
+    models: tuple[str, ...] = ()
+    #: The same of maps, voxel by voxel.
+    map_models: tuple[str, ...] = ()
+    #: Of voxel-wise models; 0 for none.
+    permutations: int = 0
+    #: Full width at half maximum in mm of the smoothing of maps, before a voxel-wise model.
+    smoothing: float = 0.0
+    #: The address of a Dask scheduler for permutations; empty for this machine.
+    dask_scheduler: str = ''
     random_seed: int = 42
     sloppy: bool = False
     nprocs: int = 1

@@ -28,6 +28,8 @@ LEVELS: tuple[str, ...] = get_args(Level)
 _UNITS = {'K': 2**-20, 'M': 2**-10, 'G': 1.0, 'T': 2.0**10}
 #: More components than these want runs of thousands of volumes.
 _MOST_COMPONENTS = 200
+#: Fewer permutations cannot tell p = 0.05 from chance.
+LEAST_PERMUTATIONS = 100
 #: Fewer seeds join no regions; the streamlines of more fill the memory of one participant.
 LEAST_SEEDS, MOST_SEEDS = 1000, 2_000_000
 
@@ -45,6 +47,8 @@ def flag(name: str) -> str:
         'participant_labels': 'participant_label',
         'session_labels': 'session_label',
         'mem_gb': 'mem',
+        'models': 'model',
+        'map_models': 'map_model',
     }
     return '--' + special.get(name, name).replace('_', '-')
 
@@ -134,6 +138,33 @@ def _measure_names(name: str, words: Iterable[str]) -> tuple[str, ...]:
     return spell_measures(split_list(name, words))
 
 
+def _models(name: str, words: Iterable[str]) -> tuple[str, ...]:
+    texts = [text for text in words if text.strip()]
+    if not texts:
+        _refuse(name, [], "Give a formula in quotes, such as 'thickness ~ age', or a YAML file.")
+    if '~' in texts:
+        _refuse(name, ' '.join(texts), 'Put quotes around the formula.')
+    return tuple(text if '~' in text else str(Path(text).absolute()) for text in texts)
+
+
+def _permutations(name: str, text: str) -> int:
+    if not re.fullmatch(r'\d{1,7}', text) or 0 < int(text) < LEAST_PERMUTATIONS:
+        _refuse(name, text, f'Give a whole number from {LEAST_PERMUTATIONS}, or 0 for none.')
+    return int(text)
+
+
+def _millimetres(name: str, text: str) -> float:
+    if not re.fullmatch(r'\d{1,2}(\.\d+)?', text):
+        _refuse(name, text, 'Give a width in mm, such as 6, or 0 for none.')
+    return float(text)
+
+
+def _address(name: str, text: str) -> str:
+    if not re.fullmatch(r'[^\s\0]+', text):
+        _refuse(name, text, 'Give the address of the scheduler, such as tcp://10.0.0.1:8786.')
+    return text
+
+
 def read_labels(name: str, words: Iterable[str]) -> tuple[str, ...]:
     """Split a list of labels; a word that is a file stands for the labels in it."""
     items: list[str] = []
@@ -180,6 +211,10 @@ CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'device': _one_of(*get_args(Device)),
     'export': _one_of(*get_args(Export)),
     'ica_components': _components,
+    **dict.fromkeys(('models', 'map_models'), _models),
+    'permutations': _permutations,
+    'smoothing': _millimetres,
+    'dask_scheduler': _address,
     'tracking_algorithm': _one_of(*get_args(TrackingAlgorithm)),
     'tracking_seeds': _whole_number(LEAST_SEEDS, MOST_SEEDS),
     'random_seed': _whole_number(0, 2**32 - 1),

@@ -194,6 +194,35 @@ def _add_group_level(group: argparse._ArgumentGroup) -> None:
         action='store_true',
         help='group only: connectivity in tangent space too',
     )
+    _list(
+        group,
+        '--model',
+        metavar='FORMULA',
+        dest='models',
+        help="group only: fit this to every region, as in 'thickness ~ age + C(sex) + tiv', in "
+        'quotes; or the models of a YAML file (see docs/models.md)',
+    )
+    _list(
+        group,
+        '--map-model',
+        metavar='FORMULA',
+        dest='map_models',
+        help="group only: fit this to every voxel, as in 'gm_modulated_smooth ~ age + tiv', or "
+        'the models of a YAML file (see docs/maps.md)',
+    )
+    _value(
+        group,
+        '--permutations',
+        metavar='N',
+        help='of voxel-wise models (default: none; 1000 do with the fitted tail)',
+    )
+    _value(group, '--smoothing', metavar='MM', help='of maps, before a voxel-wise model')
+    _value(
+        group,
+        '--dask-scheduler',
+        metavar='ADDRESS',
+        help='run permutations on this Dask cluster, not here',
+    )
 
 
 def add_resources(group: argparse._ArgumentGroup) -> None:
