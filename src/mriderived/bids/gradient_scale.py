@@ -81,8 +81,8 @@ def mend_unweighted(
     findings.append((
         'gradient_units',
         'no length stands for b = 0',
-        f'All b-values are {np.median(b):g} and none is 0: the {np.count_nonzero(without)} volumes '
-        f'without a direction in {path.name} were taken for unweighted.',
+        f'All b-values are {np.median(b):g} and none is 0: the {np.count_nonzero(without)} '
+        f'volumes without a direction in {path.name} were taken for unweighted.',
     ))  # fmt: skip
     return np.where(without, 0.0, b)
 

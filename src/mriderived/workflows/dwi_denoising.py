@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mriderived.config import Config
+from mriderived.core.encodings import list_groups, take_volumes
 from mriderived.core.masks import find_signal
-from mriderived.core.mppca import LEAST_VOLUMES, denoise
-from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
+from mriderived.core.mppca import LEAST_VOLUMES, Denoised, denoise
+from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
 from mriderived.interfaces.dwi_parts import join_parts
 from mriderived.interfaces.gibbs import remove_ringing
 from mriderived.interfaces.series import save_series
@@ -34,20 +37,20 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
     acquisition = read_dwi_acquisition(dwi_acquisition)
     affine = load_affine(raw_dwi)
     series = join_parts(acquisition)
-    unweighted = acquisition.gradients.shell == 0
-    mean = series[..., unweighted if unweighted.any() else slice(None)].mean(axis=3)
-    notes = []
-    if len(acquisition.parts) > 1:
-        names = ', '.join(part.path.name for part in acquisition.parts)
-        notes.append(f'{names} were joined (MultipartID).')
-    if series.shape[3] < LEAST_VOLUMES:
-        sigma = np.zeros(series.shape[:3], np.float32)
-        notes.append(
-            f'Noise was not removed: of {series.shape[3]} volumes principal components tell none.'
-        )
-    else:
-        found = denoise(series, find_signal(mean), threads=threads)
-        series, sigma = found.series, np.nan_to_num(found.sigma)
+    notes = [*_tell_parts(acquisition)]
+    variance, counted = np.zeros(series.shape[:3], np.float32), 0
+    for volumes in list_groups(acquisition.encoding):
+        count = len(volumes)
+        if count < LEAST_VOLUMES:
+            notes.append(
+                f'Noise was not removed: of {count} volumes principal components tell none.'
+            )
+            continue
+        found = _denoise(acquisition, take_volumes(series, volumes), volumes, threads)
+        series[..., volumes] = found.series
+        variance += np.nan_to_num(found.sigma) ** 2 * np.float32(count)
+        counted += count
+    sigma = np.sqrt(variance / np.float32(max(counted, 1)))
     series = remove_ringing(series, acquisition.slice_axis, threads)
     path = save_series(
         (series[..., t] for t in range(series.shape[3])),
@@ -55,6 +58,32 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
     )  # fmt: skip
     write_remarks(path, notes=notes)
     return DenoisedFiles(path, save(sigma, affine, 'noise.nii.gz'))
+
+
+def _tell_parts(acquisition: DwiAcquisition) -> Iterator[str]:
+    """Say which files were joined, and what that means where they are distorted otherwise."""
+    if len(acquisition.parts) < 2:
+        return
+    names = ', '.join(part.path.name for part in acquisition.parts)
+    if not acquisition.encoding.any():
+        yield f'{names} were joined (MultipartID).'
+        return
+    yield (
+        f'{names} were joined: their phase encodings are opposite. Each was corrected in its own '
+        'direction; volumes of the same weighting and direction were all kept.'
+    )
+
+
+def _denoise(
+    acquisition: DwiAcquisition,
+    series: NDArray[np.float32],
+    volumes: NDArray[np.intp],
+    threads: int,
+) -> Denoised:
+    """Remove the noise of the volumes of one phase encoding, which look alike."""
+    unweighted = acquisition.gradients.shell[volumes] == 0
+    mean = series[..., unweighted if unweighted.any() else slice(None)].mean(axis=3)
+    return denoise(series, find_signal(mean), threads=threads)
 
 
 def init_dwi_denoising_wf(config: Config) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from mriderived.config import Config
 from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
 from mriderived.interfaces.epi_correction import EpiRun, undo_distortion
+from mriderived.interfaces.volumes import load
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.dwi_figures import draw_dwi_distortion
@@ -30,7 +31,21 @@ def find_dwi_distortion(
     Without a field map, nothing is displaced, which a note says.
     """
     run = read_epi_series(dwi_acquisition)
-    return DistortionFiles(*undo_distortion(dwi_distorted, run, 'dwiref', threads))
+    files = DistortionFiles(*undo_distortion(dwi_distorted, run, 'dwiref', threads))
+    require_displacement(files.dwi_displacement, dwi_acquisition)
+    return files
+
+
+def require_displacement(dwi_displacement: Path, dwi_acquisition: Path) -> None:
+    """Raise if parts of opposite phase encoding would be joined as distorted as they are."""
+    acquisition = read_dwi_acquisition(dwi_acquisition)
+    if acquisition.encoding.any() and not load(dwi_displacement).any():
+        names = ', '.join(part.path.name for part in acquisition.parts)
+        raise ValueError(
+            f'{names} have opposite phase encodings and cannot be joined, for their field map '
+            'cannot be used; remove what names it (B0FieldSource, IntendedFor), so that their own '
+            'unweighted volumes are taken'
+        )
 
 
 def read_epi_series(dwi_acquisition: Path) -> EpiRun:

@@ -14,6 +14,7 @@ from mriderived.workflows.dwi_distortion import (
     NEEDS,
     DistortionFiles,
     read_epi_series,
+    require_displacement,
 )
 from mriderived.workflows.func_distortion_t1w import METHODS, OPTIONAL
 
@@ -30,7 +31,9 @@ def find_dwi_distortion_anyway(
     """Use the field map of a series; without one, tell the displacement from the T1w."""
     head = gather_head(t1w, brain_mask, gm_probseg, wm_probseg)
     run = read_epi_series(dwi_acquisition)
-    return DistortionFiles(*undo_anyway(dwi_distorted, run, head, 'dwiref', threads))
+    files = DistortionFiles(*undo_anyway(dwi_distorted, run, head, 'dwiref', threads))
+    require_displacement(files.dwi_displacement, dwi_acquisition)
+    return files
 
 
 def init_dwi_distortion_t1w_wf(config: Config) -> Any:
