@@ -46,6 +46,8 @@ def _check_group_options(config: Config) -> Iterator[Problem]:
         f'--export {config.export}': config.export != 'none',
         f'--ica-components {config.ica_components}': config.ica_components > 0,
         '--tangent': config.tangent,
+        '--model': bool(config.models),
+        '--map-model': bool(config.map_models),
     }
     for option in (name for name, is_given in given.items() if is_given):
         if config.level != 'group':

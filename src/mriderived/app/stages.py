@@ -86,9 +86,10 @@ def process_group(config: Config) -> ExitCode:
         *(f'Export  {config.out_dir / path}' for path in result.exports),
         *(f'File    {config.out_dir / path}' for path in result.files),
         f'Report  {config.out_dir / "group.html"}',
+        *(f'Refused {reason}' for reason in result.refused),
         f'Log     {log_file}',
     )
-    return ExitCode.OK
+    return ExitCode.UNIT_FAILED if result.refused else ExitCode.OK
 
 
 def rewrite_reports(config: Config) -> ExitCode:

@@ -42,8 +42,10 @@ def list_groups(encoding: NDArray[np.int64]) -> list[NDArray[np.intp]]:
 
 
 def take_volumes(series: Series, volumes: NDArray[np.intp]) -> Series:
-    """Return some volumes of a series; all of them are not copied."""
-    return series if len(volumes) == series.shape[-1] else series[..., volumes]
+    """Return some volumes of a series, contiguous; all of them are not copied."""
+    if len(volumes) == series.shape[-1]:
+        return series
+    return np.ascontiguousarray(series[..., volumes])
 
 
 def estimate_encodings(

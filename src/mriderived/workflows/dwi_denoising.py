@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.encodings import list_groups, take_volumes
+from mriderived.core.gibbs import remove_ringing
 from mriderived.core.masks import find_signal
-from mriderived.core.mppca import LEAST_VOLUMES, Denoised, denoise
+from mriderived.core.mppca import LEAST_VOLUMES, denoise
 from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
 from mriderived.interfaces.dwi_parts import join_parts
-from mriderived.interfaces.gibbs import remove_ringing
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load_affine, save
@@ -38,20 +38,25 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
     affine = load_affine(raw_dwi)
     series = join_parts(acquisition)
     notes = [*_tell_parts(acquisition)]
+    head = np.zeros(series.shape[:3], bool)
     variance, counted = np.zeros(series.shape[:3], np.float32), 0
     for volumes in list_groups(acquisition.encoding):
-        count = len(volumes)
+        some, count = take_volumes(series, volumes), len(volumes)
+        seen = _find_head(acquisition, some, volumes)
+        head |= seen
         if count < LEAST_VOLUMES:
             notes.append(
                 f'Noise was not removed: of {count} volumes principal components tell none.'
             )
             continue
-        found = _denoise(acquisition, take_volumes(series, volumes), volumes, threads)
-        series[..., volumes] = found.series
+        # in place, here and below: a series may be of gigabytes
+        found = denoise(some, seen, threads=threads, in_place=True)
+        if some is not series:
+            series[..., volumes] = found.series
         variance += np.nan_to_num(found.sigma) ** 2 * np.float32(count)
         counted += count
     sigma = np.sqrt(variance / np.float32(max(counted, 1)))
-    series = remove_ringing(series, acquisition.slice_axis, threads)
+    remove_ringing(series, acquisition.slice_axis, head, threads)
     path = save_series(
         (series[..., t] for t in range(series.shape[3])),
         affine, series.shape[:3], series.shape[3], acquisition.repetition_time, 'denoised.nii.gz',
@@ -74,16 +79,13 @@ def _tell_parts(acquisition: DwiAcquisition) -> Iterator[str]:
     )
 
 
-def _denoise(
-    acquisition: DwiAcquisition,
-    series: NDArray[np.float32],
-    volumes: NDArray[np.intp],
-    threads: int,
-) -> Denoised:
-    """Remove the noise of the volumes of one phase encoding, which look alike."""
+def _find_head(
+    acquisition: DwiAcquisition, series: NDArray[np.float32], volumes: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Return the voxels of the head in the volumes of one phase encoding."""
     unweighted = acquisition.gradients.shell[volumes] == 0
     mean = series[..., unweighted if unweighted.any() else slice(None)].mean(axis=3)
-    return denoise(series, find_signal(mean), threads=threads)
+    return find_signal(mean)
 
 
 def init_dwi_denoising_wf(config: Config) -> Any:
@@ -125,8 +127,7 @@ DWI_DENOISING = Measure(
         'Noise was removed from diffusion series by principal components of patches, whose number '
         'random-matrix theory tells (Veraart et al. 2016, doi:10.1016/j.neuroimage.2016.08.016), '
         'then Gibbs ringing by shifts of parts of a voxel (Kellner et al. 2016, '
-        'doi:10.1002/mrm.26054) with dipy (Garyfallidis et al. 2014, '
-        'doi:10.3389/fninf.2014.00008).'
+        'doi:10.1002/mrm.26054).'
     ),
     is_preprocessing=True,
     minutes=1.5,
