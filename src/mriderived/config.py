@@ -35,6 +35,9 @@ TrackingAlgorithm = Literal['probabilistic', 'deterministic']
 #: In which form of others the group level writes its tables as well.
 Export = Literal['none', 'enigma']
 
+#: Whose results ``--derivatives`` reads.
+Readable = Literal['freesurfer']
+
 #: Among the names of ``measures``: all that run when none is named.
 DEFAULT_MEASURES = 'default'
 
@@ -95,6 +98,8 @@ class Config:
     ica_components: int = 0
     #: At the group level, connectivity in tangent space.
     tangent: bool = False
+    #: At the group level, results of others for the cohort table: name=folder.
+    derivatives: tuple[str, ...] = ()
     #: At the group level: formulas, or YAML files of models.
     models: tuple[str, ...] = ()
     #: The same of maps, voxel by voxel.

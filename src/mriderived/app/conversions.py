@@ -18,6 +18,7 @@ from mriderived.config import (
     Export,
     Lesions,
     Level,
+    Readable,
     RehoNeighbours,
     SkullStrip,
     TrackingAlgorithm,
@@ -147,6 +148,19 @@ def _models(name: str, words: Iterable[str]) -> tuple[str, ...]:
     return tuple(text if '~' in text else str(Path(text).absolute()) for text in texts)
 
 
+def _derivatives(name: str, words: Iterable[str]) -> tuple[str, ...]:
+    found = []
+    for word in split_list(name, words):
+        tool, _, folder = word.partition('=')
+        if tool not in get_args(Readable) or not folder:
+            known = ', '.join(f'{one}=DIR' for one in get_args(Readable))
+            _refuse(name, word, f'Give the name of the tool and its folder: {known}.')
+        if not Path(folder).is_dir():
+            _refuse(name, word, 'There is no such folder.', ExitCode.NO_INPUT)
+        found.append(f'{tool}={Path(folder).absolute()}')
+    return tuple(found)
+
+
 def _permutations(name: str, text: str) -> int:
     if not re.fullmatch(r'\d{1,7}', text) or 0 < int(text) < LEAST_PERMUTATIONS:
         _refuse(name, text, f'Give a whole number from {LEAST_PERMUTATIONS}, or 0 for none.')
@@ -212,6 +226,7 @@ CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'export': _one_of(*get_args(Export)),
     'ica_components': _components,
     **dict.fromkeys(('models', 'map_models'), _models),
+    'derivatives': _derivatives,
     'permutations': _permutations,
     'smoothing': _millimetres,
     'dask_scheduler': _address,

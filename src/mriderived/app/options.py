@@ -14,6 +14,7 @@ from mriderived.config import (
     Device,
     Export,
     Lesions,
+    Readable,
     RehoNeighbours,
     SkullStrip,
     TrackingAlgorithm,
@@ -193,6 +194,12 @@ def _add_group_level(group: argparse._ArgumentGroup) -> None:
         '--tangent',
         action='store_true',
         help='group only: connectivity in tangent space too',
+    )
+    _list(
+        group,
+        '--derivatives',
+        metavar='NAME=DIR',
+        help=f'group only: results of others for the tables ({", ".join(get_args(Readable))})',
     )
     _list(
         group,

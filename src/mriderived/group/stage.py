@@ -23,9 +23,11 @@ from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
 from mriderived.group.chapters import Chapter, mark_sidecars
 from mriderived.group.columns import Source, is_cohort_output, order_variants
+from mriderived.group.derivatives import Derivatives, place_sheets
 from mriderived.group.findings import Findings
 from mriderived.group.model_files import read_models
 from mriderived.group.outliers import FEWEST, THRESHOLD
+from mriderived.group.readers import read_derivatives
 from mriderived.group.records import Cohort, read_cohort
 from mriderived.group.runs import write_runs
 from mriderived.group.variables import gather_variables
@@ -70,9 +72,11 @@ def run_group(
     what has columns even if no participant has a record of it. Raises :class:`NoInputError` if
     there is no participant output, or none of what ``config.export`` needs.
     """
-    cohort = read_cohort(config, planned)
+    others = read_derivatives(config)
+    cohort = read_cohort(config, planned, others.rows)
+    cohort.warnings += others.warnings
     check_cohort(config, cohort)
-    blocks = _build_blocks(config, cohort, measures)
+    blocks = _build_blocks(config, cohort, measures, others)
     tables: list[PurePosixPath] = []
     findings = Findings()
     is_sloppy = _is_sloppy(config, cohort)
@@ -153,14 +157,16 @@ def _is_sloppy(config: Config, cohort: Cohort) -> bool:
         return False
 
 
-def _build_blocks(config: Config, cohort: Cohort, measures: Sequence[Measure]) -> list[Block]:
+def _build_blocks(
+    config: Config, cohort: Cohort, measures: Sequence[Measure], others: Derivatives
+) -> list[Block]:
     taken = {'participant_id'}
     blocks = []
     for source in _sources(config, cohort, measures):
         block = build_block(source, cohort, config.out_dir, taken)
         if block.columns:
             blocks.append(block)
-    return blocks
+    return [*blocks, *place_sheets(others.sheets, cohort.rows, taken)]
 
 
 def _sources(config: Config, cohort: Cohort, measures: Sequence[Measure]) -> Iterator[Source]:
