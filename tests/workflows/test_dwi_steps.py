@@ -16,6 +16,7 @@ from mriderived.config import Config
 from mriderived.core.gradient_orientation import TableRanking, candidate_transforms
 from mriderived.core.sampling import resample
 from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
+from mriderived.interfaces.dwi_sampling import find_shares, tell_shares
 from mriderived.interfaces.eddy_files import read_eddy
 from mriderived.interfaces.gradient_tables import load_fsl, read_gradients
 from mriderived.interfaces.sink import remarks_file
@@ -29,7 +30,7 @@ from mriderived.workflows.dwi_denoising import denoise_dwi
 from mriderived.workflows.dwi_distortion import DistortionFiles, find_dwi_distortion
 from mriderived.workflows.dwi_gradients import check_gradients
 from mriderived.workflows.dwi_motion import MotionFiles, estimate_dwi_motion
-from mriderived.workflows.dwi_series import SeriesFiles, find_shares, resample_dwi
+from mriderived.workflows.dwi_series import SeriesFiles, resample_dwi
 from mriderived.workflows.func_mask import mask_epi
 from mriderived.workflows.sources import find_sources
 
@@ -84,9 +85,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         distortion = find_dwi_distortion(motion.dwi_distorted, acquisition)
         mask = mask_epi(distortion.dwi_reference, what='diffusion').mask
         series = resample_dwi(
-            denoised, gradients, *motion, distortion.dwi_displacement, acquisition
-        )
-        tensor = write_tensor(*series, mask)
+            denoised, gradients, *motion, distortion.dwi_displacement, acquisition,
+            distortion.dwi_reference, mask,
+        )  # fmt: skip
+        tensor = write_tensor(series.dwi_preproc, series.dwi_bval, series.dwi_bvec, mask)
     return Run(raw, acquisition, denoised, gradients, motion, distortion, mask, series, tensor,
                truth)  # fmt: skip
 
@@ -189,8 +191,9 @@ def test_a_wrong_sign_of_a_real_series_is_found(
     monkeypatch.chdir(tmp_path)
     raw = test_data / 'siemens-xa30'
     config = Config(raw, tmp_path / 'out', tmp_path / 'work')
-    source, _ = find_sources(config, '01', ('dwi',), is_hashed=False)
+    source, *_ = find_sources(config, '01', ('dwi',), is_hashed=False)
     content = dict(source.acquisition)
+    content['parts'] = content['parts'][:1]  # the opposite series is another part
     acquisition = tmp_path / 'acquisition.json'
     acquisition.write_text(json.dumps(content))
     check_gradients(source.image.path, acquisition)
@@ -210,3 +213,19 @@ def test_readouts_of_parts_scale_their_displacement(run: Run, tmp_path: Path) ->
     path.write_text(json.dumps(content))
     found = find_shares(read_dwi_acquisition(path), np.array([0, 1, 1]))
     np.testing.assert_allclose(found, [1, 0.5, 0.5])
+    assert list(tell_shares(read_dwi_acquisition(path))) == []
+
+
+def test_parts_of_the_opposite_direction_are_displaced_the_other_way(
+    run: Run, tmp_path: Path
+) -> None:
+    content = json.loads(run.acquisition.read_text())
+    first = content['parts'][0]
+    turned = {'j': 'j-', 'j-': 'j'}[first['phase_direction']]
+    content['parts'].append({**first, 'phase_direction': turned, 'readout_time': None})
+    path = tmp_path / 'opposite.json'
+    path.write_text(json.dumps(content))
+    acquisition = read_dwi_acquisition(path)
+    np.testing.assert_allclose(find_shares(acquisition, np.array([0, 1])), [1, -1])
+    (note,) = tell_shares(acquisition)
+    assert 'is not known: they were taken to be the same, as parts of one acquisition are' in note

@@ -134,7 +134,7 @@ def _add_bold(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--use-syn-sdc',
         action='store_true',
-        help='BOLD without a field map: tell its distortion from the T1w (a guess)',
+        help='BOLD and diffusion without a field map: tell distortion from the T1w (a guess)',
     )
     _value(
         group,

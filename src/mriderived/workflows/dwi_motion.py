@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mriderived.config import Config
-from mriderived.core.eddy_motion import estimate_eddy
 from mriderived.core.eddy_shift import find_eddy_shift, remove_eddy_shift
 from mriderived.core.eddy_terms import EddyMotion
+from mriderived.core.encodings import estimate_encodings, list_groups
 from mriderived.core.epi_shift import phase_axis
+from mriderived.core.gradient_table import select
 from mriderived.core.motion_measures import framewise_displacement
 from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
 from mriderived.interfaces.eddy_files import AXIS, EDDY, add_eddy, write_outliers
@@ -47,16 +48,22 @@ def estimate_dwi_motion(
     affine = load_affine(dwi_denoised)
     direction = acquisition.phase_direction
     axis = phase_axis(direction)[0] if direction else USUAL_AXIS
-    motion = estimate_eddy(
-        load(dwi_denoised), affine, gradients, axis, acquisition.slice_axis, threads=threads
+    encoding = acquisition.encoding
+    motion = estimate_encodings(
+        load(dwi_denoised), affine, gradients, encoding, axis, acquisition.slice_axis, threads
     )
     reference = save(motion.reference, affine, 'reference.nii.gz')
     out_file = Path.cwd() / 'motion.tsv'
     table = add_eddy(tabulate(motion, 0), motion)
     along = affine[:3, axis] / np.linalg.norm(affine[:3, axis])
-    shift = find_eddy_shift(motion.parameters, gradients, along)
+    shift = np.zeros(len(gradients))
+    for volumes in list_groups(encoding):
+        some = select(gradients, volumes)
+        shift[volumes] = find_eddy_shift(motion.parameters[volumes], some, along)
     alone = remove_eddy_shift(motion.parameters, shift, along)
     table['framewise_displacement'] = framewise_displacement(alone)
+    # positions of another phase encoding are from another reference
+    table.loc[np.flatnonzero(np.diff(encoding)) + 1, ['framewise_displacement', 'rmsd']] = np.nan
     table[SHIFT] = shift
     table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.9g')
     outliers = write_outliers(motion.outliers, 'outliers.tsv')
@@ -123,7 +130,10 @@ DWI_MOTION = Measure(
             suffix='timeseries',
             extension='.tsv',
             entities={'desc': 'motion'},
-            description='Position of the head and eddy currents in every volume.',
+            description=(
+                'Position of the head and eddy currents in every volume, from the reference of '
+                'its phase encoding.'
+            ),
             in_cohort=False,
             columns=(*motion_columns(), *_eddy_columns()),
             draft='BEP012',
