@@ -7,10 +7,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.core.eddy_contrast import remove_feigned
 from mriderived.core.eddy_levels import Fitted, Level, Pose, prepare_levels
 from mriderived.core.eddy_outliers import Shell, find_outliers, replace_slices
 from mriderived.core.eddy_prediction import weigh_mean
-from mriderived.core.eddy_rounds import Rounds, finish_rounds, observe_all, start_rounds
+from mriderived.core.eddy_rounds import (
+    Rounds,
+    average_rounds,
+    observe_all,
+    predict_rounds,
+    start_rounds,
+)
 from mriderived.core.eddy_shells import align_shell
 from mriderived.core.eddy_stack import predict_volume, stack_volumes
 from mriderived.core.eddy_terms import LINEAR, QUADRATIC, EddyMotion
@@ -173,29 +180,50 @@ class _Estimate:
         lower: NDArray[np.intp] | None,
         threads: int,
     ) -> None:
-        if len(chosen) > 1:
-            transfer = None
-            if lower is not None:
-                transfer = self._transfer(lower, chosen, levels[-1], threads)
-            poses = self._poses_of(chosen)
-            rounds = start_rounds(self.read, chosen, levels, poses, transfer, threads)
-            self._keep(chosen, rounds)
-            mean = self._look_for_outliers(chosen, rounds, None, threads)
-            if lower is not None and reference is not None:
-                self._align_together(chosen, reference, mean)
-                transfer = self._transfer(lower, chosen, levels[-1], threads)
-            directions = self.gradients.directions[chosen]
-            poses = self._poses_of(chosen)
-            rounds = finish_rounds(
-                self.read, chosen, levels[-1], poses, directions, transfer, threads
-            )
-            self._keep(chosen, rounds)
-            mean = self._look_for_outliers(chosen, rounds, None, threads)
-        else:
+        if len(chosen) == 1:
             mean = stack_volumes(self.read, chosen, self._poses_of(chosen), self.affine)[0]
-        if reference is not None:
+            if reference is not None:
+                self._align_together(chosen, reference, mean)
+            self.known[chosen] = True
+            return
+        transfer = None
+        if lower is not None:
+            transfer = self._transfer(lower, chosen, levels[-1], threads)
+        poses = self._poses_of(chosen)
+        rounds = start_rounds(self.read, chosen, levels, poses, transfer, threads)
+        self._keep(chosen, rounds)
+        mean = self._look_for_outliers(chosen, rounds, None, threads)
+        if lower is not None and reference is not None:
             self._align_together(chosen, reference, mean)
+            transfer = self._transfer(lower, chosen, levels[-1], threads)
+        poses = self._poses_of(chosen)
+        poses = average_rounds(self.read, chosen, levels[-1], poses, transfer, threads)
+        self._set_poses(chosen, poses)
+        if reference is not None:
+            stack = stack_volumes(self.read, chosen, poses, self.affine, threads)
+            self._align_together(chosen, reference, np.asarray(stack.mean(axis=0)))
         self.known[chosen] = True
+        self._settle(chosen, levels[0].centre)
+        directions = self.gradients.directions[chosen]
+        poses = self._poses_of(chosen)
+        rounds = predict_rounds(
+            self.read, chosen, levels[-1], poses, directions, transfer, threads
+        )
+        self._keep(chosen, rounds)
+        self._look_for_outliers(chosen, rounds, None, threads)
+
+    def _settle(self, chosen: NDArray[np.intp], centre: Matrix) -> None:
+        """Take away what the contrast of a shell has feigned."""
+        known = np.flatnonzero(self.known)
+        fresh = np.isin(known, chosen)
+        directions = self.gradients.directions[chosen]
+        poses = self._poses_of(known)
+        settled = remove_feigned(poses, fresh, directions, self._turn(chosen), centre, self.gradients.b[chosen].mean())
+        self._set_poses(chosen, settled)
+
+    def _set_poses(self, chosen: NDArray[np.intp], poses: list[Pose]) -> None:
+        for index, pose in zip(chosen, poses, strict=True):
+            self.poses[index] = pose
 
     def _align_together(self, chosen: NDArray[np.intp], reference: Volume, mean: Volume) -> None:
         together = align_shell(reference, mean, self.affine, self.axis)
