@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.masks import find_signal
 from mriderived.core.mppca import LEAST_VOLUMES, denoise
-from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
-from mriderived.interfaces.dwi_parts import join_parts
+from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
+from mriderived.interfaces.dwi_parts import join_scaled
 from mriderived.interfaces.gibbs import remove_ringing
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
@@ -19,6 +20,8 @@ from mriderived.interfaces.volumes import load_affine, save
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.one_node import one_node_wf
 
+#: A smaller change of brightness is not worth a note.
+LEAST_CHANGE = 0.01
 NEEDS = ('raw_dwi', 'dwi_acquisition')
 
 
@@ -33,13 +36,10 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
     """Join the parts, remove noise by principal components, then Gibbs ringing."""
     acquisition = read_dwi_acquisition(dwi_acquisition)
     affine = load_affine(raw_dwi)
-    series = join_parts(acquisition)
+    series, gains = join_scaled(acquisition)
     unweighted = acquisition.gradients.shell == 0
     mean = series[..., unweighted if unweighted.any() else slice(None)].mean(axis=3)
-    notes = []
-    if len(acquisition.parts) > 1:
-        names = ', '.join(part.path.name for part in acquisition.parts)
-        notes.append(f'{names} were joined (MultipartID).')
+    notes = _tell_parts(acquisition, gains)
     if series.shape[3] < LEAST_VOLUMES:
         sigma = np.zeros(series.shape[:3], np.float32)
         notes.append(
@@ -53,8 +53,31 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
         (series[..., t] for t in range(series.shape[3])),
         affine, series.shape[:3], series.shape[3], acquisition.repetition_time, 'denoised.nii.gz',
     )  # fmt: skip
-    write_remarks(path, notes=notes)
+    factors = [float(gain) if np.isfinite(gain) else 'n/a' for gain in gains]
+    write_remarks(path, notes=notes, **({'PartGains': factors} if len(factors) > 1 else {}))
     return DenoisedFiles(path, save(sigma, affine, 'noise.nii.gz'))
+
+
+def _tell_parts(acquisition: DwiAcquisition, gains: NDArray[np.float64]) -> list[str]:
+    """Return sentences on how the parts became one series."""
+    names = [part.path.name for part in acquisition.parts]
+    if len(names) == 1:
+        return []
+    notes = [f'{", ".join(names)} were joined (MultipartID).']
+    scaled = [
+        f'{name} by {gain:.3f}'
+        for name, gain in zip(names, gains, strict=True)
+        if abs(gain - 1) > LEAST_CHANGE
+    ]
+    if scaled:
+        notes.append(f'Brightness was multiplied to that of the first: {", ".join(scaled)}.')
+    alone = [name for name, gain in zip(names, gains, strict=True) if np.isnan(gain)]
+    if alone:
+        notes.append(
+            f'Whether {", ".join(alone)} has the brightness of the others is not known: it has no '
+            'volume without diffusion weighting to compare.'
+        )
+    return notes
 
 
 def init_dwi_denoising_wf(config: Config) -> Any:
