@@ -37,7 +37,13 @@ def test_what_is_feigned_goes_and_what_the_head_did_stays(seed: int) -> None:
     found[fresh, 6:] = eddy
     found[fresh] += feigned
     poses = [Pose(rigid_matrix(row[:6], CENTRE), row[6:], 1) for row in found]
-    settled = remove_feigned(poses, fresh, directions, directions, CENTRE, 2000.0)
+    everywhere = np.zeros((count, 3))
+    everywhere[fresh] = directions
+    b = np.where(fresh, 2000.0, 0.0)
+    settled = remove_feigned(poses, fresh.astype(int), b, everywhere, everywhere, CENTRE)
+    for n in np.flatnonzero(~fresh):
+        np.testing.assert_allclose(settled[n].matrix, poses[n].matrix)
+    settled = [settled[n] for n in np.flatnonzero(fresh)]
     left = rigid_parameters(np.stack([pose.matrix for pose in settled]), CENTRE) - true[fresh]
     assert np.sqrt((feigned[:, :3] ** 2).mean()) > 0.1
     assert np.sqrt((left[:, :3] ** 2).mean()) < 0.05  # mm
@@ -51,8 +57,8 @@ def test_a_head_that_never_rests_is_left_about_as_it_was_found() -> None:
     directions = spread(30, rng)
     true = rng.standard_normal((30, 6)) * ([1.0] * 3 + [np.radians(1)] * 3)
     poses = [Pose(rigid_matrix(row, CENTRE), np.zeros(3), 1) for row in true]
-    fresh = np.ones(30, bool)
-    settled = remove_feigned(poses, fresh, directions, directions, CENTRE, 1000.0)
+    shell, b = np.ones(30, int), np.full(30, 1000.0)
+    settled = remove_feigned(poses, shell, b, directions, directions, CENTRE)
     change = rigid_parameters(np.stack([pose.matrix for pose in settled]), CENTRE) - true
     assert np.sqrt((change[:, :3] ** 2).mean()) < 0.1  # mm, of steps of more than 1 mm
 
@@ -61,7 +67,8 @@ def test_few_volumes_stay_as_they_are() -> None:
     rng = np.random.default_rng(0)
     poses = [Pose(rigid_matrix(row, CENTRE), np.ones(3), 1) for row in rng.random((11, 6))]
     directions = spread(11, rng)
-    same = remove_feigned(poses, np.ones(11, bool), directions, directions, CENTRE, 1000.0)
+    shell, b = np.ones(11, int), np.full(11, 1000.0)
+    same = remove_feigned(poses, shell, b, directions, directions, CENTRE)
     assert all(one is other for one, other in zip(same, poses, strict=True))
 
 

@@ -78,9 +78,8 @@ def test_motion_of_3_mm_and_3_degrees_is_recovered_in_every_shell(scan) -> None:
     error = rigid_parameters(apart @ np.linalg.inv(scan.rest), CENTRE)
     for shell in range(3):
         chosen = scan.gradients.shell == shell
-        # at b = 2500 the noise floor and signals that are no tensor's cost accuracy
-        assert _rms(error[chosen, :3]) < (0.01, 0.1, 0.3)[shell]  # mm
-        assert np.degrees(_rms(error[chosen, 3:])) < (0.02, 0.1, 0.25)[shell]
+        assert _rms(error[chosen, :3]) < (0.01, 0.1, 0.1)[shell]  # mm
+        assert np.degrees(_rms(error[chosen, 3:])) < (0.02, 0.1, 0.1)[shell]
     assert scan.found.fit.min() > 0.9
 
 
@@ -92,7 +91,7 @@ def test_eddy_currents_of_two_voxels_are_recovered(scan) -> None:
     error = np.stack([displace_all(e, places) for e in scan.found.eddy - scan.truth.eddy])
     assert np.abs(scan.truth.eddy).max() == pytest.approx(2)
     for shell in (1, 2):
-        assert _rms(error[scan.gradients.shell == shell]) < 0.15  # voxels
+        assert _rms(error[scan.gradients.shell == shell]) < 0.1  # voxels
     assert not scan.found.eddy[scan.gradients.shell == 0].any()
 
 
@@ -159,7 +158,7 @@ def test_a_still_series_stays_still_with_any_number_of_threads() -> None:
         np.testing.assert_array_equal(first, second)
     assert _rms(one.parameters[:, :3]) < 0.15  # mm, of voxels of 6.4 mm
     assert np.degrees(_rms(one.parameters[:, 3:])) < 0.3
-    assert _rms(one.eddy) < 0.1
+    assert _rms(one.eddy) < 0.12
     assert not one.outliers.any()
 
 

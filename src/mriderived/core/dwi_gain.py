@@ -1,7 +1,7 @@
 """By how much the parts of a diffusion series differ in brightness.
 
-Scanners choose the gain of the receiver, and how numbers are stored, for each run anew. The volumes
-without diffusion weighting tell: they show the same head.
+Scanners choose the gain of the receiver, and how numbers are stored, for each run anew. The
+volumes without diffusion weighting tell: they show the same head.
 """
 
 from __future__ import annotations

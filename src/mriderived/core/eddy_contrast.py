@@ -10,6 +10,8 @@ directions that change with every volume.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,50 +43,54 @@ def tensor_terms(directions: Matrix) -> Matrix:
 
 def remove_feigned(
     poses: list[Pose],
-    fresh: NDArray[np.bool_],
+    shell: NDArray[np.integer[Any]],
+    strength: Matrix,
     directions: Matrix,
     turned: Matrix,
     centre: Matrix,
-    b: float,
 ) -> list[Pose]:
-    """Return the poses of a shell without motion and eddy currents that contrast has feigned.
+    """Return poses without motion and eddy currents that contrast has feigned.
 
     Parameters
     ----------
     poses : list of Pose
-        Of all volumes that are known, in the order of their acquisition.
-    fresh : array of bool, shape (n,)
-        Which of them are of the shell, m in all.
-    directions, turned : arrays, shape (m, 3)
-        Unit vectors of the gradients of the shell, in the scanner and in the reference.
+        Of n volumes in the order of their acquisition.
+    shell : array of int, shape (n,)
+        0 for volumes whose poses stay as they are.
+    strength : array, shape (n,)
+        b in s/mm²: contrast grows with it.
+    directions, turned : arrays, shape (n, 3)
+        Unit vectors of the gradients, in the scanner and in the reference.
     centre : array, shape (3,)
         Of the turns, in mm.
-    b : float
-        Of the shell in s/mm²: contrast grows with it.
 
     Returns
     -------
     list of Pose
-        Of the shell; as they were where there are fewer than 12.
+        As they were in shells of less than 12 volumes.
     """
-    own = [pose for pose, is_fresh in zip(poses, fresh, strict=True) if is_fresh]
-    if len(own) < LEAST_VOLUMES:
-        return own
-    tensor = tensor_terms(turned)
+    groups = [np.flatnonzero(shell == number) for number in np.unique(shell[shell > 0])]
+    groups = [group for group in groups if len(group) >= LEAST_VOLUMES]
+    if not groups:
+        return list(poses)
     motion = rigid_parameters(np.stack([pose.matrix for pose in poses]), centre)
-    everywhere = np.zeros((len(poses), tensor.shape[1]))
-    everywhere[fresh] = tensor
-    steps, changes = np.diff(motion, axis=0), np.diff(everywhere, axis=0)
-    usual = b / 1000 * np.array([USUAL_SHIFT] * 3 + [USUAL_TURN] * 3)
+    eddy = np.stack([pose.eddy for pose in poses])
+    tensor = np.zeros((len(poses), 6 * len(groups)))
+    for number, group in enumerate(groups):
+        gain = strength[group].mean() / 1000
+        own = gain * tensor_terms(turned[group])
+        tensor[group, 6 * number : 6 * number + 6] = own
+        for term in eddy.T:
+            term[group] -= own @ explain(term[group], own, USUAL_EDDY, directions[group])
+    steps, changes = np.diff(motion, axis=0), np.diff(tensor, axis=0)
+    usual = [USUAL_SHIFT] * 3 + [USUAL_TURN] * 3
     feigned = np.stack(
-        [tensor @ explain(s, changes, size) for s, size in zip(steps.T, usual, strict=True)], axis=1
+        [tensor @ explain(s, changes, size) for s, size in zip(steps.T, usual, strict=True)],
+        axis=1,
     )
-    eddy = np.stack([pose.eddy for pose in own])
-    for term in eddy.T:
-        term -= tensor @ explain(term, tensor, b / 1000 * USUAL_EDDY, directions)
     return [
         Pose(pose.matrix @ rigid_matrix(-part, centre), found, pose.axis)
-        for pose, part, found in zip(own, feigned, eddy, strict=True)
+        for pose, part, found in zip(poses, feigned, eddy, strict=True)
     ]
 
 

@@ -129,6 +129,9 @@ class _Estimate:
             self._start_from_neighbours(chosen, levels[0].centre)
             self._align_shell(chosen, levels, None if index == base else reference, lower, threads)
             lower = np.concatenate([shells[0], chosen])
+        # lower shells once more: now the volumes before and after them are known, too
+        earlier = (self.gradients.shell > 0) & (self.gradients.shell < self._count_shells() - 1)
+        self._settle(np.flatnonzero(earlier), levels[0].centre)
         matrices = np.stack([pose.matrix for pose in self.poses])
         return EddyMotion(
             matrices,
@@ -213,13 +216,19 @@ class _Estimate:
         self._look_for_outliers(chosen, rounds, None, threads)
 
     def _settle(self, chosen: NDArray[np.intp], centre: Matrix) -> None:
-        """Take away what the contrast of a shell has feigned."""
+        """Take away what the contrast of some volumes has feigned."""
         known = np.flatnonzero(self.known)
-        fresh = np.isin(known, chosen)
-        directions = self.gradients.directions[chosen]
-        poses = self._poses_of(known)
-        settled = remove_feigned(poses, fresh, directions, self._turn(chosen), centre, self.gradients.b[chosen].mean())
-        self._set_poses(chosen, settled)
+        table = self.gradients
+        shell = np.where(np.isin(known, chosen), table.shell[known], 0)
+        settled = remove_feigned(
+            self._poses_of(known),
+            shell,
+            table.b[known],
+            table.directions[known],
+            self._turn(known),
+            centre,
+        )
+        self._set_poses(known, settled)
 
     def _set_poses(self, chosen: NDArray[np.intp], poses: list[Pose]) -> None:
         for index, pose in zip(chosen, poses, strict=True):

@@ -97,9 +97,7 @@ def predict_rounds(
     ``directions``, shape (n, 3), are those of the gradients in the scanner.
     """
     for _ in range(TIMES_PREDICTED):
-        rounds = _align_with_predictions(
-            read, chosen, level, poses, directions, transfer, threads
-        )
+        rounds = _align_with_predictions(read, chosen, level, poses, directions, transfer, threads)
         poses = rounds.poses
     return rounds
 

@@ -55,7 +55,9 @@ def _scale(
     if len(places) == 1:
         return np.ones(1)
     means: list[Series | None] = [
-        series[..., place][..., unweighted[place]].mean(axis=3) if unweighted[place].any() else None
+        series[..., place][..., unweighted[place]].mean(axis=3)
+        if unweighted[place].any()
+        else None
         for place in places
     ]
     known = [mean for mean in means if mean is not None]
