@@ -18,9 +18,9 @@ from mriderived.core.eddy_rounds import (
     predict_rounds,
     start_rounds,
 )
-from mriderived.core.eddy_shells import align_shell
+from mriderived.core.eddy_shells import align_shell, follow_shell
 from mriderived.core.eddy_stack import predict_volume, stack_volumes
-from mriderived.core.eddy_terms import LINEAR, QUADRATIC, EddyMotion
+from mriderived.core.eddy_terms import LINEAR, EddyMotion, check_series
 from mriderived.core.eddy_transfer import Transfer, prepare_transfer
 from mriderived.core.filters import box_mean
 from mriderived.core.gradient_table import Gradients
@@ -79,7 +79,7 @@ def estimate_eddy(
     https://doi.org/10.1016/j.neuroimage.2015.10.019
     https://doi.org/10.1016/j.neuroimage.2015.07.067
     """
-    _check(series, gradients, axis, slice_axis, terms)
+    check_series(series, gradients, axis, slice_axis, terms)
     return _Estimate(series, np.asarray(affine, float), gradients, axis, slice_axis, terms).run(
         threads
     )
@@ -237,7 +237,7 @@ class _Estimate:
     def _align_together(self, chosen: NDArray[np.intp], reference: Volume, mean: Volume) -> None:
         together = align_shell(reference, mean, self.affine, self.axis)
         for index in chosen:
-            self.poses[index] = _follow(self.poses[index], together)
+            self.poses[index] = follow_shell(self.poses[index], together)
 
     def _transfer(
         self,
@@ -296,26 +296,3 @@ class _Estimate:
                     self.slice_axis,
                 )
         return mean
-
-
-def _follow(pose: Pose, together: Pose) -> Pose:
-    """Return a pose from the reference, of one from the mean of its shell."""
-    eddy = pose.eddy.copy()
-    eddy[:LINEAR] += together.eddy
-    return Pose(pose.matrix @ together.matrix, eddy, pose.axis)
-
-
-def _check(
-    series: NDArray[np.float32], gradients: Gradients, axis: int, slice_axis: int, terms: int
-) -> None:
-    if series.ndim != 4:
-        raise ValueError(f'a series has four axes, but this image has shape {series.shape}')
-    if series.shape[3] != len(gradients):
-        raise ValueError(
-            f'the series has {series.shape[3]} volumes, but its gradient table {len(gradients)}'
-        )
-    for name, given in (('phase', axis), ('slice', slice_axis)):
-        if given not in (0, 1, 2):
-            raise ValueError(f'the {name} axis is {given}; it must be 0, 1 or 2')
-    if terms not in (LINEAR, QUADRATIC):
-        raise ValueError(f'{terms} terms of eddy currents; there are {LINEAR} or {QUADRATIC}')
