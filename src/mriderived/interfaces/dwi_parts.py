@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import nibabel as nb
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 from mriderived.core.dwi_gain import find_gains
 from mriderived.core.masks import find_signal
 from mriderived.interfaces.dwi_acquisition import DwiAcquisition
+from mriderived.interfaces.series import read_volumes
+from mriderived.interfaces.volumes import load
 
 Series = NDArray[np.float32]
 
@@ -38,13 +42,12 @@ def join_scaled(acquisition: DwiAcquisition) -> Joined:
     places = []
     start = 0
     for part in acquisition.parts:
-        # all of a file is read at once: a compressed one cannot be read elsewhere than in a row
-        values = np.asarray(nb.load(part.path).dataobj, np.float32).reshape(*shape, -1)
-        stop = start + len(part.volumes)
-        series[..., start:stop] = values[..., list(part.volumes)]
-        places.append(slice(start, stop))
-        start = stop
-    np.nan_to_num(series, copy=False, posinf=0, neginf=0)
+        numbers = {volume: start + n for n, volume in enumerate(part.volumes)}
+        for number, volume in enumerate(_read(part.path)):
+            if number in numbers:
+                series[..., numbers[number]] = np.nan_to_num(volume, posinf=0, neginf=0)
+        places.append(slice(start, start + len(numbers)))
+        start += len(numbers)
     return Joined(series, _scale(series, places, acquisition.gradients.shell == 0))
 
 
@@ -68,3 +71,8 @@ def _scale(
         if np.isfinite(gain) and gain != 1:
             series[..., place] *= np.float32(gain)
     return gains
+
+
+def _read(path: Path) -> Iterator[Series]:
+    image = nb.load(path)
+    return read_volumes(path) if image.ndim == 4 else iter([load(path)])
