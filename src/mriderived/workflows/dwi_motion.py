@@ -15,10 +15,11 @@ from mriderived.core.epi_shift import phase_axis
 from mriderived.core.gradient_table import select
 from mriderived.core.motion_measures import framewise_displacement
 from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
+from mriderived.interfaces.dwi_parts import join_parts
 from mriderived.interfaces.eddy_files import AXIS, EDDY, add_eddy, write_outliers
 from mriderived.interfaces.gradient_tables import read_gradients
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine, save
+from mriderived.interfaces.volumes import load_affine, save
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.dwi_figures import draw_dwi_motion
@@ -28,7 +29,7 @@ from mriderived.workflows.func_motion import motion_columns, tabulate
 USUAL_AXIS = 1
 #: The part of a shift that is of eddy currents, a column of the table.
 SHIFT = 'eddy_shift'
-NEEDS = ('dwi_denoised', 'dwi_gradients', 'dwi_acquisition')
+NEEDS = ('raw_dwi', 'dwi_gradients', 'dwi_acquisition')
 
 
 class MotionFiles(NamedTuple):
@@ -40,17 +41,26 @@ class MotionFiles(NamedTuple):
 
 
 def estimate_dwi_motion(
-    dwi_denoised: Path, dwi_gradients: Path, dwi_acquisition: Path, threads: int = 1
+    raw_dwi: Path, dwi_gradients: Path, dwi_acquisition: Path, threads: int = 1
 ) -> MotionFiles:
-    """Align every volume with what the others predict of it."""
+    """Align every volume with what the others predict of it.
+
+    Volumes are taken as acquired: denoising draws a volume towards the others where its motion is
+    among the weak components, which costs more than noise does.
+    """
     acquisition = read_dwi_acquisition(dwi_acquisition)
     gradients, _ = read_gradients(dwi_gradients)
-    affine = load_affine(dwi_denoised)
+    affine = load_affine(raw_dwi)
     direction = acquisition.phase_direction
     axis = phase_axis(direction)[0] if direction else USUAL_AXIS
+<<<<<<< HEAD
     encoding = acquisition.encoding
     motion = estimate_encodings(
         load(dwi_denoised), affine, gradients, encoding, axis, acquisition.slice_axis, threads
+=======
+    motion = estimate_eddy(
+        join_parts(acquisition), affine, gradients, axis, acquisition.slice_axis, threads=threads
+>>>>>>> 3eef9d764191f33507ecac0a740beddb35575f43
     )
     reference = save(motion.reference, affine, 'reference.nii.gz')
     out_file = Path.cwd() / 'motion.tsv'
