@@ -130,9 +130,8 @@ def _join(images: Iterable[Image], suffix: str, bids_dir: Path) -> Iterator[tupl
         yield from list_collections(images, suffix)
         return
     images = [image for image in images if image.suffix == suffix]
-    if suffix == 'dwi':
-        if images:
-            yield from join_diffusion(images, bids_dir)
+    if images and suffix == 'dwi':
+        yield from join_diffusion(images, bids_dir)
         return
     runs: dict[tuple[Any, ...], list[Image]] = {}
     for image in images:
