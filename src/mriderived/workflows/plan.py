@@ -12,7 +12,7 @@ from mriderived.bids.known_files import KnownFiles
 from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, find_record
 from mriderived.config import Config
-from mriderived.measures.base import Measure, Output
+from mriderived.measures.base import COLLECTION, Measure, Output
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.asked import asked_measures
 from mriderived.workflows.renewal import renew
@@ -201,13 +201,13 @@ def plan_participant(
         for record in find_record(config.out_dir, participant)
     }
     measures = selected_measures(config)
-    suffixes = [suffix for suffix in RAW_RESOURCES if suffix in {m.source for m in measures}]
+    kinds = [kind for kind in RAW_RESOURCES if kind in {m.source for m in measures}]
     files = known_files(config, participant, is_preview=is_preview)
     is_hashed = bool(previous) or not is_preview
-    sources = find_sources(config, participant, suffixes, files, is_hashed=is_hashed)
+    sources = find_sources(config, participant, kinds, files, is_hashed=is_hashed)
     if not sources:
         return ParticipantPlan(
-            participant, tuple(_without_images(config, participant, suffixes)), {}, previous
+            participant, tuple(_without_images(config, participant, kinds)), {}, previous
         )
     references = find_references(measures, sources)
     listed = [
@@ -224,11 +224,11 @@ def plan_participant(
     return ParticipantPlan(participant, tuple(units), checks, previous, acquisitions, masks, files)
 
 
-def _without_images(config: Config, participant: str, suffixes: Sequence[str]) -> Iterator[Unit]:
+def _without_images(config: Config, participant: str, kinds: Sequence[str]) -> Iterator[Unit]:
     """Say of every measure of the most basic image that there is none."""
-    reason = f'no {" or ".join(suffixes)} image of sub-{participant} matches'
+    reason = f'no {" or ".join(kinds)} image of sub-{participant} matches'
     for measure in selected_measures(config):
-        for variant in variants(measure, config) if measure.source == suffixes[0] else ():
+        for variant in variants(measure, config) if measure.source == kinds[0] else ():
             yield Unit(participant, None, 'n/a', measure, variant, 'not available', reason)
 
 
@@ -275,7 +275,7 @@ def output_paths(image: Image, measure: Measure, variant: str | None) -> dict[st
 
 def output_path(image: Image, measure: Measure, output: Output, variant: str | None) -> Path:
     """Return where an output goes, below the output folder."""
-    entities = {**image.entities, **output.entities}
+    entities = fill_collection({**image.entities, **output.entities}, image.suffix)
     if variant and measure.over == 'space':
         # A transform names both of its ends instead of a space; ``*`` stands for this one.
         if '*' in entities.values():
@@ -288,10 +288,15 @@ def output_path(image: Image, measure: Measure, output: Output, variant: str | N
         build_path(
             entities,
             datatype=output.datatype,
-            suffix=output.suffix,
+            suffix=output.suffix.replace(COLLECTION, image.suffix),
             extension=output.extension,
         )
     )
+
+
+def fill_collection(entities: Mapping[str, str], suffix: str) -> dict[str, str]:
+    """Write the suffix of the raw image where entities of an output ask for it."""
+    return {key: value.replace(COLLECTION, suffix) for key, value in entities.items()}
 
 
 def _is_done(

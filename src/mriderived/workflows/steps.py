@@ -7,6 +7,7 @@ from mriderived.measures.base import Measure
 from mriderived.workflows.anat import BACKENDS
 from mriderived.workflows.dwi import DWI_STEPS
 from mriderived.workflows.func import FUNC_STEPS, FUNC_STEPS_T1W
+from mriderived.workflows.qmri import QMRI_STEPS
 
 
 def preprocessing_steps(
@@ -14,4 +15,4 @@ def preprocessing_steps(
 ) -> tuple[Measure, ...]:
     """Return the steps with a way of structural preprocessing; those of others lean on it."""
     func_steps = FUNC_STEPS_T1W if use_syn_sdc else FUNC_STEPS
-    return (*BACKENDS[backend], *func_steps, *DWI_STEPS)
+    return (*BACKENDS[backend], *func_steps, *DWI_STEPS, *QMRI_STEPS)
