@@ -92,6 +92,16 @@ def test_t2_fits_the_field_where_none_is_given_and_orders_echoes() -> None:
     assert 'fitted to the echoes' in remarks['Notes'][0]
 
 
+def test_voxels_beyond_the_map_of_the_field_are_fitted() -> None:
+    field = FIELDS.copy()
+    field[30:60] = 0
+    found = write_t2(
+        *write(train(np.arange(1, 17) * 0.01), trains(0.08)), qmri_b1=write_field(field)
+    )
+    assert inside(found.t2_map) == pytest.approx(0.08, rel=2e-3)
+    assert said(found.t2_map)['VoxelsWithoutTransmitField'] == 30
+
+
 @pytest.mark.parametrize(
     ('times', 'reason'),
     [

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.config import Config
+from mriderived.core.fit_outcome import Outcome
 from mriderived.core.mp2rage import (
     BOUNDS,
     combine_phase,
@@ -84,6 +85,8 @@ def write_mp2rage(
     else:
         raise ValueError(NO_UNIFORM)
     found = fit_uniform(volume[voxels.mask], protocol, transmit=voxels.transmit, threads=threads)
+    if voxels.transmit is not None:  # a field that is missing is no implausible T1
+        found.outcome[~(voxels.transmit > 0)] = Outcome.NO_SOLUTION
     files = Mp2rageFiles(
         save(np.nan_to_num(volume), voxels.affine, 'unit1.nii.gz'),
         save_values(found.time, voxels, 't1'),

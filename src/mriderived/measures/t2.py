@@ -67,6 +67,10 @@ def write_t2(
     # the noise of a train tells itself with the angle fitted, whatever the field is
     noise = estimate_noise(lambda some: fit(some).misfit, series, 3)
     found = fit(series, transmit=voxels.transmit, noise=noise)
+    if voxels.transmit is not None:
+        bare = ~(voxels.transmit > 0)  # beyond the map, echoes tell the field
+        for kept, each in zip(found, fit(series[bare], noise=noise), strict=True):
+            kept[bare] = each
     misfit = found.misfit if series.shape[1] > free else np.full_like(found.misfit, np.nan)
     said, notes = describe_transmit(voxels, FIELD_FITTED)
     files = T2Files(
@@ -103,7 +107,7 @@ METHOD: dict[str, Any] = {
 
 T2 = Measure(
     name='t2',
-    title='T2',
+    title='T2 of spin echoes',
     needs=SIGNALS,
     optional=('qmri_b1',),
     source='qmri',
