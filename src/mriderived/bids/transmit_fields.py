@@ -51,7 +51,7 @@ class Choice:
 
 
 def choose_field(members: Sequence[Image], images: Iterable[Image]) -> Choice:
-    """Choose the map of a collection: of its session, named for it or for nothing, best kind first.
+    """Choose the map of a collection: of its session, named for it or for nothing, best first.
 
     ``IntendedFor`` that names a raw image of another collection rules a map out.
     """
@@ -136,12 +136,11 @@ def read_field(group: Sequence[Image]) -> TransmitField:
 
 def _read_map(group: Sequence[Image]) -> TransmitField:
     image = group[0]
-    angle = image.metadata.get('FlipAngle')
+    angle: Any = image.metadata.get('FlipAngle')
     is_number = isinstance(angle, int | float) and not isinstance(angle, bool) and angle > 0
     units = {'units': str(image.metadata.get('Units', ''))}
-    return TransmitField(
-        'TB1map', {'map': image}, float(angle) if is_number else None, metadata=units
-    )  # type: ignore[arg-type]
+    nominal = float(angle) if is_number else None
+    return TransmitField('TB1map', {'map': image}, nominal, metadata=units)
 
 
 def _angle(image: Image) -> float:

@@ -26,6 +26,10 @@ Matrix = NDArray[np.float64]
 
 #: Distance of the sampled points and resolution of the moving image at each level, in mm.
 LEVELS = (6.0, 3.0, 2.0)
+#: Points nearer than this to the border of the moving image are left out, in mm, where enough are
+#: left: nothing is to be gained by moving them out of it.
+MARGIN_MM = 6.0
+FEWEST_POINTS = 2000
 #: Points beyond this many are left out of a level, evenly.
 MOST_POINTS = 60_000
 
@@ -90,7 +94,8 @@ def align_contrast(
     found = np.zeros(6)
     before = after = 0.0
     for step in LEVELS:
-        samples = _thin(sample_brain(fixed, fixed_affine, mask, step))
+        samples = sample_brain(fixed, fixed_affine, mask, step)
+        samples = _thin(_keep_inner(samples, moving.shape, to_voxel @ first, moving_affine))
         classes = classify(blur(moving, moving_affine, step))
 
         def cost(
@@ -109,6 +114,19 @@ def align_contrast(
     if after <= before:
         return ContrastAlignment(first, before, before)
     return ContrastAlignment(first @ to_matrix(found, centre), before, after)
+
+
+def _keep_inner(
+    samples: Samples, shape: tuple[int, ...], to_voxel: Matrix, affine: Matrix
+) -> Samples:
+    """Leave out points near the border of the moving image, where enough others are left."""
+    size = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    voxels = samples.points @ to_voxel[:3, :3].T + to_voxel[:3, 3]
+    margin = np.minimum(MARGIN_MM / size, (np.array(shape) - 1) / 4)
+    inner = ((voxels >= margin) & (voxels <= np.array(shape) - 1 - margin)).all(axis=1)
+    if np.count_nonzero(inner) < FEWEST_POINTS:
+        return samples
+    return Samples(samples.points[inner], samples.classes[inner])
 
 
 def _thin(samples: Samples) -> Samples:

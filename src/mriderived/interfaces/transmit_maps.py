@@ -75,8 +75,8 @@ def _choose_unit(middle: float, flip_angle: float | None, file: str) -> tuple[st
         if PLAUSIBLE[0] <= middle / scale <= PLAUSIBLE[1]:
             return name, scale
     raise ValueError(
-        f'the median of {file} is {middle:.4g}, which is no transmit field in percent (about 100), '
-        'as a ratio (about 1), or in degrees of its FlipAngle: correct its values'
+        f'the median of {file} is {middle:.4g}, which is no transmit field in percent (about '
+        '100), as a ratio (about 1), or in degrees of its FlipAngle: correct its values'
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from mriderived.bids.sidecar import write_sidecar
 from mriderived.core.rigid import rigid_matrix
 from mriderived.phantom.dataset import save_scan, write_description
 from mriderived.phantom.deformation import Deformation
-from mriderived.phantom.head import CORNER, EXTENT, HeadOptions, draw_head
+from mriderived.phantom.head import CORNER, EXTENT, HeadOptions, draw_deformation, draw_head
 from mriderived.phantom.qmri_field import write_transmit
 from mriderived.phantom.qmri_signals import Scan, list_scans, reference_of
 from mriderived.phantom.qmri_tissue import Substance, draw_substance, draw_transmit
@@ -137,13 +137,12 @@ def make_grid(options: QmriOptions) -> tuple[tuple[int, int, int], Matrix]:
 
 
 def _draw_t1w(bids_dir: Path, participant: str, options: QmriOptions, threads: int) -> Deformation:
-    from dataclasses import replace
-
     wanted = replace(options.head, voxel_mm=(options.t1w_mm,) * 3)
-    head = draw_head(wanted, threads)
     if options.has_t1w:
+        head = draw_head(wanted, threads)
         save_scan(bids_dir, {'sub': participant}, head)
-    return head.deformation
+        return head.deformation
+    return draw_deformation(wanted)
 
 
 def _draw_rigid(rng: np.random.Generator, mm: float, degrees: float) -> Matrix:

@@ -26,6 +26,8 @@ TISSUES = {
 }
 #: Parameters that are averaged over tissues as rates.
 TIMES = ('t1', 't2', 't2star')
+#: Voxels are cut into cells of this size in mm: shares need not be as exact as volumes.
+CELL_MM = 0.75
 #: Brightness of the rest of the head that counts as full.
 FULL = 100.0
 
@@ -54,7 +56,7 @@ def draw_substance(
     deformation: Deformation, affine: Matrix, shape: tuple[int, int, int], threads: int = 1
 ) -> Substance:
     """Average the parameters of tissues over the voxels of a grid."""
-    drawn = render(load_anatomy(), deformation, affine, shape, (0.0, 0.0, 0.0), threads)
+    drawn = render(load_anatomy(), deformation, affine, shape, (0.0, 0.0, 0.0), threads, CELL_MM)
     shares = drawn.counts.astype(np.float32) / np.float32(drawn.cells)
     rest = np.clip(drawn.intensity / FULL, 0, 1) * (1 - shares.sum(axis=0))
     parts = np.concatenate([shares, rest[None]]).astype(np.float32)

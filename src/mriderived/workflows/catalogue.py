@@ -9,7 +9,7 @@ from mriderived.bids.stats_model import Condition, Contrast, StatsModel
 from mriderived.config import DEFAULT_MEASURES
 from mriderived.measures.base import COLLECTION, Measure, Output
 from mriderived.measures.registry import find_measures
-from mriderived.workflows.plan import fill_collection
+from mriderived.workflows.output_names import fill_collection
 from mriderived.workflows.steps import preprocessing_steps
 
 HEADER = """# Outputs

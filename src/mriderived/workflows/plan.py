@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from mriderived.bids.dataset import Image
 from mriderived.bids.known_files import KnownFiles
-from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, find_record
 from mriderived.config import Config
-from mriderived.measures.base import COLLECTION, Measure, Output
+from mriderived.measures.base import Measure
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.asked import asked_measures
+from mriderived.workflows.output_names import output_paths
 from mriderived.workflows.renewal import renew
 from mriderived.workflows.scopes import (
     explain_scope,
@@ -242,7 +242,8 @@ def _units(
     beside = hash_scope(measure, source)
     for variant in variants(measure, config):
         fingerprint = digest(source.content, config.hash, measure.name, variant or '', *beside)
-        outputs = {} if source.fault else output_paths(source.image, measure, variant)
+        is_named = not (source.fault or source.lack)
+        outputs = output_paths(source.image, measure, variant) if is_named else {}
         record = previous.get((source.relative, measure.name, variant))
         state: State = 'to run'
         if source.fault:
@@ -263,40 +264,6 @@ def _tell_mask(source: Source, measure: Measure) -> str:
     if source.lesion_mask is None or LESION_MASK not in measure.optional:
         return ''
     return f'uses {source.lesion_mask.name}'
-
-
-def output_paths(image: Image, measure: Measure, variant: str | None) -> dict[str, str]:
-    """Return where every output of a unit goes, below the output folder, by field."""
-    return {
-        output.field: str(output_path(image, measure, output, variant))
-        for output in measure.outputs
-    }
-
-
-def output_path(image: Image, measure: Measure, output: Output, variant: str | None) -> Path:
-    """Return where an output goes, below the output folder."""
-    entities = fill_collection({**image.entities, **output.entities}, image.suffix)
-    if variant and measure.over == 'space':
-        # A transform names both of its ends instead of a space; ``*`` stands for this one.
-        if '*' in entities.values():
-            entities = {key: variant if v == '*' else v for key, v in entities.items()}
-        else:
-            entities['space'] = variant
-    elif variant and measure.over == 'atlas':
-        entities.update(get_atlas(variant).entities)
-    return Path(
-        build_path(
-            entities,
-            datatype=output.datatype,
-            suffix=output.suffix.replace(COLLECTION, image.suffix),
-            extension=output.extension,
-        )
-    )
-
-
-def fill_collection(entities: Mapping[str, str], suffix: str) -> dict[str, str]:
-    """Write the suffix of the raw image where entities of an output ask for it."""
-    return {key: value.replace(COLLECTION, suffix) for key, value in entities.items()}
 
 
 def _is_done(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
@@ -16,11 +17,15 @@ from mriderived.core.contrast_alignment import align_contrast
 from mriderived.core.masks import find_signal
 from mriderived.core.rigid import COLUMNS, rigid_parameters
 from mriderived.interfaces.motion_files import MATRIX
-from mriderived.interfaces.qmri_acquisition import QmriAcquisition, read_qmri_acquisition
+from mriderived.interfaces.qmri_acquisition import (
+    QmriAcquisition,
+    Setting,
+    read_qmri_acquisition,
+)
 from mriderived.interfaces.qmri_images import load_setting, move
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import save
+from mriderived.interfaces.volumes import save, voxel_size
 from mriderived.measures.base import COLLECTION, Column, Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.qmri_figures import draw_qmri_motion
@@ -30,6 +35,12 @@ from mriderived.workflows.qmri_figures import draw_qmri_motion
 LEAST_MM = 0.15
 #: A larger displacement, in mm, is told.
 FAR_MM = 10.0
+#: In a slab that is thinner, in mm, motion cannot be told from what leaves it.
+THIN_MM = 30.0
+THIN = (
+    'The images were not aligned with each other, but placed by their headers: their field of '
+    f'view is less than {THIN_MM:g} mm along one axis.'
+)
 NEEDS = ('qmri_acquisition',)
 
 Matrix = NDArray[np.float64]
@@ -56,7 +67,13 @@ def align_collection(qmri_acquisition: Path, threads: int = 1) -> AlignmentFiles
     acquisition = read_qmri_acquisition(qmri_acquisition)
     reference, grid = load_setting(acquisition.settings[acquisition.reference])
     mask = find_signal(np.abs(reference))
-    places = _find_places(acquisition, np.abs(reference), grid, mask)
+    is_thin = bool((voxel_size(grid) * reference.shape < THIN_MM).any())
+    groups = {setting.group for setting in acquisition.settings}
+    places = (
+        dict.fromkeys(groups, _Place(np.eye(4), np.nan, np.nan))
+        if is_thin
+        else _find_places(acquisition, np.abs(reference), grid, mask)
+    )
     points = apply_affine(grid, np.argwhere(mask)[::97])
     table = _tabulate(acquisition, places, points, (reference.shape, grid))
     motion = Path.cwd() / 'motion.tsv'
@@ -65,7 +82,7 @@ def align_collection(qmri_acquisition: Path, threads: int = 1) -> AlignmentFiles
     series = save_series(volumes, grid, reference.shape, len(table), 1.0, 'series.nii.gz')
     write_remarks(
         series,
-        notes=_tell(acquisition, table),
+        notes=[*_tell(acquisition, table), *([THIN] * (is_thin and len(groups) > 1))],
         **{key: list(values) for key, values in _describe(acquisition).items()},
     )
     return AlignmentFiles(series, save(reference, grid, 'reference.nii.gz'), motion)
@@ -124,11 +141,9 @@ def _tabulate(
     return pd.DataFrame(rows, columns=names)
 
 
-def _has_grid(setting: Any, target: tuple[tuple[int, ...], Matrix]) -> bool:
-    import nibabel as nb
-
+def _has_grid(setting: Setting, target: tuple[tuple[int, ...], Matrix]) -> bool:
     image = nb.load(setting.path)
-    return image.shape[:3] == target[0] and np.allclose(image.affine, target[1], atol=1e-3)
+    return image.shape[:3] == target[0] and bool(np.allclose(image.affine, target[1], atol=1e-3))
 
 
 def _resample(

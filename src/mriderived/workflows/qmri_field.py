@@ -21,6 +21,7 @@ from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import COLLECTION, Figure, Measure, Output, Scope
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_registration import find_difference
+from mriderived.workflows.qmri_alignment import THIN_MM
 from mriderived.workflows.qmri_figures import draw_transmit_field
 
 #: Width of the Gaussian that smooths fields, at half of its height, in mm.
@@ -67,7 +68,7 @@ def map_field(
         notes.append(
             f'{100 * lost / inside.sum():.1f} % of the mask has no value of the transmit field.'
         )
-    metadata = {
+    metadata: dict[str, Any] = {
         'EstimationAlgorithm': found.algorithm,
         'EstimationReference': found.reference,
         'SmoothingFWHM': FWHM_MM,
@@ -99,6 +100,12 @@ def _align(found: FieldMap, image: Any, grid: Matrix) -> tuple[Matrix, list[str]
     """Return the matrix from mm of the collection to mm of the field, and sentences on it."""
     if found.anatomy is None:
         return np.eye(4), ['The transmit field was placed by the headers of the images.']
+    thin = [
+        (voxel_size(affine) * shape < THIN_MM).any()
+        for affine, shape in ((grid, image.shape), (found.affine, found.values.shape))
+    ]
+    if any(thin):
+        return np.eye(4), ['The transmit field was placed by the headers: a slab is too thin.']
     mask = find_signal(image)
     try:
         matrix = align_contrast(image, grid, mask, found.anatomy, found.affine).matrix
