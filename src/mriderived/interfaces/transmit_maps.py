@@ -20,7 +20,12 @@ from mriderived.core.transmit_field import (
 from mriderived.interfaces.qmri_images import Matrix, Volume, load_volume, move
 
 #: The median of a field over its nominal value lies here, whatever was measured.
-PLAUSIBLE = (0.5, 1.6)
+LIKELY, PLAUSIBLE = (0.75, 1.3), (0.5, 1.6)
+#: What sidecars call the units.
+UNITS = {
+    'percent': 'percent', '%': 'percent', 'p.u.': 'percent', 'ratio': 'ratio', '1': 'ratio',
+    'degree': 'degrees', 'degrees': 'degrees', 'deg': 'degrees',
+}  # fmt: skip
 
 
 class FieldMap(NamedTuple):
@@ -60,23 +65,30 @@ def _from_map(files: Mapping[str, Path], field: Mapping[str, Any]) -> FieldMap:
     if not known.any():
         raise ValueError(f'{files["map"].name} holds no value above 0')
     middle = float(np.median(values[known]))
-    name, scale = _choose_unit(middle, field['flip_angle'], files['map'].name)
+    name, scale = _choose_unit(middle, field, files['map'].name)
     found = field_from_angles(values.ravel(), 1.0, scale=scale)
     reference = 'https://bids-specification.readthedocs.io'
     return _finish(found, values, affine, None, f'as given, in {name}', reference)
 
 
-def _choose_unit(middle: float, flip_angle: float | None, file: str) -> tuple[str, float]:
-    """Return in which unit a map with this median is, and what it is divided by."""
-    units = [('ratio', 1.0), ('percent', 100.0), ('per mille', 1000.0)]
-    if flip_angle:
-        units += [('degrees', flip_angle), ('tenths of degrees', 10 * flip_angle)]
-    for name, scale in units:
-        if PLAUSIBLE[0] <= middle / scale <= PLAUSIBLE[1]:
-            return name, scale
+def _choose_unit(middle: float, field: Mapping[str, Any], file: str) -> tuple[str, float]:
+    """Return in which unit a map with this median is, and what it is divided by.
+
+    What ``Units`` says comes first, then percent, which BIDS recommends.
+    """
+    angle = field['flip_angle']
+    scales = {'percent': 100.0, 'ratio': 1.0, 'per mille': 1000.0}
+    if angle:
+        scales |= {'degrees': angle, 'tenths of degrees': 10 * angle}
+    told = UNITS.get(field['metadata'].get('units', '').strip().lower(), '')
+    names = [told] if told in scales else list(scales)
+    for low, high in (LIKELY, PLAUSIBLE):
+        for name in names:
+            if low <= middle / scales[name] <= high:
+                return name, scales[name]
     raise ValueError(
         f'the median of {file} is {middle:.4g}, which is no transmit field in percent (about '
-        '100), as a ratio (about 1), or in degrees of its FlipAngle: correct its values'
+        '100), as a ratio (about 1), or in degrees of its FlipAngle: correct its values or Units'
     )
 
 
