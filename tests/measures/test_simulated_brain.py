@@ -38,9 +38,7 @@ def write_dataset(answers: Path, folder: Path) -> Path:
     anat, fmap = folder / 'sub-01' / 'anat', folder / 'sub-01' / 'fmap'
     anat.mkdir(parents=True)
     fmap.mkdir()
-    write_json(
-        folder / 'dataset_description.json', {'Name': 'simulated', 'BIDSVersion': '1.10.0'}
-    )
+    write_json(folder / 'dataset_description.json', {'Name': 'simulated', 'BIDSVersion': '1.10.0'})
 
     def put(source: str, target: Path, metadata: dict[str, Any]) -> None:
         image = nb.load(answers / f'{source}.nii.gz')

@@ -69,8 +69,9 @@ def write_t2(
     found = fit(series, transmit=voxels.transmit, noise=noise)
     if voxels.transmit is not None:
         bare = ~(voxels.transmit > 0)  # beyond the map, echoes tell the field
-        for kept, each in zip(found, fit(series[bare], noise=noise), strict=True):
-            kept[bare] = each
+        beyond = fit(series[bare], noise=noise)
+        for field in found._fields:
+            getattr(found, field)[bare] = getattr(beyond, field)
     misfit = found.misfit if series.shape[1] > free else np.full_like(found.misfit, np.nan)
     said, notes = describe_transmit(voxels, FIELD_FITTED)
     files = T2Files(
