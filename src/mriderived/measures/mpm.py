@@ -131,7 +131,8 @@ MPM = Measure(
         ),
         Figure(
             name='mpmpd',
-            draw=qmri_figure('mpm_pd', 'proton density', 'arbitrary', None),
+            draw=qmri_figure('mpm_pd', 'proton density over its median', '1', (0.6, 1.4),
+                             is_relative=True),
             needs=('mpm_pd', 'qmri_reference'),
             title='Proton density of multi-parameter mapping',
             caption='Fluid is brighter than grey, and grey than white matter; the receive field '

@@ -158,7 +158,8 @@ MYELIN_WATER = Measure(
     figures=(
         Figure(
             name='mwf',
-            draw=qmri_figure('mwf_map', 'myelin water fraction', 'percent', (0.0, 25.0)),
+            draw=qmri_figure('mwf_map', 'myelin water fraction', 'percent', (0.0, 25.0),
+                             zero_counts=True),
             needs=('mwf_map', 'qmri_reference'),
             title='Myelin water fraction',
             caption='White matter has 8 to 15 percent, most in the corticospinal tract and the '

@@ -107,10 +107,28 @@ def quality_output(
 
 
 def qmri_figure(
-    field: str, label: str, unit: str, limits: tuple[float, float] | None
+    field: str,
+    label: str,
+    unit: str,
+    limits: tuple[float, float],
+    *,
+    zero_counts: bool = False,
+    is_relative: bool = False,
 ) -> Callable[..., list[Any]]:
-    """Return what draws the map ``field`` over the reference of its collection."""
-    return partial(_draw, field=field, label=label, unit=unit, limits=limits)
+    """Return what draws the map ``field`` over the reference of its collection.
+
+    Voxels of 0 are left out if not ``zero_counts``; a map that ``is_relative`` is divided by its
+    median.
+    """
+    return partial(
+        _draw,
+        field=field,
+        label=label,
+        unit=unit,
+        limits=limits,
+        zero_counts=zero_counts,
+        is_relative=is_relative,
+    )
 
 
 def _draw(
@@ -118,13 +136,16 @@ def _draw(
     field: str,
     label: str,
     unit: str,
-    limits: tuple[float, float] | None,
+    limits: tuple[float, float],
+    zero_counts: bool,
+    is_relative: bool,
     qmri_reference: Path,
     **maps: Path,
 ) -> list[Any]:
     values, affine = load(maps[field]), load_affine(maps[field])
-    # where 0 counts, NaN has no value
-    shown = np.isfinite(values) if np.isnan(values).any() else values != 0
+    shown = np.isfinite(values) & (zero_counts | (values != 0))
+    if is_relative and shown.any():
+        values = values / np.median(values[shown])
     return [
         map_overlay(load(qmri_reference), affine, values, label=label, unit=unit, mask=shown,
                     limits=limits, opacity=1.0)
