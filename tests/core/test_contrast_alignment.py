@@ -54,7 +54,6 @@ def test_motion_is_found_whatever_the_contrast(
     image += np.random.default_rng(1).standard_normal(image.shape).astype(np.float32) * 2
     found = align_contrast(head, AFFINE, mask, image, AFFINE)
     assert error(np.eye(4), truth, mask) > 2.0
-    # a twentieth of a voxel, a tenth where the relation is not monotonic
     assert error(found.matrix, truth, mask) < 0.3
     assert found.after > found.before
 
