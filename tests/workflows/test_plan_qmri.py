@@ -14,6 +14,7 @@ import yaml
 
 from mriderived.config import Config
 from mriderived.interfaces.qmri_acquisition import read_qmri_acquisition
+from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import plan_participant
 from mriderived.workflows.sources import Source, find_sources
 from skeleton_datasets import SKELETONS, build_skeleton
@@ -328,6 +329,27 @@ def test_outputs_are_named_after_the_collection(build: Build) -> None:
     assert outputs['qmri_tb1map'] == 'sub-mpm/fmap/sub-mpm_space-MPM_TB1map.nii.gz'
     # without phase there is nothing to say of it
     assert 'qmri_phase' not in {unit.measure.name for unit in plan.units}
+
+
+def test_every_step_finds_what_it_needs(build: Build) -> None:
+    root = build('mp2rageme')
+    shape = (60, 70, 60)
+    x, y, z = (axis - size / 2 for axis, size in zip(np.indices(shape), shape, strict=True))
+    head = (x / 25) ** 2 + (y / 30) ** 2 + (z / 27) ** 2 < 1
+    noise = np.random.default_rng(1).standard_normal(shape)
+    path = root / 'sub-mp2rageme/anat/sub-mp2rageme_T1w.nii.gz'
+    nb.Nifti1Image(
+        (1000 * head + 20 * noise).astype(np.float32), np.diag([3, 3, 3, 1])
+    ).to_filename(path)
+    plan = plan_participant(config(root), 'mp2rageme')
+    assert {unit.state for unit in plan.units} <= {'to run', 'not available'}
+    assembly = init_participant_wf(config(root), plan)
+    steps = {unit.measure.name for unit in assembly.units.values()}
+    assert {
+        f'qmri_{name}' for name in ('alignment', 'phase', 'registration', 'mask', 'field')
+    } <= (steps)
+    assert 'qmri_atlas' in steps
+    assert not {key for key in assembly.refused if key[1].startswith('qmri')}
 
 
 def test_filters_choose_collections(build: Build, tmp_path: Path) -> None:

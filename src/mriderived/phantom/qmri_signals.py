@@ -65,31 +65,27 @@ def _spin_echoes(myelin: bool) -> list[Scan]:
         share = substance.mwf[..., None] / 100
         return substance.pd[..., None] * (share * short + (1 - share) * long)
 
+    #: The last head and field, and their train, so that it is computed once for all echoes.
+    last: list[Any] = []
+
+    def one_of(echo: int) -> Any:
+        def signal(substance: Substance, transmit: Volume) -> Any:
+            if not (last and last[0] is substance and last[1] is transmit):
+                last[:] = [substance, transmit, train(substance, transmit)]
+            return last[2][..., echo]
+
+        return signal
+
     return [
         Scan(
             {'echo': str(echo + 1)},
             {'EchoTime': round(MESE_SPACING * (echo + 1), 6), 'FlipAngle': 90,
              'RepetitionTime': 3.0},
             0,
-            _one_of(train, echo),
+            one_of(echo),
         )
         for echo in range(MESE_ECHOES)
     ]  # fmt: skip
-
-
-def _one_of(train: Callable[[Substance, Volume], Any], index: int) -> Any:
-    """Return one echo of a train, which is computed once per head."""
-
-    def signal(substance: Substance, transmit: Volume) -> Any:
-        key = (id(substance.t2), id(transmit))
-        if _CACHE.get('key') != key:
-            _CACHE.update(key=key, train=train(substance, transmit))
-        return _CACHE['train'][..., index]
-
-    return signal
-
-
-_CACHE: dict[str, Any] = {}
 
 
 def _gradient_echoes() -> list[Scan]:

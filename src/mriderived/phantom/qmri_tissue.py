@@ -81,5 +81,5 @@ def draw_transmit(
     points = np.stack([axis.ravel() for axis in axes]).astype(np.float32)
     x, y, z = (affine[:3, :3] @ points + affine[:3, 3:]) - centre[:, None]
     distance = (x / 75) ** 2 + (y / 90) ** 2 + (z / 80) ** 2
-    field = 1 + amplitude * (1 - 2 * np.clip(distance, 0, 1.5)) + 0.05 * amplitude * x / 75
+    field = 1 + amplitude * (1 - 2 * np.clip(distance, 0, 1)) + 0.05 * amplitude * x / 75
     return np.asarray(field.reshape(shape), np.float32)

@@ -113,7 +113,10 @@ def _find_places(
         for group in side:
             first = next(setting for setting in settings if setting.group == group)
             image, affine = load_setting(first)
-            found = align_contrast(reference, grid, mask, np.abs(image), affine, start)
+            try:
+                found = align_contrast(reference, grid, mask, np.abs(image), affine, start)
+            except ValueError as error:
+                raise ValueError(f'{first.path.name} and the reference: {error}') from error
             places[group] = _Place(found.matrix, found.before, found.after)
             start = found.matrix
     return places

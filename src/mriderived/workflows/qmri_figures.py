@@ -18,8 +18,10 @@ B1_LIMITS = (60.0, 140.0)
 
 
 def draw_qmri_motion(qmri_motion: Path) -> list[Figure]:
-    """Draw the position of every image of a collection."""
+    """Draw the position of every image of a collection; nothing, if all moved together."""
     table = pd.read_csv(qmri_motion, sep='\t', na_values='n/a')
+    if table['acquisition'].nunique() == 1:
+        return []
     panels = {
         'shift (mm)': {axis: table[f'trans_{axis}'].to_numpy() for axis in 'xyz'},
         'turn (degrees)': {axis: np.degrees(table[f'rot_{axis}'].to_numpy()) for axis in 'xyz'},
