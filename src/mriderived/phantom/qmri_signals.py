@@ -93,7 +93,9 @@ def _gradient_echoes() -> list[Scan]:
         def signal(substance: Substance, transmit: Volume) -> Any:
             # the field that dephases follows that of transmission, so that it is smooth
             hertz = FIELD_HZ * (transmit - 1) / 0.2
-            kept = np.prod([np.sinc(change * time) for change in np.gradient(hertz)], axis=0)
+            kept = np.ones_like(hertz)
+            for axis in np.flatnonzero(np.array(hertz.shape) > 1):
+                kept = kept * np.sinc(np.gradient(hertz, axis=int(axis)) * time)
             decay = np.exp(-time / substance.t2star + 2j * np.pi * hertz * time)
             return substance.pd * kept * decay
 
