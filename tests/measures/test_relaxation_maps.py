@@ -213,7 +213,7 @@ def test_two_angles_are_exact_and_a_missing_field_is_told() -> None:
     assert inside(found.vfa_pd) == pytest.approx(1000, rel=1e-4)
     remarks = said(found.vfa_t1)
     assert not remarks['TransmitFieldCorrection'] and not remarks['SpoilingCorrection']
-    assert 'twice' in remarks['Notes'][0]
+    assert 'twice' in remarks['Notes'][0] and remarks['TransmitFieldReason'] == 'there is none'
     assert said(found.vfa_fit)['MissingReasons'] == {'misfit': TWO_ANGLES}
 
 

@@ -91,7 +91,7 @@ def test_parameters_at_three_fields_and_an_snr_of_50() -> None:
     remarks = said(found.mpm_r1)
     assert remarks['TransmitFieldCorrection'] and remarks['EchoTimeCorrection']
     assert remarks['Notes'] == [NO_PUBLISHED]
-    assert remarks['MTState'][6] is True and remarks['VoxelsNoSignal'] == 1
+    assert remarks['MTStates'][6] is True and remarks['VoxelsNoSignal'] == 1
     assert said(transfer.mpm_mtsat)['TransmitFieldDependence'] == 0.4
 
 

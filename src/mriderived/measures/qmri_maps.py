@@ -27,6 +27,12 @@ SIGNALS = ('qmri_series', 'qmri_acquisition', 'qmri_mask')
 NOISE_VOXELS = 20_000
 #: Arrays of double precision are made for so many voxels at a time.
 CHUNK = 1 << 18
+#: What lists are called of fields that BIDS has for single values only.
+LISTS = {
+    'InversionTime': 'InversionTimes',
+    'MTState': 'MTStates',
+    'RepetitionTimeExcitation': 'RepetitionTimesExcitation',
+}
 #: With more voxels of the mask without a value than this, a note says so.
 MANY_MISSING = 0.05
 Array = NDArray[Any]
@@ -163,7 +169,8 @@ def notes_on(outcome: Outcomes, what: str) -> list[str]:
 def describe_transmit(voxels: Voxels, without: str) -> tuple[dict[str, Any], list[str]]:
     """Return what the sidecar says of the transmit field; ``without`` is the note for none."""
     if voxels.transmit is None:
-        return {'TransmitFieldCorrection': False}, [without]
+        why = voxels.acquisition.field_reason
+        return {'TransmitFieldCorrection': False, 'TransmitFieldReason': why or None}, [without]
     field = voxels.transmit
     known = np.isfinite(field) & (field > 0)
     said = {
@@ -184,4 +191,9 @@ def settings_of(images: Sequence[Setting]) -> dict[str, Any]:
         'MTState': [image.mt for image in images],
     }
     known = {key: values for key, values in columns.items() if None not in values}
-    return {key: values if len(set(values)) > 1 else values[0] for key, values in known.items()}
+    return {
+        (LISTS.get(key, key) if len(set(values)) > 1 else key): (
+            values if len(set(values)) > 1 else values[0]
+        )
+        for key, values in known.items()
+    }
