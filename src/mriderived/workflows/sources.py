@@ -12,7 +12,6 @@ from typing import Any
 from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
 from mriderived.bids.dwi_checks import DwiCheck
-from mriderived.bids.dwi_files import gather_parts, is_unweighted
 from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
 from mriderived.bids.image_checks import (
     BadImageError,
@@ -28,7 +27,11 @@ from mriderived.bids.qmri_collections import kind_of, name_collection
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 from mriderived.workflows.bold_source import check_run, fingerprint_run
-from mriderived.workflows.dwi_source import check_diffusion, fingerprint_diffusion
+from mriderived.workflows.dwi_source import (
+    check_diffusion,
+    fingerprint_diffusion,
+    join_diffusion,
+)
 from mriderived.workflows.qmri_source import (
     SOURCE_SUFFIXES,
     check_collection,
@@ -127,18 +130,14 @@ def known_files(config: Config, participant: str, *, is_preview: bool = False) -
 def _join(images: Iterable[Image], suffix: str, bids_dir: Path) -> Iterator[tuple[Image, ...]]:
     """Gather the echoes of a run, or the parts of a diffusion acquisition, the first first.
 
-    Phase images have no part in it, nor have diffusion images without any weighting, which help
-    to correct others, where there are others.
+    Phase images have no part in it.
     """
     if kind_of(suffix) == QMRI:
         yield from list_collections(images, suffix)
         return
     images = [image for image in images if image.suffix == suffix]
-    if suffix == 'dwi':
-        whole = [image for image in images if image.entities.get('part', 'mag') == 'mag']
-        weighted = [image for image in whole if not is_unweighted(image, bids_dir)] or whole
-        if weighted:
-            yield from (_with_common_name(parts) for parts in gather_parts(weighted))
+    if images and suffix == 'dwi':
+        yield from join_diffusion(images, bids_dir)
         return
     runs: dict[tuple[Any, ...], list[Image]] = {}
     for image in images:
@@ -153,17 +152,6 @@ def _join(images: Iterable[Image], suffix: str, bids_dir: Path) -> Iterator[tupl
             rest = [item for item in first.entities.items() if item[0] != 'echo']
             first = replace(first, entities=dict(rest))
         yield (first, *run[1:])
-
-
-def _with_common_name(parts: tuple[Image, ...]) -> tuple[Image, ...]:
-    """Name the first part by what all of them have in common: results are of all."""
-    first, *others = parts
-    common = {
-        key: value
-        for key, value in first.entities.items()
-        if all(other.entities.get(key) == value for other in others)
-    }
-    return (replace(first, entities=common), *others)
 
 
 def _check(config: Config, run: tuple[Image, ...], check: Check, hash_of: Hash | None) -> Source:
