@@ -29,7 +29,7 @@ def as_variables(table: pd.DataFrame) -> Variables:
 
 
 def test_anisotropy_of_154_people_by_diagnosis(test_data: Path, tmp_path: Path) -> None:
-    """63 tracts, several sites, patients and controls, ages; people without an age are left out."""
+    """63 tracts, patients and controls, ages; people without an age are left out."""
     folder = (
         test_data / 'tables' / 'enigma-glm' / 'WorkingGroups' / 'EffectSize_and_GLM'
         / 'example_tutorial' / 'data'

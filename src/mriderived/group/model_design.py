@@ -119,8 +119,8 @@ def _refuse_codes(model: Model, table: pd.DataFrame) -> None:
             if code < rest.min() - span or code > rest.max() + span:
                 raise ModelError(
                     f'{model.formula}: {name} is {code:g} for {count} participants, and between '
-                    f'{rest.min():g} and {rest.max():g} for the others: if it stands for a missing '
-                    'value, write n/a'
+                    f'{rest.min():g} and {rest.max():g} for the others: if it stands for a '
+                    'missing value, write n/a'
                 )
 
 
