@@ -32,12 +32,9 @@ from mriderived.measures.skeleton import SKELETON
 from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.surface_regions import SURFACE_REGIONS
 from mriderived.measures.t1w_quality import T1W_QUALITY
-<<<<<<< HEAD
 from mriderived.measures.t1w_t2w import T1W_T2W
 from mriderived.measures.t1w_t2w_surface import T1W_T2W_SURFACE, T1W_T2W_SURFACE_REGIONS
-=======
 from mriderived.measures.t2 import T2
->>>>>>> e676ed1d0e3229bf041fd37827964cfc1bbf6964
 from mriderived.measures.t2star import T2STAR
 from mriderived.measures.tensor import TENSOR
 from mriderived.measures.thickness import THICKNESS
@@ -46,12 +43,9 @@ from mriderived.measures.tissue_volume import TISSUE_VOLUME
 from mriderived.measures.tractography import TRACTOGRAPHY
 from mriderived.measures.tsnr import TSNR
 from mriderived.measures.vbm import VBM
-<<<<<<< HEAD
+from mriderived.measures.vfa import VFA
 from mriderived.measures.wmh import WMH
 from mriderived.measures.wmh_t1w import WMH_T1W
-=======
-from mriderived.measures.vfa import VFA
->>>>>>> e676ed1d0e3229bf041fd37827964cfc1bbf6964
 from mriderived.measures.wmti import WMTI
 
 MEASURES: tuple[Measure, ...] = (
@@ -86,13 +80,11 @@ MEASURES: tuple[Measure, ...] = (
     BUNDLE_PROFILES,
     DWI_QUALITY,
     DWI_IN_SPACE,
-<<<<<<< HEAD
     T1W_T2W,
     T1W_T2W_SURFACE,
     T1W_T2W_SURFACE_REGIONS,
     WMH,
     WMH_T1W,
-=======
     B1,
     T2,
     MYELIN_WATER,
@@ -104,5 +96,4 @@ MEASURES: tuple[Measure, ...] = (
     MPM_R2STAR,
     MPM_MTSAT,
     MTR,
->>>>>>> e676ed1d0e3229bf041fd37827964cfc1bbf6964
 )
