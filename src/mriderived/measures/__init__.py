@@ -13,6 +13,7 @@ from mriderived.measures.dwi_quality import DWI_QUALITY
 from mriderived.measures.free_water import FREE_WATER
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.kurtosis import KURTOSIS
+from mriderived.measures.landmarks import LANDMARKS
 from mriderived.measures.noddi import NODDI
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
@@ -41,6 +42,7 @@ MEASURES: tuple[Measure, ...] = (
     FSAVERAGE_THICKNESS,
     THICKNESS_LAPLACE,
     VBM,
+    LANDMARKS,
     T1W_QUALITY,
     TSNR,
     ALFF,
