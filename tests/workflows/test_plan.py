@@ -15,7 +15,7 @@ from mriderived.bids.known_files import Look
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
 from mriderived.measures.registry import find_measures
-from mriderived.workflows import sources
+from mriderived.workflows import contrast_source, sources
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import (
     ParticipantPlan,
@@ -32,7 +32,7 @@ Skeleton = Callable[[str], Path]
 def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of skeletons are no heads; a missing one is still refused."""
 
-    def check(path: Path, look: Look) -> ImageCheck:
+    def check(path: Path, look: Look, content: str) -> ImageCheck:
         if not path.exists():
             raise BadImageError(path, 'its content is not here', 'Get it: datalad get')
         return ImageCheck(path, (), {}, ())
@@ -41,7 +41,7 @@ def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
         time = float(metadata['RepetitionTime'])
         return BoldCheck(path, (), {}, (), 10, time, None, metadata.get('PhaseEncodingDirection'))
 
-    monkeypatch.setattr(sources, 'check_image', check)
+    monkeypatch.setattr(contrast_source, 'check_image', check)
     monkeypatch.setattr(sources, 'check_bold', check_series)
 
 

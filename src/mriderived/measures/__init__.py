@@ -23,6 +23,8 @@ from mriderived.measures.skeleton import SKELETON
 from mriderived.measures.structure_volume import STRUCTURE_VOLUME
 from mriderived.measures.surface_regions import SURFACE_REGIONS
 from mriderived.measures.t1w_quality import T1W_QUALITY
+from mriderived.measures.t1w_t2w import T1W_T2W
+from mriderived.measures.t1w_t2w_surface import T1W_T2W_SURFACE, T1W_T2W_SURFACE_REGIONS
 from mriderived.measures.t2star import T2STAR
 from mriderived.measures.tensor import TENSOR
 from mriderived.measures.thickness import THICKNESS
@@ -31,6 +33,8 @@ from mriderived.measures.tissue_volume import TISSUE_VOLUME
 from mriderived.measures.tractography import TRACTOGRAPHY
 from mriderived.measures.tsnr import TSNR
 from mriderived.measures.vbm import VBM
+from mriderived.measures.wmh import WMH
+from mriderived.measures.wmh_t1w import WMH_T1W
 from mriderived.measures.wmti import WMTI
 
 MEASURES: tuple[Measure, ...] = (
@@ -65,4 +69,9 @@ MEASURES: tuple[Measure, ...] = (
     SKELETON,
     BUNDLE_PROFILES,
     DWI_QUALITY,
+    T1W_T2W,
+    T1W_T2W_SURFACE,
+    T1W_T2W_SURFACE_REGIONS,
+    WMH,
+    WMH_T1W,
 )

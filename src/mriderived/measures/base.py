@@ -106,6 +106,8 @@ class Scope:
     largest_b: float = 0.0
     #: Whether it needs volumes without diffusion weighting.
     needs_unweighted: bool = False
+    #: Whether the T1w image that it leans on has to be of the same session.
+    is_of_t1w_session: bool = False
     key: str = ''
     family: str = ''
 

@@ -17,9 +17,9 @@ from mriderived.interfaces.call import Call
 from mriderived.interfaces.draw import Draw
 from mriderived.interfaces.sink import save_output
 from mriderived.measures.base import Figure
+from mriderived.workflows.contrast_source import LESION_MASKS_OF
 from mriderived.workflows.plan import ParticipantPlan, Unit
 from mriderived.workflows.resources import Resources, shared_resources
-from mriderived.workflows.sources import LESION_MASK
 from mriderived.workflows.unit_files import describe_output, figure_files
 
 Key = tuple[str, str, str | None]
@@ -57,8 +57,9 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
         if unit.image not in per_image:
             per_image[unit.image] = Resources(unit, shared, per_image.get(unit.lender))
             _offer_acquisition(per_image[unit.image], unit, plan, base_dir)
-            if unit.image in plan.lesion_masks:
-                per_image[unit.image].offer(LESION_MASK, None, plan.lesion_masks[unit.image])
+            if unit.image in plan.lesion_masks and unit.source is not None:
+                mask = LESION_MASKS_OF[unit.source.suffix]
+                per_image[unit.image].offer(mask, None, plan.lesion_masks[unit.image])
         resources = per_image[unit.image]
         if unit.state == 'done':
             for field, path in unit.outputs.items():

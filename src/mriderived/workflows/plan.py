@@ -15,6 +15,7 @@ from mriderived.config import Config
 from mriderived.measures.base import Measure, Output
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.asked import asked_measures
+from mriderived.workflows.contrast_source import LESION_MASKS_OF
 from mriderived.workflows.renewal import renew
 from mriderived.workflows.scopes import (
     explain_scope,
@@ -23,7 +24,6 @@ from mriderived.workflows.scopes import (
     is_in_scope,
 )
 from mriderived.workflows.sources import (
-    LESION_MASK,
     RAW_RESOURCES,
     AnyCheck,
     Source,
@@ -260,7 +260,8 @@ def _units(
 
 def _tell_mask(source: Source, measure: Measure) -> str:
     """Say for a dry run which units a lesion mask goes into."""
-    if source.lesion_mask is None or LESION_MASK not in measure.optional:
+    mask = LESION_MASKS_OF.get(source.image.suffix)
+    if source.lesion_mask is None or mask not in measure.optional:
         return ''
     return f'uses {source.lesion_mask.name}'
 

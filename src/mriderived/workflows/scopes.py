@@ -25,8 +25,15 @@ def is_in_scope(measure: Measure, source: Source) -> bool:
 
 
 def explain_scope(measure: Measure, source: Source) -> str:
-    """Say why the gradient table of a diffusion series does not do for a measure, or nothing."""
+    """Say why an image does not do for a measure, or nothing.
+
+    The gradient table of a diffusion series may not, or the T1w image be of another session.
+    """
     scope = measure.scope
+    if scope.is_of_t1w_session and source.lender:
+        image = source.image
+        if Path(source.lender).parts[:-2] != Path(source.relative).parts[:-2]:
+            return f'the T1w image is of another session than this {image.suffix}'
     shells = source.acquisition.get('shells')
     if not scope.least_shells or shells is None:
         return ''
