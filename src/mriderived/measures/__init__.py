@@ -15,6 +15,7 @@ from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.kurtosis import KURTOSIS
 from mriderived.measures.landmarks import LANDMARKS
 from mriderived.measures.noddi import NODDI
+from mriderived.measures.perivascular_spaces import PERIVASCULAR_SPACES
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
 from mriderived.measures.seed_map import SEED_MAP
@@ -47,6 +48,7 @@ MEASURES: tuple[Measure, ...] = (
     THICKNESS_LAPLACE,
     VBM,
     LANDMARKS,
+    PERIVASCULAR_SPACES,
     T1W_QUALITY,
     TSNR,
     ALFF,

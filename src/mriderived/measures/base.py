@@ -108,6 +108,8 @@ class Scope:
     needs_unweighted: bool = False
     #: Whether the T1w image that it leans on has to be of the same session.
     is_of_t1w_session: bool = False
+    #: Images with a longer edge of their voxels, in mm, do not do; 0: all do.
+    largest_voxel: float = 0.0
     key: str = ''
     family: str = ''
 

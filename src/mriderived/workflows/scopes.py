@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import nibabel as nb
+
 from mriderived.bids.dataset import reference_image
 from mriderived.bids.known_files import hash_file
 from mriderived.measures.base import Measure, Scope
@@ -27,9 +29,15 @@ def is_in_scope(measure: Measure, source: Source) -> bool:
 def explain_scope(measure: Measure, source: Source) -> str:
     """Say why an image does not do for a measure, or nothing.
 
-    The gradient table of a diffusion series may not, or the T1w image be of another session.
+    Its voxels may be too large, the gradient table of a diffusion series may not do, or the T1w
+    image be of another session.
     """
     scope = measure.scope
+    if scope.largest_voxel and not source.fault:
+        edges = [float(edge) for edge in nb.load(source.image.path).header.get_zooms()[:3]]
+        if max(edges) > scope.largest_voxel + 1e-3:
+            size = ' x '.join(f'{edge:.3g}' for edge in edges)
+            return f'voxels of {size} mm are too large for it; {scope.largest_voxel:g} mm at most'
     if scope.is_of_t1w_session and source.lender:
         image = source.image
         if Path(source.lender).parts[:-2] != Path(source.relative).parts[:-2]:
