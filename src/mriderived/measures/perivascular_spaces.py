@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mriderived.config import Config
+from mriderived.core.masks import find_box
 from mriderived.core.perivascular_regions import divide_region, find_perivascular_region
 from mriderived.core.tube_components import keep_spaces
 from mriderived.core.tubes import MOST_MM, check_resolution, find_tubes
@@ -17,6 +18,7 @@ from mriderived.figures.mosaic import Contour, mosaic
 from mriderived.figures.style import CYAN, ROSE
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
+from mriderived.interfaces.warps import crop_grid
 from mriderived.measures.base import Figure, Measure, Output, Scope
 from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.perivascular_columns import (
@@ -34,6 +36,8 @@ EXPERIMENTAL = (
     'Experimental: validated with synthetic tubes only. Compare numbers of one scanner and one '
     'resolution, and look at the picture.'
 )
+#: What is kept around the brain, in mm.
+MARGIN_MM = 4.0
 #: Spaces are drawn on the cuts that pass so near, in mm.
 SHOWN_MM = 3.0
 
@@ -59,29 +63,30 @@ def find_perivascular_spaces(
     affine = load_affine(t1w)
     spacing = [float(size) for size in voxel_size(affine)]
     check_resolution(spacing)
-    structures = load(structures_dseg, np.int32)
+    mask = load(brain_mask) > 0
+    box = find_box(mask, [int(np.ceil(MARGIN_MM / size)) for size in spacing])
+    structures = load(structures_dseg, np.int32)[box]
+    lesions = load(lesion_dseg, np.uint8)[box] > 0
     region = find_perivascular_region(
-        structures,
-        load(csf_probseg),
-        load(brain_mask) > 0,
-        spacing,
-        load(lesion_dseg, np.uint8) > 0,
+        structures, load(csf_probseg)[box], mask[box], spacing, lesions
     )
-    gyri = load(atlas_dseg, np.int32) if atlas_dseg else None
+    gyri = load(atlas_dseg, np.int32)[box] if atlas_dseg else None
     regions = divide_region(structures, region, spacing, gyri)
-    tubes = find_tubes(load(t1w), region, spacing, threads=threads)
+    tubes = find_tubes(np.ascontiguousarray(load(t1w)[box]), region, spacing, threads=threads)
     found = keep_spaces(tubes.mask, spacing, regions)
     summary, reasons = make_summary(
         found.table, regions, float(np.prod(spacing)), has_lobes=gyri is not None
     )
-    mask = save((found.labels > 0).astype(np.uint8), affine, 'spaces.nii.gz')
+    spaces = np.zeros(mask.shape, np.uint8)
+    spaces[box] = found.labels > 0
+    out_mask = save(spaces, affine, 'spaces.nii.gz')
     morph = write_table(summary, 'summary.tsv')
     said = {'VoxelSize': [round(size, 4) for size in spacing], 'Experimental': EXPERIMENTAL}
-    write_remarks(mask, **said)
+    write_remarks(out_mask, **said)
     write_remarks(morph, **said, **({'MissingReasons': reasons} if reasons else {}))
-    return PerivascularFiles(
-        mask, morph, write_table(make_object_table(found.table, affine), 'objects.tsv')
-    )
+    cropped = crop_grid(affine, box).affine
+    objects = write_table(make_object_table(found.table, cropped), 'objects.tsv')
+    return PerivascularFiles(out_mask, morph, objects)
 
 
 def draw_spaces(t1w: Path, brain_mask: Path, pvs_mask: Path, structures_dseg: Path) -> list[Any]:
