@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 from mriderived.bids.dataset import Image
+from mriderived.core.rigid import rigid_matrix
+from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.measures.perivascular_spaces import (
     NEEDS,
     PERIVASCULAR_SPACES,
@@ -19,6 +21,7 @@ from mriderived.measures.perivascular_spaces import (
     draw_spaces,
     find_perivascular_spaces,
 )
+from mriderived.measures.perivascular_spaces_t2w import draw_bright_spaces, find_bright_spaces
 from mriderived.workflows.scopes import explain_scope
 from mriderived.workflows.sources import Source
 
@@ -147,6 +150,43 @@ def test_the_summary_adds_up(planted: Found) -> None:
     assert remarks['Experimental'].startswith('Experimental')
     assert remarks['MissingReasons']['temporal_L_diameter'].startswith('there is no')
     assert np.isnan(row['temporal_L_diameter']) and row['temporal_L_count'] == 0
+
+
+def test_bright_tubes_of_a_t2w_on_a_grid_of_its_own(
+    planted: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scan = nb.load(planted.paths['t1w'])
+    turned = np.ascontiguousarray(np.transpose(np.asarray(scan.dataobj)[:, ::-1], (2, 0, 1)))
+    axes = np.zeros((4, 4))  # from voxels of the T2w to those of the T1w
+    axes[2, 0] = axes[0, 1] = axes[3, 3] = 1
+    axes[1, 2], axes[1, 3] = -1, SIZE - 1
+    move = rigid_matrix(np.array([3.0, -2, 5, 0.1, 0.05, -0.1]), np.zeros(3))
+    affine = move @ AFFINE @ axes
+    nb.Nifti1Image(150 - turned, affine).to_filename(tmp_path / 't2w.nii.gz')
+    nb.Nifti1Image((turned > 0).astype(np.uint8), affine).to_filename(tmp_path / 'seen.nii.gz')
+    others = {name: path for name, path in planted.paths.items() if name != 't1w'}
+    bright = find_bright_spaces(
+        t2w=tmp_path / 't2w.nii.gz',
+        t2w_mask=tmp_path / 'seen.nii.gz',
+        xfm_t2w_to_t1w=save_rigid(move, 'to_t1w.h5'),
+        **others,
+        threads=1,
+    )
+    there, here = (
+        np.asarray(nb.load(path).dataobj) > 0
+        for path in (bright.pvs_t2w_mask, planted.files.pvs_mask)
+    )
+    same = np.transpose(there, (1, 2, 0))[:, ::-1]
+    assert 2 * (same & here).sum() / (same.sum() + here.sum()) > 0.97
+    mine, its = (
+        pd.read_csv(path, sep='\t').iloc[0]
+        for path in (bright.pvs_t2w_morph, planted.files.pvs_morph)
+    )
+    assert mine['frontal_L_count'] == its['frontal_L_count']
+    assert mine['volume'] == pytest.approx(its['volume'], rel=0.05)
+    shown = draw_bright_spaces(tmp_path / 't2w.nii.gz', tmp_path / 'seen.nii.gz', bright[0])
+    assert len(shown) == 1
 
 
 def test_a_picture(planted: Found) -> None:

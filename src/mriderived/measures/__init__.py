@@ -16,6 +16,7 @@ from mriderived.measures.kurtosis import KURTOSIS
 from mriderived.measures.landmarks import LANDMARKS
 from mriderived.measures.noddi import NODDI
 from mriderived.measures.perivascular_spaces import PERIVASCULAR_SPACES
+from mriderived.measures.perivascular_spaces_t2w import PERIVASCULAR_SPACES_T2W
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
 from mriderived.measures.seed_map import SEED_MAP
@@ -74,6 +75,7 @@ MEASURES: tuple[Measure, ...] = (
     T1W_T2W,
     T1W_T2W_SURFACE,
     T1W_T2W_SURFACE_REGIONS,
+    PERIVASCULAR_SPACES_T2W,
     WMH,
     WMH_T1W,
 )

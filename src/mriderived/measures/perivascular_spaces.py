@@ -11,14 +11,17 @@ from scipy import ndimage
 
 from mriderived.config import Config
 from mriderived.core.masks import find_box
-from mriderived.core.perivascular_regions import divide_region, find_perivascular_region
+from mriderived.core.perivascular_regions import (
+    WHITE,
+    divide_region,
+    find_perivascular_region,
+)
 from mriderived.core.tube_components import keep_spaces
 from mriderived.core.tubes import MOST_MM, check_resolution, find_tubes
 from mriderived.figures.mosaic import Contour, mosaic
 from mriderived.figures.style import CYAN, ROSE
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
-from mriderived.interfaces.warps import crop_grid
 from mriderived.measures.base import Figure, Measure, Output, Scope
 from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.perivascular_columns import (
@@ -42,6 +45,22 @@ MARGIN_MM = 4.0
 SHOWN_MM = 3.0
 
 
+class Search(NamedTuple):
+    """Where spaces are looked for in an image, and of which region of the brain each voxel is."""
+
+    region: NDArray[np.bool_]
+    regions: NDArray[np.int32]
+    has_lobes: bool
+
+
+class Found(NamedTuple):
+    """The files that :func:`write_spaces` writes."""
+
+    mask: Path
+    morph: Path
+    objects: Path
+
+
 class PerivascularFiles(NamedTuple):
     """The files that :func:`find_perivascular_spaces` writes."""
 
@@ -61,52 +80,78 @@ def find_perivascular_spaces(
 ) -> PerivascularFiles:
     """Find dark tubes of fluid in white matter and basal ganglia of a T1w image."""
     affine = load_affine(t1w)
-    spacing = [float(size) for size in voxel_size(affine)]
-    check_resolution(spacing)
+    check_resolution(voxel_size(affine).tolist())
+    search = prepare_search(brain_mask, csf_probseg, structures_dseg, lesion_dseg, atlas_dseg)
+    return PerivascularFiles(*write_spaces(load(t1w), affine, search, threads))
+
+
+def prepare_search(
+    brain_mask: Path,
+    csf_probseg: Path,
+    structures_dseg: Path,
+    lesion_dseg: Path,
+    atlas_dseg: Path | None,
+) -> Search:
+    """Return where to look on the grid of the T1w image."""
     mask = load(brain_mask) > 0
+    spacing = voxel_size(load_affine(brain_mask)).tolist()
     box = find_box(mask, [int(np.ceil(MARGIN_MM / size)) for size in spacing])
     structures = load(structures_dseg, np.int32)[box]
     lesions = load(lesion_dseg, np.uint8)[box] > 0
-    region = find_perivascular_region(
-        structures, load(csf_probseg)[box], mask[box], spacing, lesions
-    )
+    fluid = load(csf_probseg)[box]
+    region = find_perivascular_region(structures, fluid, mask[box], spacing, lesions)
     gyri = load(atlas_dseg, np.int32)[box] if atlas_dseg else None
-    regions = divide_region(structures, region, spacing, gyri)
-    tubes = find_tubes(np.ascontiguousarray(load(t1w)[box]), region, spacing, threads=threads)
-    found = keep_spaces(tubes.mask, spacing, regions)
+    whole = np.zeros(mask.shape, bool)
+    whole[box] = region
+    regions = np.zeros(mask.shape, np.int32)
+    regions[box] = divide_region(structures, region, spacing, gyri)
+    return Search(whole, regions, gyri is not None)
+
+
+def write_spaces(
+    image: NDArray[np.float32],
+    affine: NDArray[np.float64],
+    search: Search,
+    threads: int,
+    *,
+    is_bright: bool = False,
+) -> Found:
+    """Find tubes and write them as a mask, a table of all and a table of each."""
+    spacing = voxel_size(affine).tolist()
+    tubes = find_tubes(image, search.region, spacing, is_bright, threads=threads)
+    found = keep_spaces(tubes.mask, spacing, search.regions)
     summary, reasons = make_summary(
-        found.table, regions, float(np.prod(spacing)), has_lobes=gyri is not None
+        found.table, search.regions, float(np.prod(spacing)), has_lobes=search.has_lobes
     )
-    spaces = np.zeros(mask.shape, np.uint8)
-    spaces[box] = found.labels > 0
-    out_mask = save(spaces, affine, 'spaces.nii.gz')
+    mask = save((found.labels > 0).astype(np.uint8), affine, 'spaces.nii.gz')
     morph = write_table(summary, 'summary.tsv')
     said = {'VoxelSize': [round(size, 4) for size in spacing], 'Experimental': EXPERIMENTAL}
-    write_remarks(out_mask, **said)
+    write_remarks(mask, **said)
     write_remarks(morph, **said, **({'MissingReasons': reasons} if reasons else {}))
-    cropped = crop_grid(affine, box).affine
-    objects = write_table(make_object_table(found.table, cropped), 'objects.tsv')
-    return PerivascularFiles(out_mask, morph, objects)
+    return Found(mask, morph, write_table(make_object_table(found.table, affine), 'objects.tsv'))
 
 
 def draw_spaces(t1w: Path, brain_mask: Path, pvs_mask: Path, structures_dseg: Path) -> list[Any]:
-    """Draw the outlines of the spaces; what lies just beside a cut is drawn on it, too."""
+    """Draw the outlines of the spaces over the image."""
     affine, spaces = load_affine(t1w), load(pvs_mask) > 0
-    reach = [max(1, 2 * round(SHOWN_MM / size) + 1) for size in voxel_size(affine)]
-    near = {
-        axis: ndimage.maximum_filter1d(spaces.view(np.uint8), reach[axis], axis)
-        for axis in range(3)
-    }
-    shown: NDArray[np.uint8] = near[0] | near[1] | near[2]
-    white = np.isin(load(structures_dseg, np.int32), (2, 41)).astype(np.float32)
+    white = np.isin(load(structures_dseg, np.int32), WHITE).astype(np.float32)
     outlines = [
-        Contour(shown, ROSE, 'perivascular spaces (3 mm around them)'),
+        Contour(spread_spaces(spaces, affine), ROSE, 'perivascular spaces (3 mm around)'),
         Contour(white, CYAN, 'white matter', width=0.3),
     ]
-    brain = load(brain_mask) > 0
     focus = spaces if spaces.any() else None
-    image = load(t1w)
-    return [mosaic(image, affine, contours=outlines, crop_to=brain, margin=2, focus=focus)]
+    brain = load(brain_mask) > 0
+    return [mosaic(load(t1w), affine, contours=outlines, crop_to=brain, margin=2, focus=focus)]
+
+
+def spread_spaces(spaces: NDArray[np.bool_], affine: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the mask on all cuts that pass within :data:`SHOWN_MM`."""
+    flags = spaces.astype(np.uint8)
+    shown = flags.copy()
+    for axis, size in enumerate(voxel_size(affine)):
+        reach = 2 * max(1, round(SHOWN_MM / float(size))) + 1
+        shown |= ndimage.maximum_filter1d(flags, reach, axis)
+    return shown
 
 
 def init_perivascular_spaces_wf(config: Config) -> Any:
