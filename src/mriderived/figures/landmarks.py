@@ -16,6 +16,8 @@ from mriderived.figures.style import AMBER, BACKDROP, CYAN, FAINT, INK, ROSE, WI
 
 Array = NDArray[Any]
 
+#: Behind words, so that they can be read on bright tissue.
+SHADE: dict[str, Any] = {'facecolor': BACKDROP, 'alpha': 0.55, 'linewidth': 0, 'pad': 1.2}
 #: Pixels of the large and of the small cuts, in mm.
 LARGE_STEP, SMALL_STEP = 0.5, 0.3
 #: What the large cuts show, in mm of the frame of the commissures: from, to.
@@ -71,7 +73,7 @@ def draw_commissures(image: Array, affine: Array, to_frame: Array, ac: Array, pc
             _show(axes, image, affine, to_frame, view, limits)
             _mark_commissures(axes, view, ac, pc)
             axes.text(0.03, 0.97, title, transform=axes.transAxes, color=INK, fontsize=7.5,
-                      va='top')  # fmt: skip
+                      va='top', bbox=SHADE)  # fmt: skip
     return figure
 
 
@@ -94,7 +96,8 @@ def draw_fiducials(
         colour = ROSE if name in refined else AMBER
         _, across, up = AXES[view.plane]
         axes.plot(point[across], point[up], '+', color=colour, markersize=9, markeredgewidth=0.9)
-        axes.text(0.05, 0.95, name, transform=axes.transAxes, color=colour, fontsize=7, va='top')
+        axes.text(0.05, 0.95, name, transform=axes.transAxes, color=colour, fontsize=7, va='top',
+                  bbox=SHADE)  # fmt: skip
     return figure
 
 

@@ -125,9 +125,12 @@ def write_spaces(
     )
     mask = save((found.labels > 0).astype(np.uint8), affine, 'spaces.nii.gz')
     morph = write_table(summary, 'summary.tsv')
-    said = {'VoxelSize': [round(size, 4) for size in spacing], 'Experimental': EXPERIMENTAL}
+    said: dict[str, Any] = {
+        'VoxelSize': [round(size, 4) for size in spacing],
+        'Experimental': EXPERIMENTAL,
+    }
     write_remarks(mask, **said)
-    write_remarks(morph, **said, **({'MissingReasons': reasons} if reasons else {}))
+    write_remarks(morph, **said, MissingReasons=reasons)
     return Found(mask, morph, write_table(make_object_table(found.table, affine), 'objects.tsv'))
 
 
