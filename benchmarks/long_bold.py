@@ -28,9 +28,9 @@ import nibabel as nb
 import numpy as np
 
 from mriderived.config import PARTICIPANT_GB
-from mriderived.interfaces.bold_spaces import read_space_grid
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.series import save_series
+from mriderived.interfaces.transforms import field_transform, write_composite
 from mriderived.measures.registry import find_measures
 from mriderived.spaces import DEFAULT_SPACE, get_space
 from mriderived.workflows.func import FUNC_STEPS
@@ -91,9 +91,16 @@ def write_run(folder: Path, shape: tuple[int, int, int], volumes: int) -> Files:
             'xfm': save_rigid(np.eye(4), 'xfm.h5')}  # fmt: skip
 
 
+def write_warp(space_mask: Path) -> Path:
+    """Write a smooth way to the space, of up to 3 voxels, as a registration does."""
+    image = nb.load(space_mask)
+    places = np.indices(image.shape, np.float32)
+    field = 3 * np.sin(places / 25)
+    return write_composite([field_transform(field, image.affine)], 'to_space.h5')
+
+
 def list_steps(threads: int) -> dict[str, Callable[[Files], Any]]:
     """Return the steps that read the series, in their order."""
-    from mriderived.interfaces.bold_spaces import SpaceGrid
     from mriderived.measures.alff import write_alff
     from mriderived.measures.bold_quality import measure_run
     from mriderived.measures.denoised_space import denoise_in_space
@@ -103,23 +110,22 @@ def list_steps(threads: int) -> dict[str, Callable[[Files], Any]]:
     from mriderived.workflows.func_denoising import remove_confounds
     from mriderived.workflows.func_distortion import find_distortion
     from mriderived.workflows.func_figures import draw_carpet
-    from mriderived.workflows.func_mask import mask_bold
+    from mriderived.workflows.func_mask import mask_epi
     from mriderived.workflows.func_motion import estimate_motion
     from mriderived.workflows.func_series import resample_bold
-    from mriderived.workflows.func_spaces import RunFiles, sample_run
-
-    def in_space(f: Files) -> dict[str, Path]:
-        grid: SpaceGrid = read_space_grid(f['space_mask'])
-        run = RunFiles(f['raw'], f['acquisition'], f['bold_motion'], f['bold_displacement'],
-                       f['xfm'])  # fmt: skip
-        return {'bold_in_space': sample_run(run, grid, None, threads)}
+    from mriderived.workflows.func_spaces import bring_to_space
 
     return {
         'bold_motion': lambda f: estimate_motion(f['raw'], threads),
         'bold_distortion': lambda f: find_distortion(
             f['bold_distorted'], f['acquisition'], threads
         ),
-        'bold_mask': lambda f: mask_bold(f['bold_reference'], f['xfm'], f['brain_mask']),
+        'bold_mask': lambda f: {
+            'bold_mask': mask_epi(
+                f['bold_reference'], f['xfm'], f['brain_mask'], f['raw'], f['bold_displacement'],
+                f['acquisition'],
+            ).mask
+        },
         'bold_series': lambda f: resample_bold(
             f['raw'], f['acquisition'], f['bold_motion'], f['bold_displacement'], threads
         ),
@@ -140,7 +146,10 @@ def list_steps(threads: int) -> dict[str, Callable[[Files], Any]]:
         'bold_quality': lambda f: measure_run(
             f['bold_preproc'], f['bold_reference'], f['bold_mask'], f['bold_confounds'], threads
         ),
-        'bold_space': in_space,
+        'bold_space': lambda f: bring_to_space(
+            f['raw'], f['acquisition'], f['bold_motion'], f['bold_displacement'], f['xfm'],
+            f['xfm_to_space'], f['space_mask'], threads,
+        ),
         'denoised_in_space': lambda f: denoise_in_space(
             f['bold_in_space'], f['bold_confounds'], f['space_mask'], STRATEGY, BAND, threads
         ),
@@ -179,6 +188,9 @@ def main() -> int:
         folder = Path(name)
         files = write_run(folder, shape, options.volumes)
         files['space_mask'] = get_space(DEFAULT_SPACE).mask
+        # a process starts with the peak of the one that starts it, so this one stays small
+        with context.Pool(1) as pool:
+            files['xfm_to_space'] = pool.apply(write_warp, (files['space_mask'],))
         for step in ('imports', *list_steps(1)):
             if step in options.without:
                 continue

@@ -27,6 +27,8 @@ FULL = Config(
     export='enigma',
     alff_definition='deviation',
     reho_neighbours='7',
+    tracking_algorithm='deterministic',
+    tracking_seeds=1_000_000,
     task_model=Path('/data/model_smdl.json'),
     random_seed=7,
     mem_gb=7.5,
@@ -105,4 +107,6 @@ def test_frozen() -> None:
 def test_the_definition_of_alff_decides_on_numbers_and_the_model_of_tasks_adds_some() -> None:
     assert replace(PLAIN, alff_definition='deviation').hash != PLAIN.hash
     assert replace(PLAIN, reho_neighbours='19').hash != PLAIN.hash
+    assert replace(PLAIN, tracking_algorithm='deterministic').hash != PLAIN.hash
+    assert replace(PLAIN, tracking_seeds=1_000_000).hash != PLAIN.hash
     assert replace(PLAIN, task_model=Path('/data/model.json')).hash == PLAIN.hash

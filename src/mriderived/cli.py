@@ -136,6 +136,8 @@ def _check_late(config: Config) -> list[Problem]:
         config.skip_measures,
         config.bids_filter_file,
         config.task_model,
+        config.models,
+        config.map_models,
     )
     if (
         any(chosen)

@@ -29,8 +29,14 @@ Denoising = Literal[
 AlffDefinition = Literal['amplitude', 'deviation']
 #: Of how many voxels ReHo is: those that share a face, an edge or a corner with one, and itself.
 RehoNeighbours = Literal['27', '19', '7']
+#: How streamlines choose the next direction: drawn from the distribution of fibres, or its
+#: largest within reach.
+TrackingAlgorithm = Literal['probabilistic', 'deterministic']
 #: In which form of others the group level writes its tables as well.
 Export = Literal['none', 'enigma']
+
+#: Whose results ``--derivatives`` reads.
+Readable = Literal['freesurfer']
 
 #: Among the names of ``measures``: all that run when none is named.
 DEFAULT_MEASURES = 'default'
@@ -38,8 +44,8 @@ DEFAULT_MEASURES = 'default'
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
 DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'denoising', 'frequency_band',
-            'alff_definition', 'reho_neighbours', 'use_syn_sdc', 'fix_gradients', 'random_seed',
-            'sloppy',
+            'alff_definition', 'reho_neighbours', 'use_syn_sdc', 'fix_gradients',
+            'tracking_algorithm', 'tracking_seeds', 'random_seed', 'sloppy',
             'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
@@ -83,12 +89,27 @@ class Config:
     use_syn_sdc: bool = False
     #: Take the gradient table whose fibres run on best, where that is another one.
     fix_gradients: bool = False
+    tracking_algorithm: TrackingAlgorithm = 'probabilistic'
+    #: Places where streamlines begin.
+    tracking_seeds: int = 500_000
     device: Device = 'auto'
     export: Export = 'none'
     #: At the group level, of denoised runs in a space; 0 for none.
     ica_components: int = 0
     #: At the group level, connectivity in tangent space.
     tangent: bool = False
+    #: At the group level, results of others for the cohort table: name=folder.
+    derivatives: tuple[str, ...] = ()
+    #: At the group level: formulas, or YAML files of models.
+    models: tuple[str, ...] = ()
+    #: The same of maps, voxel by voxel.
+    map_models: tuple[str, ...] = ()
+    #: Of voxel-wise models; 0 for none.
+    permutations: int = 0
+    #: Full width at half maximum in mm of the smoothing of maps, before a voxel-wise model.
+    smoothing: float = 0.0
+    #: The address of a Dask scheduler for permutations; empty for this machine.
+    dask_scheduler: str = ''
     random_seed: int = 42
     sloppy: bool = False
     nprocs: int = 1
@@ -204,6 +225,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     'Denoising': get_args(Denoising),
     'AlffDefinition': get_args(AlffDefinition),
     'RehoNeighbours': get_args(RehoNeighbours),
+    'TrackingAlgorithm': get_args(TrackingAlgorithm),
     'Device': get_args(Device),
     'Export': get_args(Export),
 }

@@ -53,7 +53,8 @@ def test_all_options() -> None:
         '--device', 'cpu', '--anat-backend', 'deepmriprep', '--export', 'enigma',
         '--alff-definition', 'deviation', '--reho-neighbours', '19', '--task-model', '/m.json',
         '--ica-components', '20', '--tangent', '--random-seed', '7', '--use-syn-sdc',
-        '--fix-gradients', '--sloppy',
+        '--fix-gradients', '--tracking-algorithm', 'deterministic', '--tracking-seeds', '1000000',
+        '--sloppy',
         '--dry-run', '--reports-only', '--write-graph', '--stop-on-first-failure',
         '--skip-bids-validation', '-vv',
     )  # fmt: skip
@@ -64,7 +65,8 @@ def test_all_options() -> None:
         clean_workdir=True, device='cpu', anat_backend='deepmriprep', export='enigma',
         alff_definition='deviation', reho_neighbours='19', task_model=Path('/m.json'),
         ica_components=20, tangent=True, random_seed=7, use_syn_sdc=True,
-        fix_gradients=True, sloppy=True,
+        fix_gradients=True, tracking_algorithm='deterministic', tracking_seeds=1_000_000,
+        sloppy=True,
         dry_run=True, reports_only=True, write_graph=True, stop_on_first_failure=True,
         skip_bids_validation=True, verbose=2,
     )  # fmt: skip

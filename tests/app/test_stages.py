@@ -6,7 +6,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from mriderived.app import run_log, stages
 from mriderived.app.exit_codes import ExitCode
 from mriderived.bids.status import NoInputError, UnitRecord, write_record
 from mriderived.config import Config, read_config, replace
+from mriderived.group.stage import GroupResult
 
 Skeleton = Callable[[str], Path]
 
@@ -99,13 +99,11 @@ def test_group(
     tables = (PurePosixPath('phenotype/brain.tsv'), PurePosixPath('phenotype/mriderived.tsv'))
     exports = (PurePosixPath('exports/enigma/LandRvolumes.csv'),)
     files = (PurePosixPath('tpl-X/func/tpl-X_desc-canica_components.nii.gz'),)
-    result = SimpleNamespace(
-        tables=tables, participants=3, columns=70, warnings=(), exports=exports, files=files
-    )
+    result = GroupResult(tables, 3, 70, (), exports, files)
     reported: list[Path] = []
     asked: list[tuple[str, str | None]] = []
 
-    def run_group(config: Config, measures: object, planned: Iterable[Any]) -> SimpleNamespace:
+    def run_group(config: Config, measures: object, planned: Iterable[Any]) -> GroupResult:
         asked.extend(planned)
         return result
 
@@ -124,6 +122,17 @@ def test_group(
     assert f'Export  {config.out_dir / exports[0]}' in out
     assert f'File    {config.out_dir / files[0]}' in out
     assert str(config.out_dir / 'group.html') in out
+
+
+def test_a_refused_model_shows_in_the_exit_code(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = GroupResult((), 3, 70, (), refused=('gm ~ shoe: shoe is no column',))
+    monkeypatch.setattr(stages, 'run_group', lambda *_: result)
+    monkeypatch.setattr(stages, 'write_group_report', lambda _: None)
+    asked = replace(config, level='group', models=('gm ~ shoe',))
+    assert stages.process_group(asked) is ExitCode.UNIT_FAILED
+    assert 'Refused gm ~ shoe: shoe is no column' in capsys.readouterr().out
 
 
 def test_dry_run_of_an_export_tells_what_it_lacks(config: Config) -> None:

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mriderived.core.dwi_quality import (
-    DwiRun,
+from mriderived.core.corpus_callosum import find_callosum
+from mriderived.core.dwi_quality import DwiRun, measure_dwi_quality
+from mriderived.core.dwi_signal_quality import (
     b0_snr,
     contrast_to_noise,
-    find_callosum,
-    measure_dwi_quality,
     neighbouring_correlation,
     spiked_share,
 )
@@ -97,10 +96,10 @@ def test_neighbouring_correlation_falls_with_noise_and_a_broken_volume() -> None
     rng = np.random.default_rng(0)
     table = make_table((1000.0,))
     clean = np.outer(rng.uniform(0.5, 1.5, 3000), decay(table, (0, 0, 1))).astype(np.float32)
-    assert neighbouring_correlation(clean, table) == pytest.approx(1, abs=1e-6)
+    assert neighbouring_correlation(clean, table)[0] == pytest.approx(1, abs=1e-6)
     noisy = clean.copy()
     noisy[:, 10] = rng.standard_normal(3000)
-    share = neighbouring_correlation(noisy, table)
+    share, _ = neighbouring_correlation(noisy, table)
     assert 0.85 < share < 1 - 1 / 40  # the volume, and whoever it is the neighbour of
 
 
@@ -110,7 +109,23 @@ def test_neighbour_is_the_nearest_axis_of_the_same_weighting() -> None:
         [[1, 0, 0], [0.96, 0.28, 0], [-1, 0, 0], [-0.96, -0.28, 0]],
     )
     signals = np.float32([[1, 1, 5, 5], [2, 2, 1, 1], [3, 3, 4, 4]])
-    assert neighbouring_correlation(signals, table) == pytest.approx(1, abs=1e-6)
+    assert neighbouring_correlation(signals, table)[0] == pytest.approx(1, abs=1e-6)
+
+
+def test_a_correlation_that_cannot_be_had_says_why() -> None:
+    run = make_run()
+    flat = run.raw.copy()
+    flat[:, [7, 20]] = 3
+    found = measure_dwi_quality(replace(run, raw=flat))
+    assert np.isnan(found.values['ndc_raw'])
+    assert found.reasons['ndc_raw'] == (
+        'volumes [7, 20] (from 0) have the same value in all of the brain'
+    )
+    assert 'ndc' not in found.reasons
+    one = make_gradients([0, 0, 1000], [[0, 0, 0], [0, 0, 0], [1, 0, 0]])
+    value, reason = neighbouring_correlation(run.signals[:, :3], one)
+    assert np.isnan(value)
+    assert reason == 'there are fewer than two weighted volumes'
 
 
 def test_spikes_are_counted_by_slice() -> None:

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
+from mriderived.core.fibre_peaks import half_sphere
 from mriderived.core.gradient_table import (
+    count_axes,
     find_shells,
     fsl_from_world,
     make_gradients,
@@ -30,6 +33,9 @@ def turn(axis: int, degrees: float) -> np.ndarray:
         ([5, 2985, 3005, 990, 1010, 2005, 1995], [0, 3, 3, 1, 1, 2, 2], (0, 1000, 2000, 3000)),
         ([0, 100, 200, 400, 800], [0, 1, 2, 3, 4], (0, 100, 200, 400, 800)),
         ([2900, 3040, 3100], [1, 1, 1], (0, 3040)),
+        # steps of 50 that chain, and a straggler beside a shell
+        (range(1000, 1400, 50), [1, 1, 2, 2, 3, 3, 4, 4], (0, 1020, 1120, 1220, 1320)),
+        ([1880, 1960, 2000, 2010, 2100], [1, 1, 1, 1, 2], (0, 1980, 2100)),
     ],
 )
 def test_shells(b: list[float], shell: list[int], shells: tuple[float, ...]) -> None:
@@ -44,6 +50,25 @@ def test_one_hundred_values_per_shell_with_spread_stay_together() -> None:
     shell, shells = find_shells(nominal * rng.uniform(0.97, 1.03, 300))
     np.testing.assert_array_equal(shell, np.repeat([1, 2, 3], 100))
     np.testing.assert_allclose(shells[1:], [700, 1200, 2800], rtol=0.015)
+
+
+def test_no_shell_is_wider_than_a_tenth() -> None:
+    b = np.arange(100.0, 4000.0, 10.0)
+    shell, shells = find_shells(b)
+    for index in range(1, len(shells)):
+        mine = b[shell == index]
+        assert np.ptp(mine) <= max(100, 0.1 * mine.max())
+    # in the order of the b-values, and none but the first without a volume
+    assert (np.diff(shell) >= 0).all()
+    assert set(np.diff(shell)) == {0, 1}
+
+
+def test_repetitions_and_opposite_directions_are_one_axis() -> None:
+    directions = half_sphere(60)
+    assert count_axes(directions) == 60
+    turned = directions @ Rotation.from_euler('xyz', [1, -1, 1], degrees=True).as_matrix().T
+    assert count_axes(np.vstack([directions, -directions, turned])) == 60
+    assert count_axes(np.zeros((0, 3))) == 0
 
 
 def test_directions_become_unit_vectors() -> None:

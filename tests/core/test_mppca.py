@@ -51,6 +51,21 @@ def test_shrinkage_and_a_stride_of_one_lower_the_error() -> None:
     assert error[2, True] < error[1, False]
 
 
+def test_in_place_gives_the_same_in_the_memory_of_the_series() -> None:
+    _, noisy = _series(13)
+    mask = np.ones(noisy.shape[:3], bool)
+    mask[:, :2] = False
+    apart = denoise(noisy, mask)
+    series = noisy.copy()
+    found = denoise(series, mask, in_place=True)
+    assert found.series is series
+    np.testing.assert_array_equal(series, apart.series)
+    np.testing.assert_array_equal(found.sigma, apart.sigma)
+    np.testing.assert_array_equal(series[:, :2], noisy[:, :2])
+    with pytest.raises(ValueError, match='only a contiguous series'):
+        denoise(noisy[::2], in_place=True)
+
+
 def test_threads_do_not_change_a_bit() -> None:
     _, noisy = _series(13)
     one, three = (denoise(noisy, threads=threads) for threads in (1, 3))

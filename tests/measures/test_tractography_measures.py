@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from mriderived.config import Config
 from mriderived.core.fibre_peaks import half_sphere
 from mriderived.core.gradient_table import make_gradients
 from mriderived.core.streamlines import make_streamlines, measure_lengths
@@ -27,7 +28,9 @@ from mriderived.interfaces.spherical_deconvolution import (
 from mriderived.interfaces.tractograms import load_trx, save_trx
 from mriderived.measures.connectome import connect_by_streamlines, draw_connectome
 from mriderived.measures.csd import CsdFiles, draw_peaks, write_csd
-from mriderived.measures.tractography import draw_tractogram, write_tractogram
+from mriderived.measures.registry import find_measures
+from mriderived.measures.tractography import TRACTOGRAPHY, draw_tractogram, write_tractogram
+from mriderived.workflows.asked import asked_measures
 
 SHAPE = (26, 14, 12)
 DIRECTIONS = half_sphere(32)
@@ -121,8 +124,13 @@ def _in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize('kind', ['ras', 'las', 'oblique'])
-def test_a_bundle_between_two_regions_gives_that_edge_only(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(('kind', 'algorithm'), [
+    ('ras', 'probabilistic'), ('las', 'probabilistic'), ('oblique', 'probabilistic'),
+    ('oblique', 'deterministic'),
+])  # fmt: skip
+def test_a_bundle_between_two_regions_gives_that_edge_only(
+    kind: str, algorithm: str, tmp_path: Path
+) -> None:
     affine = _affine(kind)
     paths = _write_inputs(tmp_path, affine)
     csd = _run_csd(paths)
@@ -134,7 +142,9 @@ def test_a_bundle_between_two_regions_gives_that_edge_only(kind: str, tmp_path: 
     assert (nb.load(csd.csd_nufo).get_fdata()[white] == 1).mean() > 0.98
     # a bundle as in the response
     assert np.median(nb.load(csd.csd_afd).get_fdata()[white]) == pytest.approx(1.1, abs=0.15)
-    tractogram = _track(paths, csd, seeds=600)
+    tractogram = _track(paths, csd, seeds=600, algorithm=algorithm)
+    said = json.loads(remarks_file(tractogram).read_text())
+    assert (said['TractographyMethod'], said['Seeds']) == (algorithm, 600)
     lines, values = load_trx(tractogram)
     assert len(lines) > 200
     # the white matter is 18 voxels of 2 mm long
@@ -165,6 +175,38 @@ def test_a_bundle_between_two_regions_gives_that_edge_only(kind: str, tmp_path: 
         draw_connectome(found.connectome_count, found.connectome_weight),
     ):
         assert len(figure) == 1
+
+
+def test_a_deterministic_streamline_that_meets_fluid_is_dropped(tmp_path: Path) -> None:
+    paths = _write_inputs(tmp_path, _affine('ras'))
+    csd = _run_csd(paths)
+    # a slab of fluid across the bundle, and seeds on either side of it
+    white, fluid = (nb.load(paths[name]).get_fdata(dtype=np.float32) for name in
+                    ('dwi_wm', 'dwi_csf'))  # fmt: skip
+    white[12:14], fluid[12:14] = 0, 1
+    for name, data in (('dwi_wm', white), ('dwi_csf', fluid)):
+        nb.Nifti1Image(data, _affine('ras')).to_filename(paths[name])
+    for algorithm in ('probabilistic', 'deterministic'):
+        with pytest.raises(ValueError, match='no streamline joins grey matter with grey matter'):
+            _track(paths, csd, seeds=300, algorithm=algorithm)
+
+
+def test_the_settings_of_tracking_are_declared_and_reach_the_node() -> None:
+    names = [measure.name for measure in find_measures()]
+    found = find_measures(tracking_algorithm='deterministic', tracking_seeds=1_000_000)
+    assert [measure.name for measure in found] == names
+    assert find_measures()[names.index('tractography')] is TRACTOGRAPHY
+    measure = found[names.index('tractography')]
+    assert measure.outputs[0].entities['track'] == 'deterministic'
+    assert 'deterministically' in measure.methods
+    assert 'from 1 000 000 seeds' in measure.methods
+    assert 'tracked probabilistically' in TRACTOGRAPHY.methods
+    assert 'from 500 000 seeds' in TRACTOGRAPHY.methods
+    config = Config(Path('/b'), Path('/o'), Path('/w'), tracking_algorithm='deterministic',
+                    tracking_seeds=1_000_000)  # fmt: skip
+    assert measure in asked_measures(config)
+    inputs = measure.init_wf(config).get_node('write_tractogram').inputs
+    assert (inputs.algorithm, inputs.seeds) == ('deterministic', 1_000_000)
 
 
 def test_fibres_that_cross_are_told_apart(tmp_path: Path) -> None:
@@ -232,6 +274,19 @@ def test_tables_that_do_not_determine_a_distribution_are_refused() -> None:
         np.vstack([np.zeros((1, 3)), DIRECTIONS, half_sphere(64)]),
     )
     assert two.shells[choose_shell(two)] == 3000
+    # 20 directions three times determine no more harmonics than once
+    thrice = make_gradients(
+        np.r_[0, np.full(60, 1000.0)], np.vstack([np.zeros((1, 3)), *[half_sphere(20)] * 3])
+    )
+    both = make_gradients(
+        np.r_[thrice.b, np.full(30, 700.0)], np.vstack([thrice.directions, half_sphere(30)])
+    )
+    assert both.shells[choose_shell(both)] == 700
+    rng = np.random.default_rng(0)
+    fibres = np.tile(_fibre_tensor(np.array([0.0, 0, 1])), (50, 1))
+    signals = predict_signal(fibres, np.full(50, 1000.0), thrice)
+    signals += rng.normal(0, 5, signals.shape)
+    assert estimate_response(signals.astype(np.float32), thrice).order == 4
     flat = predict_signal(np.tile([0.8e-3, 0, 0, 0.8e-3, 0, 0.8e-3], (50, 1)), np.ones(50), TABLE)
     with pytest.raises(NoResponseError, match='only 0 voxels of white matter'):
         estimate_response(flat, TABLE)

@@ -295,7 +295,9 @@ def test_truth_is_read_back_and_the_same_seed_gives_the_same_bits(
 
 
 def test_options_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(ValueError, match=r'field_map .other. is not gre, epi, both or none'):
+    with pytest.raises(
+        ValueError, match=r'field_map .other. is not gre, phases, epi, both or none'
+    ):
         BoldOptions(field_map='other')
     with pytest.raises(ValueError, match='PhaseEncodingDirection'):
         BoldOptions(direction='y')

@@ -165,16 +165,19 @@ def test_a_scope_says_what_is_missing() -> None:
     assert _explain_absence(source, run) == 'this is no multi-echo run'
 
 
-def test_a_folder_knows_its_model_and_its_definition_of_alff(tmp_path: Path) -> None:
+def test_a_folder_knows_its_model_and_the_settings_of_its_measures(tmp_path: Path) -> None:
     assert NAMES.isdisjoint(measure.name for measure in measures_of_folder(tmp_path))
     (tmp_path / 'logs').mkdir()
     (tmp_path / 'logs' / 'task_model.json').write_text(json.dumps(MODEL))
     generator = {
         'Name': 'mriderived',
-        'Configuration': {'alff_definition': 'deviation', 'reho_neighbours': '7'},
-    }
+        'Configuration': {'alff_definition': 'deviation', 'reho_neighbours': '7',
+                          'tracking_algorithm': 'deterministic', 'tracking_seeds': 20_000},
+    }  # fmt: skip
     (tmp_path / 'dataset_description.json').write_text(json.dumps({'GeneratedBy': [generator]}))
     found = {measure.name: measure for measure in measures_of_folder(tmp_path)}
     assert found.keys() >= NAMES
     assert 'standard deviation' in found['alff'].methods
     assert 'that share a face with it' in found['reho'].methods
+    assert 'tracked deterministically' in found['tractography'].methods
+    assert 'from 20 000 seeds' in found['tractography'].methods

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mriderived.app.checks import check_filter_file, check_measures, suggest
 from mriderived.app.exit_codes import ExitCode, Problem
-from mriderived.app.model_checks import check_task_model
+from mriderived.app.model_checks import check_models, check_task_model
 from mriderived.bids.filters import FilterFileError, read_filters
 from mriderived.config import Config, replace
 from mriderived.spaces import UnavailableError, bundled_atlases, get_atlas, get_space
@@ -32,6 +32,7 @@ def check_names(config: Config) -> list[Problem]:
     )
     problems += _check_spaces(config)
     problems += _check_filters(config.bids_filter_file)
+    problems += check_models(config)
     if config.device == 'cuda':
         problems += _check_cuda()
     return problems

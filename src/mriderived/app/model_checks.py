@@ -1,4 +1,4 @@
-"""Whether the model of tasks can be used, and is there where its measures are asked for."""
+"""Whether the models that were given can be read: that of tasks, and those of the group."""
 
 from __future__ import annotations
 
@@ -44,6 +44,21 @@ def check_task_model(config: Config) -> Iterator[Problem]:
             f'Correct Input.task. {_list_tasks(config.bids_dir)}',
             ExitCode.NO_MATCH,
         )
+
+
+def check_models(config: Config) -> Iterator[Problem]:
+    """Yield what is wrong with the models of the group level, before any table is written."""
+    if not config.models and not config.map_models:
+        return
+    from mriderived.group.model_files import ModelError, read_models  # no cost without a model
+
+    for option, texts in (('--model', config.models), ('--map-model', config.map_models)):
+        try:
+            read_models(texts)
+        except ModelError as error:
+            yield Problem(
+                f'{option}: {error}.', 'docs/models.md says what is known.', ExitCode.BAD_DATA
+            )
 
 
 def _runs(bids_dir: Path, task: str) -> bool:

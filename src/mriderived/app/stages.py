@@ -75,6 +75,8 @@ def process_participants(config: Config) -> ExitCode:
 
 def process_group(config: Config) -> ExitCode:
     """Run the group level."""
+    if not (config.out_dir / 'dataset_description.json').exists():
+        write_description(config.out_dir, config.bids_dir, config)  # results of others alone
     log_file = start_log(config, name_run())
     result = run_group(config, report_measures(config.out_dir), planned_units(config.out_dir))
     write_group_report(config.out_dir)
@@ -86,9 +88,10 @@ def process_group(config: Config) -> ExitCode:
         *(f'Export  {config.out_dir / path}' for path in result.exports),
         *(f'File    {config.out_dir / path}' for path in result.files),
         f'Report  {config.out_dir / "group.html"}',
+        *(f'Refused {reason}' for reason in result.refused),
         f'Log     {log_file}',
     )
-    return ExitCode.OK
+    return ExitCode.UNIT_FAILED if result.refused else ExitCode.OK
 
 
 def rewrite_reports(config: Config) -> ExitCode:

@@ -9,6 +9,7 @@ error (Gavish and Donoho 2017, doi:10.1109/TIT.2017.2653801), and overlapping pa
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,7 @@ def denoise(
     stride: int | None = None,
     shrink: bool = True,
     threads: int = 1,
+    in_place: bool = False,
 ) -> Denoised:
     """Remove noise from a series as acquired: before any interpolation.
 
@@ -70,6 +72,9 @@ def denoise(
     shrink : bool
         Shrink the components that stay; without, they stay as they are.
     threads : int
+    in_place : bool
+        Write what is found into ``series``, which must be contiguous, so that there is one of it
+        in memory.
 
     Returns
     -------
@@ -78,8 +83,8 @@ def denoise(
     Raises
     ------
     ValueError
-        If there are too few volumes, if the mask has another shape or is empty, or if patches
-        would leave gaps.
+        If there are too few volumes, if the mask has another shape or is empty, if patches
+        would leave gaps, or if the series cannot be written to in place.
 
     References
     ----------
@@ -103,18 +108,19 @@ def denoise(
     stride = max(edge // 2, 1) if stride is None else stride
     if not 1 <= stride <= edge:
         raise ValueError(f'a stride of {stride} leaves gaps between patches of {edge} voxels')
-    counted = np.isfinite(series).all(axis=-1) & np.any(series, axis=-1)
-    if mask is not None:
-        counted &= mask
+    if in_place and not (series.flags.c_contiguous and series.dtype == np.float32):
+        raise ValueError('only a contiguous series of float32 is denoised in place')
+    counted = np.ones(shape, bool) if mask is None else mask.copy()
+    for plane, values in zip(counted, series, strict=True):
+        plane &= np.isfinite(values).all(axis=-1) & np.any(values, axis=-1)
     if not counted.any():
         raise ValueError('no voxel of the mask holds a signal: check the series and its mask')
     grid = _lay_patches(shape, edge, stride)
-    source = np.ascontiguousarray(series, np.float32)
-    total = np.zeros(source.shape, np.float32)
+    source = series if in_place else np.array(series, np.float32, order='C')
     # sums over the patches: their weights, their number, their variances, their components
     sums = np.zeros((4, *shape), np.float64)
-    _add_patches(source, counted, grid, shrink, total, sums, threads)
-    return _divide(source, counted, total, sums)
+    _add_patches(source, counted, grid, shrink, sums, threads)
+    return Denoised(source, *_average(counted, sums))
 
 
 def _check(series: Series, mask: NDArray[np.bool_] | None) -> None:
@@ -146,37 +152,43 @@ def _lay_patches(shape: tuple[int, ...], edge: int, stride: int) -> _Grid:
 
 
 def _add_patches(
-    series: Series,
+    source: Series,
     counted: NDArray[np.bool_],
     grid: _Grid,
     shrink: bool,
-    total: Series,
     sums: NDArray[np.float64],
     threads: int,
 ) -> None:
-    """Add what each patch says, one layer of patches along x after the other."""
-    _, ys, zs = grid.starts
-    count = series.shape[3]
+    """Replace a series by the mean of its patches, one layer of patches along x after the other.
+
+    What patches say is added up in a ring of as many planes as a patch has: what lies before a
+    layer is complete, and no later patch reads it.
+    """
+    starts, ys, zs = grid.starts
+    planes, count = source.shape[1], source.shape[3]
+    total = np.zeros((grid.edges[0], *source.shape[1:]), np.float32)
     basis = np.empty((len(ys), len(zs), count, count), np.float32)
     # components kept (-1: no patch) and variance of the noise
     found = np.empty((2, len(ys), len(zs)))
-    for x in grid.starts[0]:
+    for x, following in pairwise((*starts, len(source))):
         layer = int(x), ys, zs, grid.edges
-        run_slabs(decompose, len(ys), threads, series, counted, layer, shrink, basis, found)
-        planes = series.shape[1]
-        run_slabs(add_planes, planes, threads, series, counted, layer, basis, found, total, sums)
+        run_slabs(decompose, len(ys), threads, source, counted, layer, shrink, basis, found)
+        run_slabs(add_planes, planes, threads, source, counted, layer, basis, found, total, sums)
+        for plane in range(x, following):
+            ring = total[plane % len(total)]
+            reached = sums[0, plane] > 0
+            source[plane][reached] = ring[reached] / sums[0, plane][reached, None].astype(
+                np.float32
+            )
+            ring[:] = 0
 
 
-def _divide(
-    series: Series, counted: NDArray[np.bool_], total: Series, sums: NDArray[np.float64]
-) -> Denoised:
+def _average(counted: NDArray[np.bool_], sums: NDArray[np.float64]) -> tuple[Volume, Volume]:
+    """Return the maps of the noise and of the components."""
     weight, times, variance, components = sums
-    reached = weight > 0
-    for plane in range(len(total)):
-        inside = reached[plane]
-        total[plane][inside] /= weight[plane][inside, None].astype(np.float32)
-        total[plane][~inside] = series[plane][~inside]
-    maps = []
-    for each in (np.sqrt(variance / np.maximum(times, 1)), components / np.maximum(times, 1)):
-        maps.append(np.where(reached, each, np.where(counted, np.nan, 0)).astype(np.float32))
-    return Denoised(total, *maps)
+    outside = np.where(counted, np.nan, 0)
+    noise, kept = (
+        np.where(weight > 0, each, outside).astype(np.float32)
+        for each in (np.sqrt(variance / np.maximum(times, 1)), components / np.maximum(times, 1))
+    )
+    return noise, kept

@@ -97,7 +97,10 @@ def _gather(series, counted, x, y, z, edges, rows):  # type: ignore[no-untyped-d
 
 @numba.njit(nogil=True, cache=True)
 def add_planes(start, stop, series, counted, layer, basis, found, total, sums):  # type: ignore[no-untyped-def]
-    """Add what the patches of a layer say to the voxels whose index along y is in a slab."""
+    """Add what the patches of a layer say to the voxels whose index along y is in a slab.
+
+    ``total`` is a ring of planes along x.
+    """
     x, ys, zs, edges = layer
     for j in range(start, stop):
         for jj in range(len(ys)):
@@ -110,7 +113,9 @@ def add_planes(start, stop, series, counted, layer, basis, found, total, sums): 
                 for i in range(x, x + edges[0]):
                     for k in range(zs[kk], zs[kk] + edges[2]):
                         if counted[i, j, k]:
-                            _project(series[i, j, k], basis[jj, kk], kept, total[i, j, k])
+                            _project(
+                                series[i, j, k], basis[jj, kk], kept, total[i % edges[0], j, k]
+                            )
                             sums[0, i, j, k] += 1 / (1 + kept)
                             sums[1, i, j, k] += 1
                             sums[2, i, j, k] += found[1, jj, kk]

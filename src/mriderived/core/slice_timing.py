@@ -20,7 +20,7 @@ LEAST_VOLUMES = 4
 
 
 def check_slice_times(
-    times: Sequence[float] | NDArray[Any], slices: int, repetition: float, backwards: bool = False
+    times: Sequence[float] | NDArray[Any], slices: int, repetition: float
 ) -> Times:
     """Return the times of slices in the order in which they are stored, or say what is wrong.
 
@@ -32,8 +32,6 @@ def check_slice_times(
         Along the axis of ``SliceEncodingDirection``.
     repetition : float
         ``RepetitionTime`` in s.
-    backwards : bool
-        ``SliceEncodingDirection`` ends in a minus: the first time is that of the last slice.
 
     Returns
     -------
@@ -48,8 +46,8 @@ def check_slice_times(
 
     Examples
     --------
-    >>> check_slice_times([0, 1, 0.5], 3, 1.5, backwards=True).tolist()
-    [0.5, 1.0, 0.0]
+    >>> check_slice_times([0, 1, 0.5], 3, 1.5).tolist()
+    [0.0, 1.0, 0.5]
     """
     found = np.asarray(times, float)
     if found.shape != (slices,):
@@ -68,7 +66,7 @@ def check_slice_times(
             f'SliceTiming reaches {found.max():g} s, after the end of a volume: RepetitionTime is '
             f'{repetition:g} s{hint}'
         )
-    return found[::-1].copy() if backwards else found
+    return found
 
 
 def correct_slice_timing(

@@ -14,18 +14,23 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from mriderived import __version__
+from mriderived.bids.covariates import CovariateError, read_covariates
 from mriderived.bids.description import read_settings
 from mriderived.bids.sidecar import JSONFileError
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
-from mriderived.group.chapters import mark_sidecars
+from mriderived.group.chapters import Chapter, mark_sidecars
 from mriderived.group.columns import Source, is_cohort_output, order_variants
+from mriderived.group.derivatives import Derivatives, place_sheets
 from mriderived.group.findings import Findings
+from mriderived.group.model_files import read_models
 from mriderived.group.outliers import FEWEST, THRESHOLD
+from mriderived.group.readers import read_derivatives
 from mriderived.group.records import Cohort, read_cohort
 from mriderived.group.runs import write_runs
+from mriderived.group.variables import gather_variables
 from mriderived.group.writing import replace_listing, write_lines, write_tables
 from mriderived.measures.base import Measure
 
@@ -45,6 +50,8 @@ class GroupResult(NamedTuple):
     exports: tuple[PurePosixPath, ...] = ()
     #: The same for matrices and maps of the cohort.
     files: tuple[PurePosixPath, ...] = ()
+    #: Why models that were asked for were not fitted.
+    refused: tuple[str, ...] = ()
 
 
 def check_cohort(config: Config, cohort: Cohort) -> None:
@@ -65,9 +72,11 @@ def run_group(
     what has columns even if no participant has a record of it. Raises :class:`NoInputError` if
     there is no participant output, or none of what ``config.export`` needs.
     """
-    cohort = read_cohort(config, planned)
+    others = read_derivatives(config)
+    cohort = read_cohort(config, planned, others.rows)
+    cohort.warnings += others.warnings
     check_cohort(config, cohort)
-    blocks = _build_blocks(config, cohort, measures)
+    blocks = _build_blocks(config, cohort, measures, others)
     tables: list[PurePosixPath] = []
     findings = Findings()
     is_sloppy = _is_sloppy(config, cohort)
@@ -82,6 +91,10 @@ def run_group(
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
     chapters = functional.find_chapters(config, cohort, measures, is_sloppy)
+    refused: list[str] = []
+    if config.models or config.map_models:
+        fitted, refused = _fit_models(config, cohort, blocks, measures)
+        chapters += fitted
     if is_sloppy:
         mark_sidecars(config.out_dir, chapters)
     tables += [table for chapter in chapters for table in chapter.tables]
@@ -107,7 +120,31 @@ def run_group(
     })  # fmt: skip
     for warning in warnings:
         LOGGER.warning(warning)
-    return GroupResult(tuple(tables), participants, columns, warnings, exports, files)
+    return GroupResult(
+        tuple(tables), participants, columns, warnings, exports, files, tuple(refused)
+    )
+
+
+def _fit_models(
+    config: Config, cohort: Cohort, blocks: Sequence[Block], measures: Sequence[Measure]
+) -> tuple[list[Chapter], list[str]]:
+    # Statistics take a second to import, and most runs of the group level have no model.
+    from mriderived.group.map_chapter import find_map_chapters
+    from mriderived.group.model_chapter import find_model_chapters, join_covariates
+
+    try:
+        known = read_covariates(config.bids_dir)
+    except CovariateError as error:
+        return [], [f'no model was fitted: {error}']
+    variables = gather_variables(cohort.rows, blocks)
+    covariates = join_covariates(known, variables)
+    chapters, refused = find_model_chapters(
+        config.out_dir, read_models(config.models), variables, known, covariates
+    )
+    of_maps, more = find_map_chapters(
+        config, cohort, measures, read_models(config.map_models), known, covariates
+    )
+    return [*chapters, *of_maps], [*refused, *more]
 
 
 def _is_sloppy(config: Config, cohort: Cohort) -> bool:
@@ -120,14 +157,16 @@ def _is_sloppy(config: Config, cohort: Cohort) -> bool:
         return False
 
 
-def _build_blocks(config: Config, cohort: Cohort, measures: Sequence[Measure]) -> list[Block]:
+def _build_blocks(
+    config: Config, cohort: Cohort, measures: Sequence[Measure], others: Derivatives
+) -> list[Block]:
     taken = {'participant_id'}
     blocks = []
     for source in _sources(config, cohort, measures):
         block = build_block(source, cohort, config.out_dir, taken)
         if block.columns:
             blocks.append(block)
-    return blocks
+    return [*blocks, *place_sheets(others.sheets, cohort.rows, taken)]
 
 
 def _sources(config: Config, cohort: Cohort, measures: Sequence[Measure]) -> Iterator[Source]:

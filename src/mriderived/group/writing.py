@@ -25,7 +25,7 @@ from mriderived.group.records import Row
 WIDE = 'mriderived'
 REASONS = 'mriderived_reasons'
 #: Files that the group level writes beside tables, and none of the participant level.
-_OF_COHORT = r'tpl-|figures/group_|sub-.*_(stat-tangent|desc-dualregression)_'
+_OF_COHORT = r'tpl-|models/|figures/group_|sub-.*_(stat-tangent|desc-dualregression)_'
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

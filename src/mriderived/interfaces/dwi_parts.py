@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import nibabel as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.interfaces.dwi_acquisition import DwiAcquisition
+from mriderived.interfaces.series import read_volumes
+from mriderived.interfaces.volumes import load
 
 
 def join_parts(acquisition: DwiAcquisition) -> NDArray[np.float32]:
@@ -15,9 +20,14 @@ def join_parts(acquisition: DwiAcquisition) -> NDArray[np.float32]:
     series = np.empty((*shape, sum(len(part.volumes) for part in acquisition.parts)), np.float32)
     start = 0
     for part in acquisition.parts:
-        # all of a file is read at once: a compressed one cannot be read elsewhere than in a row
-        values = np.asarray(nb.load(part.path).dataobj, np.float32).reshape(*shape, -1)
-        stop = start + len(part.volumes)
-        series[..., start:stop] = values[..., list(part.volumes)]
-        start = stop
-    return np.nan_to_num(series, copy=False, posinf=0, neginf=0)
+        places = {volume: start + n for n, volume in enumerate(part.volumes)}
+        for number, volume in enumerate(_read(part.path)):
+            if number in places:
+                series[..., places[number]] = np.nan_to_num(volume, posinf=0, neginf=0)
+        start += len(places)
+    return series
+
+
+def _read(path: Path) -> Iterator[NDArray[np.float32]]:
+    image = nb.load(path)
+    return read_volumes(path) if image.ndim == 4 else iter([load(path)])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.core.fibre_peaks import half_sphere
-from mriderived.core.gradient_table import Gradients, fsl_from_world, select
+from mriderived.core.gradient_table import Gradients, count_axes, fsl_from_world, select
 from mriderived.core.tensor import fit_tensor, tensor_volumes
 from mriderived.core.tensor_measures import measure_tensor
 
@@ -78,16 +78,23 @@ def choose_shell(gradients: Gradients) -> int:
     NoResponseError
         If no shell has enough directions, or there is no volume of b = 0.
     """
-    counts = np.bincount(gradients.shell, minlength=len(gradients.shells))
-    if not counts[0]:
+    if not (gradients.shell == 0).any():
         raise NoResponseError('spherical deconvolution needs a volume of b = 0')
-    orders = [_order(count) for count in counts[1:]]
-    if not orders or max(counts[1:]) < LEAST_DIRECTIONS:
+    counts = [_count_directions(gradients, shell) for shell in range(1, len(gradients.shells))]
+    if max(counts, default=0) < LEAST_DIRECTIONS:
         raise NoResponseError(
             f'spherical deconvolution needs a shell of {LEAST_DIRECTIONS} directions; the largest '
-            f'has {max(counts[1:], default=0)}'
+            f'has {max(counts, default=0)}'
         )
-    return max(range(1, len(counts)), key=lambda shell: (orders[shell - 1], shell))
+    return max(
+        range(1, len(gradients.shells)),
+        key=lambda shell: (_order(counts[shell - 1]), shell),
+    )
+
+
+def _count_directions(gradients: Gradients, shell: int) -> int:
+    """Return how many directions of a shell differ: repetitions determine no more harmonics."""
+    return count_axes(gradients.directions[gradients.shell == shell])
 
 
 def _order(count: int) -> int:
@@ -132,7 +139,7 @@ def estimate_response(signals: NDArray[np.float32], gradients: Gradients) -> Res
         )
     inside = gradients.shell == shell
     cosines = measured.v1[chosen] @ gradients.directions[inside].T
-    orders = np.arange(0, _order(int(inside.sum())) + 1, 2)
+    orders = np.arange(0, _order(_count_directions(gradients, shell)) + 1, 2)
     with known_basis():
         design = real_sh_descoteaux_from_index(
             np.zeros_like(orders), orders, np.arccos(cosines.clip(-1, 1)).reshape(-1, 1), 0.0

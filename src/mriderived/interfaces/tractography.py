@@ -10,6 +10,7 @@ from nibabel.affines import apply_affine, voxel_sizes
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mriderived.config import Config, TrackingAlgorithm
 from mriderived.core.fibre_peaks import Peaks
 from mriderived.core.streamlines import Streamlines, make_streamlines
 from mriderived.interfaces.spherical_deconvolution import known_basis
@@ -32,14 +33,15 @@ NEIGHBOURS = ndimage.generate_binary_structure(3, 1)
 class TrackingOptions:
     """How streamlines are made.
 
-    ``algorithm``: the next step is drawn from the distribution, or goes along its nearest peak.
+    ``algorithm``: the next direction is drawn from the distribution, or is where it is largest,
+    both within ``max_angle`` of the last one.
     ``seeds`` is their number, ``seeding`` where they are: where grey and white matter meet, or
     in white matter. ``step`` is in voxels, ``max_angle`` in degrees per step, lengths in mm.
     Directions of less than ``threshold`` of the distribution's maximum are not taken.
     """
 
-    algorithm: Literal['probabilistic', 'deterministic'] = 'probabilistic'
-    seeds: int = 200_000
+    algorithm: TrackingAlgorithm = 'probabilistic'
+    seeds: int = Config.tracking_seeds
     seeding: Literal['interface', 'white'] = 'interface'
     step: float = 0.5
     max_angle: float = 30.0

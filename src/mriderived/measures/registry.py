@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from mriderived.bids.stats_model import StatsModel
-from mriderived.config import AlffDefinition, RehoNeighbours
+from mriderived.config import AlffDefinition, Config, RehoNeighbours, TrackingAlgorithm
 from mriderived.measures import MEASURES
 from mriderived.measures.alff import ALFF, ALFF_BY_DEFINITION
 from mriderived.measures.base import Measure
@@ -14,6 +14,7 @@ from mriderived.measures.region_tables import region_measures
 from mriderived.measures.reho import REHO, REHO_BY_NEIGHBOURS
 from mriderived.measures.space_maps import space_measures
 from mriderived.measures.task_glm import task_measures
+from mriderived.measures.tractography import TRACTOGRAPHY, declare_tractography
 
 
 def _with_maps(measures: Sequence[Measure]) -> tuple[Measure, ...]:
@@ -29,11 +30,14 @@ def find_measures(
     alff_definition: AlffDefinition = 'amplitude',
     model: StatsModel | None = None,
     reho_neighbours: RehoNeighbours = '27',
+    tracking_algorithm: TrackingAlgorithm = 'probabilistic',
+    tracking_seeds: int = Config.tracking_seeds,
 ) -> tuple[Measure, ...]:
     """Return every measure with these settings; a model of tasks adds some at the end."""
     chosen = {
         ALFF.name: ALFF_BY_DEFINITION[alff_definition],
         REHO.name: REHO_BY_NEIGHBOURS[reho_neighbours],
+        TRACTOGRAPHY.name: declare_tractography(tracking_algorithm, tracking_seeds),
     }
     own = tuple(chosen.get(measure.name, measure) for measure in MEASURES)
     return (*_with_maps(own), *(_with_maps(task_measures(model)) if model else ()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +11,7 @@ import nibabel as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from mriderived.config import Config
+from mriderived.config import Config, TrackingAlgorithm
 from mriderived.core.fibre_traversal import list_fibres, traverse
 from mriderived.core.streamline_weights import fit_weights
 from mriderived.core.streamlines import Streamlines, measure_lengths, select_streamlines
@@ -24,7 +26,6 @@ from mriderived.measures.csd import load_peaks
 from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('csd_fod', 'csd_peaks', 'dwi_gm', 'dwi_wm', 'dwi_csf')
-SEEDS = 500_000
 #: With fewer streamlines than this a connectome is mostly chance.
 FEW = 10_000
 
@@ -41,8 +42,8 @@ def write_tractogram(
     dwi_gm: Path,
     dwi_wm: Path,
     dwi_csf: Path,
-    seeds: int = SEEDS,
-    algorithm: str = 'probabilistic',
+    seeds: int = Config.tracking_seeds,
+    algorithm: TrackingAlgorithm = 'probabilistic',
     threads: int = 1,
 ) -> TractogramFile:
     """Track streamlines, and weight them by the density of fibres."""
@@ -51,7 +52,7 @@ def write_tractogram(
     mask: NDArray[np.bool_] = harmonics[..., 0] != 0
     peaks = load_peaks(csd_peaks, mask, affine)
     tissue = Tissue(load(dwi_gm), load(dwi_wm), load(dwi_csf))
-    options = TrackingOptions(algorithm=algorithm, seeds=seeds)  # type: ignore[arg-type]
+    options = TrackingOptions(algorithm=algorithm, seeds=seeds)
     begun = draw_seeds(tissue, mask, peaks, affine, options)
     found = track(harmonics, affine, tissue, begun, options, threads)
     lengths = measure_lengths(found)
@@ -84,6 +85,8 @@ def write_tractogram(
     write_remarks(
         path,
         notes=notes,
+        TractographyClass='local',
+        TractographyMethod=algorithm,
         Seeds=seeds,
         Streamlines=len(found),
         MedianLength=round(float(np.median(lengths)), 2),
@@ -97,7 +100,13 @@ def write_tractogram(
 
 def init_tractography_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
-    return one_node_wf(write_tractogram, NEEDS, threads=config.omp_nthreads)
+    return one_node_wf(
+        write_tractogram,
+        NEEDS,
+        seeds=config.tracking_seeds,
+        algorithm=config.tracking_algorithm,
+        threads=config.omp_nthreads,
+    )
 
 
 def draw_tractogram(tractogram: Path, dwi_reference: Path, dwi_mask: Path) -> list[Any]:
@@ -108,6 +117,11 @@ def draw_tractogram(tractogram: Path, dwi_reference: Path, dwi_mask: Path) -> li
                      load(dwi_mask) > 0)
     ]  # fmt: skip
 
+
+#: Parts of the text of methods that the settings change.
+_DRAWN = 'probabilistically, with directions drawn from the distributions'
+_LARGEST = 'deterministically, in the directions where the distributions are largest'
+_SEEDS = f'{Config.tracking_seeds:,}'.replace(',', ' ')
 
 TRACTOGRAPHY = Measure(
     name='tractography',
@@ -133,8 +147,8 @@ TRACTOGRAPHY = Measure(
     init_wf=init_tractography_wf,
     reference='https://doi.org/10.1016/j.neuroimage.2012.06.005',
     methods=(
-        'Streamlines were tracked probabilistically (dipy, Garyfallidis et al. 2014, '
-        'doi:10.3389/fninf.2014.00008) from 500 000 seeds where grey and white matter meet, in '
+        f'Streamlines were tracked {_DRAWN} (dipy, Garyfallidis et al. 2014, '
+        f'doi:10.3389/fninf.2014.00008), from {_SEEDS} seeds where grey and white matter meet, in '
         'steps of half a voxel that turn by at most 30 degrees, and kept if they joined grey '
         'matter with grey matter and entered no fluid (Smith et al. 2012, '
         'doi:10.1016/j.neuroimage.2012.06.005), and were 10 to 250 mm long. Non-negative weights '
@@ -154,3 +168,16 @@ TRACTOGRAPHY = Measure(
     minutes=2.0,
     memory_gb=3.0,
 )
+
+
+@lru_cache
+def declare_tractography(algorithm: TrackingAlgorithm, seeds: int) -> Measure:
+    """Return the measure for ``--tracking-algorithm`` and ``--tracking-seeds``."""
+    if (algorithm, seeds) == (Config.tracking_algorithm, Config.tracking_seeds):
+        return TRACTOGRAPHY
+    methods = TRACTOGRAPHY.methods.replace(_SEEDS, f'{seeds:,}'.replace(',', ' '))
+    if algorithm == 'deterministic':
+        methods = methods.replace(_DRAWN, _LARGEST)
+    (tractogram,) = TRACTOGRAPHY.outputs
+    named = replace(tractogram, entities={**tractogram.entities, 'track': algorithm})
+    return replace(TRACTOGRAPHY, outputs=(named,), methods=methods)

@@ -26,6 +26,8 @@ Matrix = NDArray[np.float64]
 TASK = 'rest'
 #: Times of the gradient echoes in s: a turn of the phase is 200 Hz.
 ECHO_TIMES = (0.004, 0.009)
+#: Turns of the phase that gradient echoes begin with, from side to side.
+START_TURNS = 1.5
 #: Voxels of the field map are smaller than those of the run, and its field of view is larger.
 FINER, WIDER = 0.9, 2
 #: Volumes of the image of opposite phase encoding.
@@ -49,7 +51,9 @@ def save_bold(folder: Path, entities: Mapping[str, str], bold: Bold, threads: in
         {**own, 'echo': str(number + 1)} for number in range(len(bold.echoes))
     ]  # fmt: skip
     paths = [folder / name_bold(name) for name in names]
-    sources = {'gre': [_GRE], 'epi': [_EPI], 'both': [_EPI, _GRE], 'none': []}[options.field_map]
+    sources = {'gre': [_GRE], 'phases': [_GRE], 'epi': [_EPI], 'both': [_EPI, _GRE], 'none': []}[
+        options.field_map
+    ]
     period = options.repetition_time
     for echo, path in enumerate(paths):
         volumes = take_volumes(bold, threads, echo if bold.echoes else None)
@@ -101,21 +105,35 @@ def _save_opposite(
 
 
 def _save_echoes(folder: Path, entities: Mapping[str, str], bold: Bold, target: list[str]) -> None:
-    """Write the phase difference and the magnitudes of two gradient echoes, head at rest."""
+    """Write the phase difference, or both phases, and the magnitudes of two gradient echoes.
+
+    The head is at rest.
+    """
     affine, shape = _echo_grid(bold)
     signal = _sample_scene(bold, affine, shape)
     hz = field_hz(bold.deformation, affine, shape, bold.options.field) - np.float32(bold.shim)
     rng = np.random.default_rng([*bold.seed, 17])
-    ratio = np.sqrt(2) * bold.sigma / np.maximum(signal, 1e-3)
-    images = {
-        'phasediff': draw_phase(rng, hz, ECHO_TIMES[1] - ECHO_TIMES[0], ratio),
+    ratio = bold.sigma / np.maximum(signal, 1e-3)
+    if bold.options.field_map == 'phases':
+        start = _draw_start(shape)
+        images = {
+            f'phase{echo}': draw_phase(rng, hz, time, ratio, start)
+            for echo, time in enumerate(ECHO_TIMES, start=1)
+        }
+    else:
+        between = ECHO_TIMES[1] - ECHO_TIMES[0]
+        images = {'phasediff': draw_phase(rng, hz, between, np.sqrt(2) * ratio)}
+    images |= {
         'magnitude1': add_noise(rng, signal, bold.sigma),
         'magnitude2': add_noise(rng, signal * np.float32(0.9), bold.sigma),
     }
     times: dict[str, dict[str, Any]] = {
         'phasediff': {'EchoTime1': ECHO_TIMES[0], 'EchoTime2': ECHO_TIMES[1]},
-        'magnitude1': {'EchoTime': ECHO_TIMES[0]},
-        'magnitude2': {'EchoTime': ECHO_TIMES[1]},
+        **{
+            f'{kind}{echo}': {'EchoTime': time}
+            for kind in ('phase', 'magnitude')
+            for echo, time in enumerate(ECHO_TIMES, start=1)
+        },
     }
     for suffix, data in images.items():
         path = folder / raw_path(entities, datatype='fmap', suffix=suffix)
@@ -127,6 +145,12 @@ def _save_echoes(folder: Path, entities: Mapping[str, str], bold: Bold, target: 
         image.to_filename(path)
         content = {'IntendedFor': target, 'B0FieldIdentifier': _GRE}
         write_sidecar(path, _SCANNER | times[suffix] | content)
+
+
+def _draw_start(shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return the phase at the time of the pulse, in rad: it differs by more than a turn."""
+    x, y, z = (grid / size for grid, size in zip(np.indices(shape), shape, strict=True))
+    return np.asarray(START_TURNS * 2 * np.pi * (x + 0.5 * y - 0.7 * z**2), np.float32)
 
 
 def _echo_grid(bold: Bold) -> tuple[Matrix, tuple[int, int, int]]:

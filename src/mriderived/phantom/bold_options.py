@@ -23,7 +23,8 @@ class BoldOptions:
     Times are in s. ``motion_mm`` and ``motion_degrees`` are the largest shift and turn from the
     first volume, ``apart_mm`` and ``apart_degrees`` those of the head since the T1w. Percentages
     are standard deviations relative to the signal of the tissue. ``field`` scales the
-    inhomogeneity (1: up to 150 Hz). ``field_map``: ``gre``, ``epi``, ``both`` or ``none``.
+    inhomogeneity (1: up to 150 Hz). ``field_map``: ``gre`` (a phase difference), ``phases`` (of
+    two gradient echoes), ``epi``, ``both`` (a phase difference and EPI) or ``none``.
     ``task_percent`` is the height of the response to an endless block; with it, the run has
     events. With ``echo_times``, it has several echoes.
     """
@@ -55,8 +56,8 @@ class BoldOptions:
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
         phase_axis(self.direction)
-        if self.field_map not in ('gre', 'epi', 'both', 'none'):
-            raise ValueError(f'field_map {self.field_map!r} is not gre, epi, both or none')
+        if self.field_map not in ('gre', 'phases', 'epi', 'both', 'none'):
+            raise ValueError(f'field_map {self.field_map!r} is not gre, phases, epi, both or none')
         if self.volumes < self.unsteady + 20:
             raise ValueError(f'{self.volumes} volumes are too few; take at least 20 steady ones')
 

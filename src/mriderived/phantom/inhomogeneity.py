@@ -68,15 +68,21 @@ def displace(hz: Volume, axis: int, seconds: float) -> Displacement:
 
 
 def draw_phase(
-    rng: np.random.Generator, hz: Volume, seconds: float, noise_to_signal: NDArray[Any]
+    rng: np.random.Generator,
+    hz: Volume,
+    seconds: float,
+    noise_to_signal: NDArray[Any],
+    start: Volume | float = 0.0,
 ) -> NDArray[np.int16]:
-    """Return the phase that a field gains in ``seconds``, wrapped, from -4096 to 4095.
+    """Return the phase after a field has acted for ``seconds``, wrapped, from -4096 to 4095.
+
+    ``start`` is the phase before, in rad: the coil's and the pulse's.
 
     The noise of a phase is that of the magnitude over the magnitude; without a signal, any phase
     is as likely as any other.
     """
     real, imaginary = rng.standard_normal((2, *hz.shape)) * noise_to_signal
-    angle = 2 * np.pi * hz * seconds + np.arctan2(imaginary, 1 + real)
+    angle = start + 2 * np.pi * hz * seconds + np.arctan2(imaginary, 1 + real)
     wrapped = (angle + np.pi) % (2 * np.pi) - np.pi
     stored = np.rint(wrapped / np.pi * 4096).clip(-4096, 4095)
     return np.asarray(stored, np.int16)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mriderived.config import Config
+from mriderived.core.gibbs import remove_ringing
 from mriderived.core.masks import find_signal
 from mriderived.core.mppca import LEAST_VOLUMES, denoise
 from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
 from mriderived.interfaces.dwi_parts import join_parts
-from mriderived.interfaces.gibbs import remove_ringing
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load_affine, save
@@ -36,6 +36,7 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
     series = join_parts(acquisition)
     unweighted = acquisition.gradients.shell == 0
     mean = series[..., unweighted if unweighted.any() else slice(None)].mean(axis=3)
+    head = find_signal(mean)
     notes = []
     if len(acquisition.parts) > 1:
         names = ', '.join(part.path.name for part in acquisition.parts)
@@ -46,9 +47,9 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
             f'Noise was not removed: of {series.shape[3]} volumes principal components tell none.'
         )
     else:
-        found = denoise(series, find_signal(mean), threads=threads)
-        series, sigma = found.series, np.nan_to_num(found.sigma)
-    series = remove_ringing(series, acquisition.slice_axis, threads)
+        # in place, here and below: a series may be of gigabytes
+        sigma = np.nan_to_num(denoise(series, head, threads=threads, in_place=True).sigma)
+    remove_ringing(series, acquisition.slice_axis, head, threads)
     path = save_series(
         (series[..., t] for t in range(series.shape[3])),
         affine, series.shape[:3], series.shape[3], acquisition.repetition_time, 'denoised.nii.gz',
@@ -96,8 +97,7 @@ DWI_DENOISING = Measure(
         'Noise was removed from diffusion series by principal components of patches, whose number '
         'random-matrix theory tells (Veraart et al. 2016, doi:10.1016/j.neuroimage.2016.08.016), '
         'then Gibbs ringing by shifts of parts of a voxel (Kellner et al. 2016, '
-        'doi:10.1002/mrm.26054) with dipy (Garyfallidis et al. 2014, '
-        'doi:10.3389/fninf.2014.00008).'
+        'doi:10.1002/mrm.26054).'
     ),
     is_preprocessing=True,
     minutes=1.5,

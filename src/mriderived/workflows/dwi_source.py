@@ -23,13 +23,11 @@ from mriderived.bids.image_checks import BadImageError
 from mriderived.bids.known_files import KnownFiles
 from mriderived.bids.orientation import compare_affines
 from mriderived.bids.status import shorten_paths
-from mriderived.core.gradient_table import find_shells, world_from_fsl
+from mriderived.core.gradient_table import count_axes, find_shells, world_from_fsl
 from mriderived.workflows.field_map_choice import describe_field
 
 #: A series of the opposite direction may lie this far off, in degrees and mm.
 MAX_DEGREES, MAX_MM = 0.5, 1.0
-#: Directions whose cosine is larger are one.
-SAME_DIRECTION = 0.999
 
 
 def check_diffusion(
@@ -84,9 +82,7 @@ def count_directions(checks: Iterable[DwiCheck]) -> list[list[float]]:
     shell, shells = find_shells(b, B0_THRESHOLD)
     found = [[0.0, float((shell == 0).sum())]]
     for number, value in enumerate(shells[1:], start=1):
-        mine = directions[shell == number]
-        alike = np.abs(mine @ mine.T) > SAME_DIRECTION
-        found.append([value, float((~np.tril(alike, -1).any(axis=1)).sum())])
+        found.append([value, float(count_axes(directions[shell == number]))])
     return found
 
 

@@ -12,6 +12,7 @@ from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mriderived.core.confounds import DVARS_THRESHOLD, FD_THRESHOLD
 from mriderived.core.sampling import resample
 from mriderived.figures.mosaic import Contour, mosaic
 from mriderived.figures.overlays import flicker_pair
@@ -26,8 +27,6 @@ Array = NDArray[Any]
 
 #: Voxels of the BOLD reference are drawn at this size, in mm.
 DISPLAY_MM = 1.5
-#: Framewise displacement, in mm, and standardised DVARS above which a volume is an outlier.
-FD_LINE, DVARS_LINE = 0.5, 1.5
 #: The groups of lines of a carpet.
 TISSUES = ('grey matter', 'white matter', 'CSF')
 #: As many lines of a carpet can be seen.
@@ -67,7 +66,7 @@ def draw_motion(bold_motion: Path) -> list[Figure]:
         'turn (degrees)': {axis: np.degrees(table[f'rot_{axis}'].to_numpy()) for axis in 'xyz'},
         'FD (mm)': {'FD': table['framewise_displacement'].to_numpy()},
     }
-    return [draw_traces(panels, {'FD (mm)': FD_LINE})]
+    return [draw_traces(panels, {'FD (mm)': FD_THRESHOLD})]
 
 
 def draw_carpet(
@@ -99,7 +98,7 @@ def draw_carpet(
     }
     carpet = _percent(series[chosen])
     groups = {name: len(place) for name, place in rows.items()}
-    lines = {'FD (mm)': FD_LINE, 'DVARS': DVARS_LINE}
+    lines = {'FD (mm)': FD_THRESHOLD, 'DVARS': DVARS_THRESHOLD}
     return [draw_carpet_plot(carpet, groups, traces, lines)]
 
 

@@ -1,0 +1,140 @@
+"""What is known of the participants beside their images: participants, sessions and phenotype."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+#: How tables say that there is no value.
+NO_VALUE = ('n/a', 'N/A', 'NA', 'na', 'nan', 'NaN', 'NULL', '', '-')
+PARTICIPANT, SESSION = 'participant_id', 'session_id'
+
+
+class CovariateError(ValueError):
+    """A table of participants that cannot be used; the message names the file and the remedy."""
+
+
+@dataclass
+class Covariates:
+    """One row per participant (and session), indexed by their labels without prefixes.
+
+    The session is empty in rows that hold for all sessions of somebody; ``frame`` has both as
+    its index. ``origin`` names the file of each column; ``notes`` say what was not taken.
+    """
+
+    frame: pd.DataFrame
+    origin: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def of(self, rows: Sequence[tuple[str, str]]) -> pd.DataFrame:
+        """Return the columns for rows (participant, session): of the session, or of all."""
+        own = self.frame.reindex(pd.MultiIndex.from_tuples(rows, names=self.frame.index.names))
+        general = [(participant, '') for participant, _ in rows]
+        shared = self.frame.reindex(pd.MultiIndex.from_tuples(general))
+        shared.index = own.index
+        return own.where(own.notna(), shared).infer_objects()
+
+
+def read_covariates(bids_dir: Path) -> Covariates:
+    """Read ``participants.tsv``, ``sub-*/*_sessions.tsv`` and ``phenotype/*.tsv`` of a dataset.
+
+    A column of the same name in two tables is taken from the first of these, and a note says so;
+    columns of ``phenotype/`` are also there as ``<table>_<column>``.
+
+    Raises
+    ------
+    CovariateError
+        A table cannot be read, has no column of participants, or names somebody twice.
+    """
+    found = Covariates(
+        pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=[PARTICIPANT, SESSION]))
+    )
+    for path, prefix in _find_tables(bids_dir):
+        name = path.relative_to(bids_dir).as_posix()
+        table = _read_table(path, name)
+        if prefix:
+            table = pd.concat([table, table.add_prefix(f'{prefix}_')], axis=1)
+        _join(found, table, name)
+    found.frame = found.frame.apply(_with_type)
+    return found
+
+
+def _find_tables(bids_dir: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each table, and what its columns are called after beside their own names."""
+    if (bids_dir / 'participants.tsv').is_file():
+        yield bids_dir / 'participants.tsv', ''
+    for path in sorted(bids_dir.glob('sub-*/sub-*_sessions.tsv')):
+        yield path, ''
+    for path in sorted((bids_dir / 'phenotype').glob('*.tsv')):
+        yield path, path.stem
+
+
+def _read_table(path: Path, name: str) -> pd.DataFrame:
+    try:
+        lines = path.read_text(encoding='utf-8-sig').splitlines()
+    except UnicodeDecodeError as error:
+        raise CovariateError(
+            f'{name} is no text in UTF-8 ({error.reason} at byte {error.start}): save it as such'
+        ) from error
+    cells = [[cell.strip() for cell in line.split('\t')] for line in lines if line.strip()]
+    if not cells:
+        raise CovariateError(f'{name} is empty: write a line with the names of its columns')
+    for number, row in enumerate(cells[1:], start=2):
+        if len(row) != len(cells[0]):
+            raise CovariateError(
+                f'{name}: row {number} has {len(row)} cells, for {len(cells[0])} columns: '
+                'write as many cells in each row, with tabs between them'
+            )
+    table = pd.DataFrame(cells[1:], columns=cells[0], dtype=str)
+    if PARTICIPANT not in table:
+        owner = path.parent.name
+        if not owner.startswith('sub-'):
+            raise CovariateError(
+                f'{name} has no column {PARTICIPANT}: its columns are '
+                f'{", ".join(table.columns[:8])}. Call that of the participants {PARTICIPANT}'
+            )
+        table[PARTICIPANT] = owner
+    if SESSION not in table:
+        table[SESSION] = ''
+    table[PARTICIPANT] = table[PARTICIPANT].str.removeprefix('sub-')
+    table[SESSION] = table[SESSION].str.removeprefix('ses-').replace(dict.fromkeys(NO_VALUE, ''))
+    table = pd.DataFrame(table[table[PARTICIPANT] != ''])
+    twice = table[table.duplicated([PARTICIPANT, SESSION])]
+    if len(twice):
+        first = twice.iloc[0]
+        who = f'sub-{first[PARTICIPANT]}' + (f' ses-{first[SESSION]}' if first[SESSION] else '')
+        more = f', and {len(twice) - 1} more' * (len(twice) > 1)
+        raise CovariateError(f'{name} has more than one row for {who}{more}: leave one of each')
+    indexed: pd.DataFrame = table.set_index([PARTICIPANT, SESSION])
+    return indexed.replace(dict.fromkeys(NO_VALUE, pd.NA))
+
+
+def _join(found: Covariates, table: pd.DataFrame, name: str) -> None:
+    """Add the columns of a table; rows of participants that were not there are added, too."""
+    for column in map(str, table.columns[table.columns.duplicated()]):
+        raise CovariateError(f'{name} has two columns {column!r}: rename one of them')
+    both = [column for column in map(str, table.columns) if found.origin.get(column, name) != name]
+    sessions = [column for column in both if found.origin[column].endswith('_sessions.tsv')
+                and name.endswith('_sessions.tsv')]  # fmt: skip
+    taken = [column for column in both if column not in sessions]
+    if taken:
+        found.notes.append(
+            f'{name}: {", ".join(map(repr, taken))} '
+            f'{"is" if len(taken) == 1 else "are"} taken from {found.origin[taken[0]]} instead'
+        )
+    table = table.drop(columns=taken)
+    found.frame = found.frame.combine_first(table) if len(found.frame) else table
+    for column in map(str, table.columns):
+        found.origin.setdefault(column, name)
+
+
+def _with_type(column: pd.Series) -> pd.Series:
+    """Return a column as numbers where all of its values are."""
+    known = column.dropna()
+    numbers = pd.to_numeric(known, errors='coerce')
+    if len(known) and numbers.notna().all():
+        return pd.to_numeric(column, errors='coerce').astype(float)
+    return column.astype(object).where(column.notna(), None)

@@ -1,0 +1,173 @@
+"""Signal, contrast, neighbours and spikes: what the values of a diffusion series say of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mriderived.core.gradient_table import Gradients
+from mriderived.core.spherical_harmonics import even_harmonics, find_order
+
+Signals = NDArray[np.float32]
+
+#: Fewer directions of a shell do not tell signal from noise.
+LEAST_DIRECTIONS = 12
+#: A slice of air that is brighter by this many robust standard deviations holds a spike.
+SPIKE_Z = 6.0
+
+
+def b0_snr(b0: Signals, noise: NDArray[np.float32] | None = None) -> float:
+    """Return the median signal-to-noise ratio of volumes of b = 0.
+
+    Parameters
+    ----------
+    b0 : array of float, shape (voxels, volumes)
+    noise : array of float, shape (voxels,), optional
+        Standard deviation of the noise; without it, that over the volumes is taken.
+
+    Returns
+    -------
+    float
+        NaN with neither noise nor a second volume.
+
+    Examples
+    --------
+    >>> b0_snr(np.float32([[100, 100], [50, 50]]), np.float32([5, 5]))
+    15.0
+    """
+    if b0.shape[1] == 0:
+        return float('nan')
+    mean = b0.mean(axis=1, dtype=np.float64)
+    spread = noise if noise is not None else _spread(b0)
+    if spread is None:
+        return float('nan')
+    known = np.isfinite(spread) & (spread > 0) & (mean > 0)
+    return float(np.median(mean[known] / spread[known])) if known.any() else float('nan')
+
+
+def _spread(b0: Signals) -> NDArray[np.float64] | None:
+    return b0.std(axis=1, ddof=1, dtype=np.float64) if b0.shape[1] > 1 else None
+
+
+def contrast_to_noise(signals: Signals, gradients: Gradients, shell: int) -> tuple[float, str]:
+    """Return how much stronger the directions of a shell differ than noise makes them.
+
+    A smooth function of direction, of spherical harmonics, is fitted to every voxel: the standard
+    deviation of the function (without what noise adds to it) over that of its residuals
+    (corrected for the number of harmonics), median over voxels.
+
+    Parameters
+    ----------
+    signals : array of float, shape (voxels, volumes)
+    gradients : Gradients
+        Of n volumes.
+    shell : int
+        From 1.
+
+    Returns
+    -------
+    ratio : float
+        NaN where there is none.
+    reason : str
+        Why there is none.
+
+    References
+    ----------
+    Bastiani et al. 2019, https://doi.org/10.1016/j.neuroimage.2018.09.073, whose predictions are
+    of a Gaussian process.
+    """
+    mine = np.flatnonzero(gradients.shell == shell)
+    if mine.size == 0:
+        return float('nan'), f'there is no shell {shell}'
+    if mine.size < LEAST_DIRECTIONS:
+        reason = f'shell {shell} has {mine.size} directions, fewer than {LEAST_DIRECTIONS}'
+        return float('nan'), reason
+    basis = even_harmonics(gradients.directions[mine], find_order(mine.size, most=6))
+    values = signals[:, mine].astype(np.float64)
+    fitted = values @ np.linalg.pinv(basis).T @ basis.T
+    freedom = mine.size - np.linalg.matrix_rank(basis)
+    noise = np.sqrt(((values - fitted) ** 2).sum(axis=1) / freedom)
+    # of the noise, the harmonics but the constant one take their share
+    taken = noise**2 * (mine.size - freedom - 1) / mine.size
+    contrast = np.sqrt(np.maximum(fitted.var(axis=1) - taken, 0))
+    known = noise > 0
+    if not known.any():
+        return float('nan'), f'shell {shell} has no noise'
+    return float(np.median(contrast[known] / noise[known])), ''
+
+
+def neighbouring_correlation(signals: Signals, gradients: Gradients) -> tuple[float, str]:
+    """Return the mean correlation of weighted volumes with their neighbours in q-space.
+
+    The neighbour is the volume whose gradient, taken as an axis of length sqrt(b), is nearest.
+
+    Parameters
+    ----------
+    signals : array of float, shape (voxels, volumes)
+    gradients : Gradients
+
+    Returns
+    -------
+    correlation : float
+        NaN where there is none.
+    reason : str
+        Why there is none.
+
+    References
+    ----------
+    Yeh et al. 2019, https://doi.org/10.1016/j.neuroimage.2019.116131
+
+    Examples
+    --------
+    >>> from mriderived.core.gradient_table import make_gradients
+    >>> table = make_gradients([1000] * 3, [[1, 0, 0], [-1, 0, 0], [0, 1, 0]])
+    >>> signals = np.float32([[1, 2, 1], [2, 4, 3], [3, 6, 2]])
+    >>> value, reason = neighbouring_correlation(signals, table)
+    >>> round(value, 6), reason
+    (0.833333, '')
+    """
+    weighted = np.flatnonzero(gradients.shell > 0)
+    if weighted.size < 2:
+        return float('nan'), 'there are fewer than two weighted volumes'
+    flat = weighted[np.ptp(signals[:, weighted], axis=0) == 0]
+    if flat.size:
+        return float('nan'), (
+            f'volumes {flat.tolist()} (from 0) have the same value in all of the brain'
+        )
+    place = gradients.directions[weighted] * np.sqrt(gradients.b[weighted])[:, None]
+    apart = np.minimum(
+        np.linalg.norm(place[:, None] - place[None], axis=2),
+        np.linalg.norm(place[:, None] + place[None], axis=2),
+    )
+    np.fill_diagonal(apart, np.inf)
+    pairs = zip(weighted, weighted[apart.argmin(axis=1)], strict=True)
+    found = [np.corrcoef(signals[:, one], signals[:, other])[0, 1] for one, other in pairs]
+    return float(np.mean(found)), ''
+
+
+def spiked_share(air: NDArray[np.float64]) -> float:
+    """Return the share of slices whose air is brighter than in the other volumes.
+
+    Parameters
+    ----------
+    air : array of float, shape (volumes, slices)
+        Mean signal outside the head; NaN where a slice has no air.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN without air.
+
+    Examples
+    --------
+    >>> air = np.tile([10.0, 11.0, 9.0, 10.5], (3, 1)).T
+    >>> air[2, 1] = 40
+    >>> round(spiked_share(air), 4)
+    0.0833
+    """
+    kept = air[:, np.isfinite(air).all(axis=0)]
+    if kept.size == 0:
+        return float('nan')
+    away = kept - np.median(kept, axis=0)
+    spread = 1.4826 * np.median(np.abs(away), axis=0)
+    return float(np.mean(away > SPIKE_Z * np.maximum(spread, np.finfo(float).tiny)))

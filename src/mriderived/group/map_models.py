@@ -1,0 +1,230 @@
+"""Fit one model to every voxel, and tell by permutations what is more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+from numpy.typing import NDArray
+
+from mriderived.core.cluster_enhancement import enhance, list_neighbours
+from mriderived.core.map_statistics import MapTest, StreamedModel
+from mriderived.core.permutation import (
+    Problem,
+    Shuffles,
+    corrected_p,
+    observe,
+    pose_problem,
+    shuffle,
+)
+from mriderived.core.tail import fit_tail, tail_p
+from mriderived.group.map_files import MapSet, Mask, choose_voxels, load_voxels
+from mriderived.group.model_design import Design, build_design, contrast_weights
+from mriderived.group.model_files import Model, ModelError
+from mriderived.group.records import Row
+
+Matrix = NDArray[np.float64]
+#: Permutations of one piece of work.
+PIECE = 25
+
+
+class Work(NamedTuple):
+    """How permutations are run. ``scheduler``: the address of a Dask cluster; empty: threads."""
+
+    permutations: int = 0
+    seed: int = 42
+    processors: int = 1
+    memory_gb: float = 4.0
+    scheduler: str = ''
+
+
+class Corrected(NamedTuple):
+    """What permutations told of V voxels: p without correction, and over all voxels.
+
+    ``enhanced`` is the statistic after enhancement; ``has_tail`` tells whether small p-values
+    come from the fitted tail of t and of the enhanced statistic.
+    """
+
+    p: Matrix
+    p_fwe: Matrix
+    enhanced: NDArray[np.float32]
+    p_enhanced_fwe: Matrix
+    has_tail: tuple[bool, bool]
+
+
+class MapModel(NamedTuple):
+    """A fitted model: the voxels, and the test of each contrast, corrected where asked."""
+
+    model: Model
+    maps: MapSet
+    design: Design
+    rows: tuple[Row, ...]
+    mask: Mask
+    weights: dict[str, Matrix]
+    tests: dict[str, MapTest]
+    corrected: dict[str, Corrected]
+    left_out: dict[Row, str]
+
+
+def fit_maps(
+    model: Model,
+    maps: MapSet,
+    rows: Sequence[Row],
+    covariates: pd.DataFrame,
+    out_dir: Path,
+    fwhm: float = 0.0,
+    work: Work | None = None,
+) -> MapModel:
+    """Fit a model to the maps of a space.
+
+    Parameters
+    ----------
+    rows
+        Those of ``covariates``.
+    fwhm
+        Width in mm of the smoothing; 0 for none.
+
+    Raises
+    ------
+    ModelError
+        The model does not fit to what is known, sessions repeat, or memory does not do.
+    """
+    work = work or Work()
+    there = [place for place, row in enumerate(rows) if row in maps.files]
+    _require_design(model, covariates.iloc[there])
+    mask, left_out = choose_voxels(maps, [rows[place] for place in there], out_dir)
+    there = [place for place in there if rows[place] not in left_out]
+    design = build_design(model, covariates.iloc[there])
+    chosen = tuple(rows[there[place]] for place in design.rows)
+    _require_one_session(model, chosen)
+    weights = contrast_weights(model, design.names)
+    streamed = StreamedModel(design.matrix)
+    for row in chosen:
+        streamed.add(load_voxels(out_dir / maps.files[row], mask, maps.affine, fwhm))
+    tests = {title: streamed.test(weight) for title, weight in weights.items()}
+    corrected = {}
+    if work.permutations:
+        values = _load_all(model, maps, chosen, mask, out_dir, fwhm, work)
+        corrected = {
+            title: _permute(values, design.matrix, weight, mask, work)
+            for title, weight in weights.items()
+        }
+    return MapModel(
+        model, maps, design, chosen, mask, weights, tests, corrected, {**maps.reasons, **left_out}
+    )
+
+
+def _require_design(model: Model, covariates: pd.DataFrame) -> None:
+    """Refuse a model before any map is read."""
+    contrast_weights(model, build_design(model, covariates).names)
+    if model.errors != 'classical':
+        raise ModelError(f'{model.formula}: errors: {model.errors} is for regions only')
+
+
+def _require_one_session(model: Model, rows: Sequence[Row]) -> None:
+    people = {row.participant for row in rows}
+    if len(people) < len(rows):
+        raise ModelError(
+            f'{model.formula}: {len(rows) - len(people)} maps are of further sessions of the same '
+            'participants: choose one session with --session-label'
+        )
+
+
+def _load_all(
+    model: Model,
+    maps: MapSet,
+    rows: Sequence[Row],
+    mask: Mask,
+    out_dir: Path,
+    fwhm: float,
+    work: Work,
+) -> NDArray[np.float32]:
+    """Return all maps (n, V): permutations need them at once."""
+    voxels = int(mask.sum())
+    needed = 3 * 4 * len(rows) * voxels / 2**30
+    if needed > work.memory_gb:
+        raise ModelError(
+            f'{model.formula}: permutations of {len(rows)} maps of {voxels} voxels need '
+            f'{needed:.1f} GiB, and --mem allows {work.memory_gb:g}: raise it, take coarser maps, '
+            'or leave --permutations out'
+        )
+    values = np.empty((len(rows), voxels), np.float32)
+    for place, row in enumerate(rows):
+        values[place] = load_voxels(out_dir / maps.files[row], mask, maps.affine, fwhm)
+    return values
+
+
+def _permute(
+    values: NDArray[np.float32], design: Matrix, weight: Matrix, mask: Mask, work: Work
+) -> Corrected:
+    problem = pose_problem(values, *split_design(design, weight))
+    neighbours = list_neighbours(mask)
+    parts = run_pieces(problem, neighbours, work)
+    t = observe(problem)
+    enhanced = enhance(t, neighbours)
+    maxima = np.concatenate([part.maxima for part in parts])
+    enhanced_maxima = np.concatenate([part.enhanced_maxima for part in parts])
+    exceeded = sum((part.exceeded for part in parts), np.zeros(len(t), np.int64))
+    p_t, has_tail = _correct(t, maxima, work.seed)
+    p_enhanced, has_enhanced_tail = _correct(enhanced, enhanced_maxima, work.seed)
+    return Corrected(
+        exceeded / work.permutations, p_t, enhanced, p_enhanced, (has_tail, has_enhanced_tail)
+    )
+
+
+def _correct(statistic: NDArray[np.float32], maxima: Matrix, seed: int) -> tuple[Matrix, bool]:
+    empirical = corrected_p(statistic, maxima)
+    tail = fit_tail(maxima, seed)
+    return (empirical, False) if tail is None else (tail_p(statistic, tail, empirical), True)
+
+
+def split_design(design: Matrix, weight: Matrix) -> tuple[Matrix, Matrix]:
+    """Return the regressor whose coefficient is a contrast, and the rest of the design.
+
+    The rest spans what the design spans beside it (Ridgway's partition; Winkler et al. 2014,
+    doi:10.1016/j.neuroimage.2014.01.060, appendix A).
+
+    >>> tested, rest = split_design(np.array([[1.0, 0], [1, 0], [1, 1], [1, 1]]), np.array([0, 1.0]))
+    >>> tested.round(6).tolist(), rest.shape
+    ([0.0, 0.0, 1.0, 1.0], (4, 1))
+    """  # noqa: E501
+    size = float(weight @ weight)
+    _, _, rows = np.linalg.svd(weight[None, :])
+    others: Matrix = design @ rows[1:].T
+    tested: Matrix = design @ weight / size
+    return tested, others
+
+
+def run_pieces(problem: Problem, neighbours: NDArray[np.int32], work: Work) -> list[Shuffles]:
+    """Run all permutations, in pieces, on threads or on a Dask cluster."""
+    pieces = [
+        range(start, min(start + PIECE, work.permutations))
+        for start in range(0, work.permutations, PIECE)
+    ]
+    calls = (delayed(shuffle)(problem, piece, work.seed, neighbours) for piece in pieces)
+    if not work.scheduler:
+        with parallel_config('threading', n_jobs=work.processors):
+            return list(Parallel()(calls))
+    client = _connect(work.scheduler)
+    try:
+        with parallel_config('dask'):
+            return list(Parallel()(calls))
+    finally:
+        client.close()
+
+
+def _connect(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ModelError(
+            '--dask-scheduler needs the package distributed: pip install "mriderived[dask]"'
+        ) from error
+    try:
+        return Client(address, timeout='20s')
+    except (OSError, ValueError) as error:
+        raise ModelError(f'--dask-scheduler {address} does not answer: {error}') from error

@@ -1,0 +1,265 @@
+"""The part of ``group.html`` on models of regions: tables, figures and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mriderived import __version__
+from mriderived.bids.covariates import Covariates
+from mriderived.bids.sidecar import sidecar_path, write_sidecar
+from mriderived.figures.effects import Effects, draw_effects, draw_partial_regression
+from mriderived.figures.style import save_svg
+from mriderived.group.blocks import MISSING
+from mriderived.group.chapters import Chapter, Picture, figure_file
+from mriderived.group.columns import snake
+from mriderived.group.model_design import impute_policy
+from mriderived.group.model_files import Model, ModelError
+from mriderived.group.region_models import RegionModel, fit_regions
+from mriderived.group.variables import Variables
+from mriderived.group.writing import write_lines
+
+#: Rows of a model that the page shows; the file has all.
+SHOWN = 40
+#: A model of one family has a figure for each contrast, as long as there are no more than these.
+MOST_FIGURES = 24
+_HEADER = ('Contrast', 'Variable', 'n', 'Estimate', '95 %', 't', 'p', 'p corrected', 'd')
+_CORRECTED = {'fdr': 'false discovery rate', 'holm': 'Holm', 'bonferroni': 'Bonferroni'}
+_ERRORS = {
+    'classical': 'Ordinary least squares.',
+    'robust': 'Ordinary least squares with standard errors that hold for unequal variances (HC3).',
+    'mixed': 'Linear mixed model with a random intercept per participant (restricted likelihood).',
+}
+_COLUMNS = {
+    'variable': 'Column of phenotype/mriderived.tsv.',
+    'measure': 'Measure.',
+    'variant': 'Atlas or space.',
+    'region': 'Region.',
+    'index': 'Number of the region in its atlas.',
+    'column': 'Kind of number.',
+    'unit': 'Unit of estimate, se, ci_low and ci_high, per unit of the regressor.',
+    'contrast': 'Coefficient, or weighted sum of coefficients, that is tested against 0.',
+    'n': 'Observations.',
+    'dof': 'Degrees of freedom of the residuals; n/a for mixed models, whose t is normal.',
+    'estimate': 'Effect.',
+    'se': 'Its standard error.',
+    'ci_low': 'Lower bound of its 95 % confidence interval.',
+    'ci_high': 'Upper bound.',
+    't': 'Estimate over its standard error.',
+    'p': 'Two-sided p-value, uncorrected.',
+    'p_bonferroni': 'p after Bonferroni, over the family.',
+    'p_holm': 'p after Holm, over the family.',
+    'p_fdr': 'p after Benjamini and Hochberg (false discovery rate), over the family.',
+    'partial_r2': 'Share of the variance that the other terms leave which the contrast explains.',
+    'cohens_d': 'Estimate in standard deviations of the residuals: Cohen\'s d for two groups.',
+    'reason': 'Why there is no estimate.',
+}  # fmt: skip
+
+
+def find_model_chapters(
+    out_dir: Path,
+    models: Sequence[Model],
+    variables: Variables,
+    known: Covariates,
+    covariates: pd.DataFrame,
+) -> tuple[list[Chapter], list[str]]:
+    """Fit all models, write their tables and figures.
+
+    ``covariates`` are of the rows of ``variables``; see :func:`join_covariates`. Returns a part of
+    the page for each model, and why models were refused.
+    """
+    chapters, refused = [], []
+    for model in models:
+        try:
+            fitted = fit_regions(model, variables, covariates)
+        except ModelError as error:
+            refused.append(str(error))
+            chapters.append(_refuse(model, str(error)))
+        else:
+            chapters.append(_write(out_dir, fitted, variables, known))
+    return chapters, refused
+
+
+def _refuse(model: Model, reason: str) -> Chapter:
+    text = 'This model was not fitted.'
+    return Chapter(_anchor(model), f'Model: {model.formula}', text, notes=[reason])
+
+
+def _anchor(model: Model) -> str:
+    return f'model-{snake(model.name)}'
+
+
+def join_covariates(known: Covariates, variables: Variables) -> pd.DataFrame:
+    """Return what models may be of, in the order of the rows: covariates, then our numbers."""
+    told = known.of([(row.participant, row.session) for row in variables.rows])
+    own = variables.frame()
+    table = told.reset_index(drop=True)
+    return pd.concat([table, own[[name for name in own if name not in table]]], axis=1)
+
+
+def _write(out_dir: Path, fitted: RegionModel, variables: Variables, known: Covariates) -> Chapter:
+    model = fitted.model
+    chapter = Chapter(_anchor(model), f'Model: {model.formula}', _tell(fitted), _HEADER)
+    path = PurePosixPath('models', f'model-{model.name}_stats.tsv')
+    _write_table(out_dir / path, fitted)
+    chapter.files.append(path)
+    chapter.rows = _list_rows(fitted)
+    chapter.notes = [*_list_notes(fitted), *known.notes]
+    keys = ['contrast', 'measure', 'variant', 'column']
+    families = [family for _, family in fitted.table.groupby(keys, sort=False)]
+    for number, family in enumerate(families[:MOST_FIGURES], start=1):
+        if family['p'].notna().any():
+            chapter.pictures += _draw(out_dir, fitted, variables, family, number)
+    if len(families) > MOST_FIGURES:
+        chapter.notes.append(f'{len(families) - MOST_FIGURES} more families are in the table only')
+    return chapter
+
+
+def _tell(fitted: RegionModel) -> str:
+    model, design = fitted.model, fitted.design
+    over = 'the model' if model.family == 'model' else 'the regions of one table'
+    return (
+        f'{_ERRORS[model.errors]} {len(design.rows)} observations, coefficients '
+        f'{", ".join(design.names)}. {impute_policy(model.missing)} p-values are two-sided, and '
+        f'corrected over {over}, one contrast at a time; the page shows {_CORRECTED[model.correction]}, '  # noqa: E501
+        'the table all three.'
+    )  # fmt: skip
+
+
+def _list_notes(fitted: RegionModel) -> list[str]:
+    design, table = fitted.design, fitted.table
+    notes = [f'{count} left out for want of {name}' for name, count in design.left_out.items()]
+    notes += [
+        f'{name}: {count} missing values were filled' for name, count in design.filled.items()
+    ]
+    without = table[table['reason'] != ''].drop_duplicates('variable')
+    if len(without):
+        notes.append(
+            f'{len(without)} variables have no estimate ({without["reason"].iloc[0]}, …): see '
+            'the column reason of the table'
+        )
+    fewest, most = table['n'].min(), table['n'].max()
+    if fewest < most:
+        notes.append(f'variables have between {fewest} and {most} observations: see the column n')
+    return notes
+
+
+def _list_rows(fitted: RegionModel) -> list[Sequence[str]]:
+    shown = fitted.table[fitted.table['p'].notna()].sort_values('p', kind='stable').head(SHOWN)
+    corrected = f'p_{fitted.model.correction}'
+    return [
+        (row['contrast'], row['variable'], str(row['n']), f'{row["estimate"]:.4g} {row["unit"]}',
+         f'{row["ci_low"]:.4g} to {row["ci_high"]:.4g}', f'{row["t"]:.2f}', _p(row['p']),
+         _p(row[corrected]), f'{row["cohens_d"]:.2f}')
+        for _, row in shown.iterrows()
+    ]  # fmt: skip
+
+
+def _p(value: float) -> str:
+    return f'{value:.1e}' if value < 0.001 else f'{value:.3f}'
+
+
+def _write_table(path: Path, fitted: RegionModel) -> None:
+    table, model = fitted.table, fitted.model
+    header = '\t'.join(map(str, table.columns))
+    body = ('\t'.join(map(_cell, row)) for row in table.itertuples(index=False))
+    write_lines(path, [header, *body])
+    content: dict[str, Any] = {
+        'Description': f'MRIderived {__version__}: {model.formula}.',
+        'Formula': model.formula,
+        'Errors': model.errors,
+        'MissingCovariates': model.missing,
+        'Family': model.family,
+        'Coefficients': list(fitted.design.names),
+        'Contrasts': {
+            title: dict(zip(fitted.design.names, weights.tolist(), strict=True))
+            for title, weights in fitted.weights.items()
+        },
+        'Observations': len(fitted.design.rows),
+        'LeftOut': dict(fitted.design.left_out),
+        'Filled': dict(fitted.design.filled),
+        **{name: {'Description': text} for name, text in _COLUMNS.items()},
+    }
+    write_sidecar(sidecar_path(path).with_suffix('.tsv'), content)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f'{value:.8g}' if np.isfinite(value) else MISSING
+    return str(value) or MISSING
+
+
+def _draw(
+    out_dir: Path,
+    fitted: RegionModel,
+    variables: Variables,
+    family: pd.DataFrame,
+    number: int,
+) -> list[Picture]:
+    """Draw one contrast over one family, and the partial regression of its smallest p."""
+    model = fitted.model
+    first = family.iloc[0]
+    told = ' '.join(filter(None, (first['measure'], first['variant'], first['column'])))
+    title = f'{first["contrast"]}: {told}'
+    pictures = []
+    stem = f'model_{snake(model.name)}_{number}'
+    if len(family) > 1:
+        path = figure_file(stem)
+        save_svg(draw_effects(_effects(model, family), title), out_dir / path)
+        caption = (
+            'Each dot is a region; those that are coloured hold after correction (red: positive, '
+            'blue: negative). Right: the regions with the smallest p.'
+        )
+        pictures.append(Picture(path, title, caption))
+    best = family.sort_values('p', kind='stable').iloc[0]
+    pictures.append(_draw_best(out_dir, fitted, variables, best, f'{stem}_scatter'))
+    return pictures
+
+
+def _effects(model: Model, family: pd.DataFrame) -> Effects:
+    p = family['p'].to_numpy(float)
+    holds = family[f'p_{model.correction}'].to_numpy(float) <= model.alpha
+    scale = (family['cohens_d'] / family['estimate']).to_numpy(float)
+    return Effects(
+        [
+            region or name
+            for region, name in zip(family['region'], family['variable'], strict=True)
+        ],
+        family['cohens_d'].to_numpy(float),
+        family['ci_low'].to_numpy(float) * scale,
+        family['ci_high'].to_numpy(float) * scale,
+        p,
+        model.alpha,
+        float(p[holds].max()) if holds.any() else float('nan'),
+        _CORRECTED[model.correction],
+    )
+
+
+def _draw_best(
+    out_dir: Path, fitted: RegionModel, variables: Variables, best: pd.Series, stem: str
+) -> Picture:
+    """Draw what the contrast and the variable have beside the rest of the design."""
+    names = [one.name for one in variables.variables]
+    values = variables.values[fitted.design.rows, names.index(best['variable'])]
+    known = np.isfinite(values)
+    design, weights = fitted.design.matrix[known], fitted.weights[best['contrast']]
+    # The regressor whose coefficient is the contrast, and a basis of what else there is.
+    inverse = np.linalg.pinv(design.T @ design)
+    tested = design @ inverse @ weights / float(weights @ inverse @ weights)
+    residuals = values[known] - design @ (np.linalg.pinv(design) @ values[known])
+    outcome = residuals + tested * float(best['estimate'])
+    path = figure_file(stem)
+    text = f'{best["n"]} observations, t = {best["t"]:.2f}, p = {_p(best["p"])}'
+    figure = draw_partial_regression(
+        tested, outcome, (best['contrast'], best['region'] or best['variable']), text
+    )
+    save_svg(figure, out_dir / path)
+    title = f'{best["contrast"]}: {best["variable"]}'
+    caption = (
+        'The region with the smallest p, adjusted for the other terms: its slope is the estimate.'
+    )
+    return Picture(path, title, caption)

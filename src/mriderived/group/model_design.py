@@ -1,0 +1,178 @@
+"""From a formula and what is known of the participants to a matrix that can be fitted."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from formulaic import Formula
+from formulaic.errors import FormulaicError
+from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
+
+from mriderived.core.linear_model import DesignError, check_design
+from mriderived.group.model_files import Missing, Model, ModelError
+
+INTERCEPT = 'Intercept'
+#: Fewer degrees of freedom of the residuals are too few for a test.
+LEAST_DOF = 3
+#: A text column with more levels than this share of the participants is no category.
+MOST_LEVELS = 0.5
+_COLOURS = re.compile(r'\x1b\[[0-9;]*m|[⧛⧚]')
+
+
+@dataclass(frozen=True)
+class Design:
+    """A matrix (n, p), the names of its columns, and which of the rows it is of.
+
+    ``left_out`` counts rows by the covariate that they lack; ``filled`` counts values that were
+    put in for missing ones.
+    """
+
+    matrix: NDArray[np.float64]
+    names: tuple[str, ...]
+    rows: NDArray[np.intp]
+    left_out: Mapping[str, int]
+    filled: Mapping[str, int]
+
+
+def build_design(model: Model, covariates: pd.DataFrame) -> Design:
+    """Build the design of a model from covariates, one row per observation.
+
+    Raises
+    ------
+    ModelError
+        A column is not known, a factor has one level, the formula cannot be read, columns follow
+        from each other, or too few observations are left.
+    """
+    formula = _parse(model)
+    wanted = sorted(map(str, formula.required_variables))
+    _require_known(model, wanted, covariates)
+    table = covariates[wanted].reset_index(drop=True)
+    filled: dict[str, int] = {}
+    if model.missing == 'mean':
+        table, filled = fill_missing(table)
+    lacking = {name: int(table[name].isna().sum()) for name in wanted}
+    known = table.notna().all(axis=1)
+    table = table[known].reset_index(drop=True)
+    left_out = {name: count for name, count in lacking.items() if count}
+    _require_varied(model, wanted, table, left_out)
+    try:
+        found = formula.get_model_matrix(table, na_action='raise', context={})
+    except (FormulaicError, ValueError, TypeError) as error:
+        raise ModelError(f'{model.formula}: {_plain(error)}') from error
+    names = tuple(map(str, found.columns))
+    matrix = np.asarray(found, float)
+    try:
+        check_design(matrix, names, LEAST_DOF)
+    except DesignError as error:
+        raise ModelError(f'{model.formula}: {error}{_tell(left_out)}') from error
+    return Design(matrix, names, np.flatnonzero(known), left_out, filled)
+
+
+def _parse(model: Model) -> Formula:
+    try:
+        return Formula(model.terms)
+    except FormulaicError as error:
+        raise ModelError(f'{model.formula} cannot be read: {_plain(error)}') from error
+
+
+def _plain(error: Exception) -> str:
+    return ' '.join(_COLOURS.sub('', str(error)).split())
+
+
+def _require_known(model: Model, wanted: Iterable[str], covariates: pd.DataFrame) -> None:
+    for name in wanted:
+        if name in covariates:
+            continue
+        columns = list(map(str, covariates.columns))
+        close = difflib.get_close_matches(name, columns, n=3, cutoff=0.6) or [
+            column for column in columns if column.lower() == name.lower()
+        ]
+        there = ', '.join(close) if close else ', '.join(columns[:20])
+        hint = f'Did you mean {there}?' if close else f'There are: {there or "none"}.'
+        raise ModelError(
+            f'{model.formula}: {name} is no column of participants.tsv, of phenotype/ or of the '
+            f'cohort table. {hint}'
+        )
+
+
+def _require_varied(
+    model: Model, wanted: Iterable[str], table: pd.DataFrame, left_out: Mapping[str, int]
+) -> None:
+    if not len(table) and left_out:
+        raise ModelError(f'{model.formula}: nobody has every covariate{_tell(left_out)}')
+    for name in wanted:
+        levels = table[name].unique()
+        if len(levels) == 1:
+            raise ModelError(
+                f'{model.formula}: {name} is {levels[0]} for all {len(table)} participants'
+                f'{_tell(left_out)}: leave it out'
+            )
+        if not is_numeric_dtype(table[name]) and len(levels) > max(MOST_LEVELS * len(table), 2):
+            shown = ', '.join(map(str, levels[:4]))
+            raise ModelError(
+                f'{model.formula}: {name} has {len(levels)} different words for {len(table)} '
+                f'participants ({shown}, …): correct those that should be numbers, or leave it out'
+            )
+
+
+def _tell(left_out: Mapping[str, int]) -> str:
+    if not left_out:
+        return ''
+    told = ', '.join(f'{count} without {name}' for name, count in left_out.items())
+    return f' (left out: {told})'
+
+
+def fill_missing(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Put the mean in for missing numbers, and the most frequent level for missing words.
+
+    >>> table = pd.DataFrame({'age': [20.0, None, 40.0], 'sex': ['F', 'F', None]})
+    >>> full, counts = fill_missing(table)
+    >>> full['age'].tolist(), full['sex'].tolist(), counts
+    ([20.0, 30.0, 40.0], ['F', 'F', 'F'], {'age': 1, 'sex': 1})
+    """
+    filled, counts = table.copy(), {}
+    for name in table:
+        lacking = table[name].isna()
+        if not lacking.any() or lacking.all():
+            continue
+        is_number = is_numeric_dtype(table[name])
+        usual = table[name].mean() if is_number else table[name].mode().iloc[0]
+        filled.loc[lacking, name] = usual
+        counts[str(name)] = int(lacking.sum())
+    return filled, counts
+
+
+def contrast_weights(model: Model, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Return the weights (p,) of each contrast; without any, of each coefficient but the first.
+
+    Raises
+    ------
+    ModelError
+        A contrast names a coefficient that the model does not have.
+    """
+    if not model.contrasts:
+        own = [name for name in names if name != INTERCEPT] or list(names)
+        return {name: (np.array(names) == name).astype(float) for name in own}
+    found = {}
+    for title, weights in model.contrasts.items():
+        unknown = [name for name in weights if name not in names]
+        if unknown:
+            raise ModelError(
+                f'{model.formula}: contrast {title} weighs {", ".join(unknown)}, and the '
+                f'coefficients are {", ".join(names)}'
+            )
+        found[title] = np.array([weights.get(name, 0.0) for name in names])
+    return found
+
+
+def impute_policy(missing: Missing) -> str:
+    """Say what happens to participants who lack a covariate."""
+    if missing == 'drop':
+        return 'Participants who lack a covariate are left out.'
+    return 'For missing covariates the mean of the others stands in, or their most frequent level.'

@@ -1,0 +1,212 @@
+"""Fit one model to every region: effects, their tests, and p-values corrected over families."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.regression.mixed_linear_model import MixedLM
+from statsmodels.stats.multitest import multipletests
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+from mriderived.core.linear_model import (
+    ContrastTest,
+    DesignError,
+    check_design,
+    fit_linear,
+    test_contrast,
+)
+from mriderived.group.model_design import LEAST_DOF, Design, build_design, contrast_weights
+from mriderived.group.model_files import Model, ModelError
+from mriderived.group.variables import Variable, Variables
+
+Matrix = NDArray[np.float64]
+#: How p-values are corrected, by the name that statsmodels gives to each.
+CORRECTIONS = {'bonferroni': 'bonferroni', 'holm': 'holm', 'fdr': 'fdr_bh'}
+#: The columns of the table of a model.
+COLUMNS = ('variable', 'measure', 'variant', 'region', 'index', 'column', 'unit', 'contrast', 'n',
+           'dof', 'estimate', 'se', 'ci_low', 'ci_high', 't', 'p', 'p_bonferroni', 'p_holm',
+           'p_fdr', 'partial_r2', 'cohens_d', 'reason')  # fmt: skip
+_NUMBERS = ('estimate', 'se', 'ci_low', 'ci_high', 't', 'p', 'partial_r2', 'cohens_d')
+
+
+class RegionModel(NamedTuple):
+    """A fitted model: one row of ``table`` per variable and contrast (see ``COLUMNS``)."""
+
+    model: Model
+    design: Design
+    table: pd.DataFrame
+    weights: dict[str, Matrix]
+    outcomes: tuple[int, ...]
+
+
+def fit_regions(model: Model, variables: Variables, covariates: pd.DataFrame) -> RegionModel:
+    """Fit a model to all variables of its outcome.
+
+    Parameters
+    ----------
+    covariates : DataFrame (n rows)
+        In the order of the rows of ``variables``.
+
+    Raises
+    ------
+    ModelError
+        The model does not fit to what is known; see :func:`build_design`.
+    """
+    chosen = variables.choose(model.outcome)
+    design = build_design(model, covariates)
+    weights = contrast_weights(model, design.names)
+    people = [variables.rows[row].participant for row in design.rows]
+    if len(set(people)) < len(people) and model.errors != 'mixed':
+        raise ModelError(
+            f'{model.formula}: {len(people) - len(set(people))} rows are further sessions of the '
+            'same participants: choose one with --session-label, or write errors: mixed in a file '
+            'of models'
+        )
+    if model.errors == 'mixed' and len(set(people)) == len(people):
+        raise ModelError(
+            f'{model.formula}: errors: mixed needs participants with more than one session'
+        )
+    values = variables.values[design.rows][:, chosen]
+    named = [variables.variables[place] for place in chosen]
+    rows = list(
+        _fit_mixed(design, weights, values, named, people)
+        if model.errors == 'mixed'
+        else _fit_patterns(model, design, weights, values, named)
+    )
+    table = pd.DataFrame(rows).sort_values(['order', 'contrast_order'], kind='stable')
+    return RegionModel(
+        model, design, _correct(table, model)[list(COLUMNS)].reset_index(drop=True), weights,
+        tuple(chosen),
+    )  # fmt: skip
+
+
+def _fit_patterns(
+    model: Model,
+    design: Design,
+    weights: dict[str, Matrix],
+    values: Matrix,
+    variables: Sequence[Variable],
+) -> Iterator[dict[str, object]]:
+    """Fit together the variables that the same participants have."""
+    known = np.isfinite(values)
+    patterns, which = np.unique(known, axis=1, return_inverse=True)
+    for number in range(patterns.shape[1]):
+        rows = patterns[:, number]
+        places = np.flatnonzero(which.ravel() == number)
+        matrix = design.matrix[rows]
+        try:
+            if not rows.all():
+                check_design(matrix, design.names, LEAST_DOF)
+            fit = fit_linear(values[np.ix_(rows, places)], matrix)
+        except DesignError as error:
+            for place in places:
+                yield from _without(place, variables[place], weights, int(rows.sum()), str(error))
+            continue
+        for order, (title, weight) in enumerate(weights.items()):
+            test = test_contrast(fit, weight, is_robust=model.errors == 'robust')
+            for at, place in enumerate(places):
+                yield _row(place, order, variables[place], title, int(rows.sum()), test, at)
+
+
+def _fit_mixed(
+    design: Design,
+    weights: dict[str, Matrix],
+    values: Matrix,
+    variables: Sequence[Variable],
+    people: Sequence[str],
+) -> Iterator[dict[str, object]]:
+    """Fit each variable with a random intercept per participant (restricted likelihood)."""
+    groups = np.array(people)
+    for place, variable in enumerate(variables):
+        rows = np.isfinite(values[:, place])
+        matrix = design.matrix[rows]
+        try:
+            check_design(matrix, design.names, LEAST_DOF)
+            scale = float(values[rows, place].std()) or 1.0
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter('always')
+                fit = MixedLM(values[rows, place] / scale, matrix, groups[rows]).fit(reml=True)
+        except (DesignError, np.linalg.LinAlgError) as error:
+            yield from _without(place, variable, weights, int(rows.sum()), str(error))
+            continue
+        if not fit.converged:
+            told = {str(one.message) for one in caught if one.category is ConvergenceWarning}
+            reason = 'the mixed model did not converge: ' + '; '.join(sorted(told))
+            yield from _without(place, variable, weights, int(rows.sum()), reason)
+            continue
+        for order, (title, weight) in enumerate(weights.items()):
+            test = _test_mixed(fit, weight, scale)
+            yield _row(place, order, variable, title, int(rows.sum()), test, 0)
+
+
+def _test_mixed(fit: object, weight: Matrix, scale: float) -> ContrastTest:
+    """Return Wald's test of a contrast of fixed effects, which is of normal deviates."""
+    effect = float(weight @ fit.fe_params)  # type: ignore[attr-defined]
+    covariance = np.asarray(fit.cov_params())[: len(weight), : len(weight)]  # type: ignore[attr-defined]
+    error = float(np.sqrt(weight @ covariance @ weight))
+    p = float(2 * stats.norm.sf(abs(effect / error)))
+    half = float(stats.norm.ppf(0.975)) * error
+    residual = float(np.sqrt(fit.scale + float(np.asarray(fit.cov_re).sum())))  # type: ignore[attr-defined]
+    return ContrastTest(
+        effect=np.array([effect * scale]),
+        standard_error=np.array([error * scale]),
+        t=np.array([effect / error]),
+        p=np.array([p]),
+        lower=np.array([(effect - half) * scale]),
+        upper=np.array([(effect + half) * scale]),
+        partial_r2=np.array([np.nan]),
+        d=np.array([effect / residual]),
+        dof=0,
+    )
+
+
+def _about(place: int, order: int, variable: Variable, title: str, n: int) -> dict[str, object]:
+    return {
+        'order': place, 'contrast_order': order, 'variable': variable.name,
+        'measure': variable.measure, 'variant': variable.variant, 'region': variable.region,
+        'index': variable.number, 'column': variable.column, 'unit': variable.unit,
+        'contrast': title, 'n': n,
+    }  # fmt: skip
+
+
+def _row(
+    place: int, order: int, variable: Variable, title: str, n: int, test: ContrastTest, at: int
+) -> dict[str, object]:
+    found = (test.effect, test.standard_error, test.lower, test.upper, test.t, test.p,
+             test.partial_r2, test.d)  # fmt: skip
+    numbers = {name: float(values[at]) for name, values in zip(_NUMBERS, found, strict=True)}
+    reason = '' if np.isfinite(numbers['p']) else 'it does not vary between these participants'
+    return {
+        **_about(place, order, variable, title, n),
+        'dof': test.dof or np.nan,
+        **numbers,
+        'reason': reason,
+    }
+
+
+def _without(
+    place: int, variable: Variable, weights: dict[str, Matrix], n: int, reason: str
+) -> Iterator[dict[str, object]]:
+    for order, title in enumerate(weights):
+        nothing = dict.fromkeys(('dof', *_NUMBERS), np.nan)
+        yield {**_about(place, order, variable, title, n), **nothing, 'reason': reason}
+
+
+def _correct(table: pd.DataFrame, model: Model) -> pd.DataFrame:
+    """Add corrected p-values; a family is a contrast over the regions of a table, or of all."""
+    keys = (
+        ['contrast'] if model.family == 'model' else ['contrast', 'measure', 'variant', 'column']
+    )
+    table = table.assign(**{f'p_{name}': np.nan for name in CORRECTIONS})
+    for _, family in table.groupby(keys, sort=False):
+        p = family['p'].dropna()
+        for name, method in CORRECTIONS.items():
+            if len(p):
+                table.loc[p.index, f'p_{name}'] = multipletests(p, method=method)[1]
+    return table

@@ -1,0 +1,86 @@
+"""Tables of participants: joined, typed, and refused with the file and the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mriderived.bids.covariates import CovariateError, read_covariates
+
+
+def write(path: Path, *rows: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('\n'.join(row.replace(' ', '\t') for row in rows) + '\n', encoding='utf-8')
+
+
+def test_tables_are_joined_whatever_the_spelling_of_labels(tmp_path: Path) -> None:
+    write(tmp_path / 'participants.tsv', 'participant_id age sex', 'sub-01 20.5 F', '02 n/a M')
+    write(tmp_path / 'phenotype' / 'iq.tsv', 'participant_id total', 'sub-02 110', 'sub-03 95')
+    found = read_covariates(tmp_path).of([('01', ''), ('02', ''), ('03', '')])
+    assert found['age'].tolist()[0] == 20.5 and found['age'].isna().tolist() == [False, True, True]
+    assert found['sex'].tolist()[:2] == ['F', 'M'] and found['sex'].isna()[('03', '')]
+    assert (
+        found['total'].fillna(0).tolist() == found['iq_total'].fillna(0).tolist() == [0, 110, 95]
+    )
+
+
+def test_what_is_of_a_session_comes_before_what_is_of_all(tmp_path: Path) -> None:
+    write(tmp_path / 'participants.tsv', 'participant_id age sex', 'sub-01 20 F', 'sub-02 30 M')
+    write(tmp_path / 'sub-01' / 'sub-01_sessions.tsv', 'session_id dose', 'ses-a 1', 'ses-b 2')
+    write(tmp_path / 'sub-02' / 'sub-02_sessions.tsv', 'session_id dose', 'ses-a 5')
+    found = read_covariates(tmp_path).of([('01', 'a'), ('01', 'b'), ('02', 'a')])
+    assert found['dose'].tolist() == [1, 2, 5]
+    assert found['age'].tolist() == [20, 20, 30] and found['sex'].tolist() == ['F', 'F', 'M']
+
+
+def test_a_column_of_words_and_numbers_stays_words(tmp_path: Path) -> None:
+    write(tmp_path / 'participants.tsv', 'participant_id age', 'sub-01 20', 'sub-02 about_30')
+    assert read_covariates(tmp_path).of([('01', '')])['age'].tolist() == ['20']
+
+
+def test_a_mark_at_the_beginning_of_the_file_is_no_part_of_a_name(tmp_path: Path) -> None:
+    (tmp_path / 'participants.tsv').write_bytes(b'\xef\xbb\xbfparticipant_id\tage\nsub-01\t3\n')
+    assert read_covariates(tmp_path).of([('01', '')])['age'].tolist() == [3]
+
+
+def test_of_two_columns_of_a_name_the_first_counts(tmp_path: Path) -> None:
+    write(tmp_path / 'participants.tsv', 'participant_id age', 'sub-01 20')
+    write(tmp_path / 'phenotype' / 'visit.tsv', 'participant_id age', 'sub-01 21')
+    found = read_covariates(tmp_path)
+    assert found.of([('01', '')])[['age', 'visit_age']].to_numpy().tolist() == [[20, 21]]
+    assert found.notes == ["phenotype/visit.tsv: 'age' is taken from participants.tsv instead"]
+
+
+def test_no_table_is_no_covariate(tmp_path: Path) -> None:
+    found = read_covariates(tmp_path).of([('01', '')])
+    assert isinstance(found, pd.DataFrame) and found.shape == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ('rows', 'message'),
+    [
+        (
+            ['participant_id age', 'sub-01 1', 'sub-01 2'],
+            'more than one row for sub-01: leave one',
+        ),
+        (['participant_id age', '01 1', 'sub-01 2', '01 3'], 'for sub-01, and 1 more: leave one'),
+        (
+            ['subject age', 'sub-01 1'],
+            'has no column participant_id: its columns are subject, age',
+        ),
+        (['participant_id age', 'sub-01 1 2 3'], 'row 2 has 4 cells, for 2 columns'),
+    ],
+)
+def test_a_table_that_misleads_is_refused(tmp_path: Path, rows: list[str], message: str) -> None:
+    write(tmp_path / 'participants.tsv', *rows)
+    with pytest.raises(CovariateError) as caught:
+        read_covariates(tmp_path)
+    assert str(caught.value).startswith('participants.tsv') and message in str(caught.value)
+
+
+def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'participants.tsv').write_bytes(b'participant_id\tname\nsub-01\t\xff\xfe\n')
+    with pytest.raises(CovariateError, match='UTF-8'):
+        read_covariates(tmp_path)

@@ -1,0 +1,209 @@
+"""Voxel-wise models: equal to nilearn's, right about what was planted, refused well."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+from cohort_outputs import make_config
+from nilearn.glm.second_level import SecondLevelModel
+from scipy import ndimage
+
+from mriderived.bids.covariates import Covariates
+from mriderived.group.map_chapter import find_map_chapters
+from mriderived.group.map_files import find_maps, load_voxels
+from mriderived.group.map_models import Work, fit_maps, split_design
+from mriderived.group.model_files import Model, ModelError
+from mriderived.group.records import Cohort, Row, Unit
+from mriderived.measures.registry import find_measures
+
+SPACE = 'MNI152NLin2009cAsym'
+SHAPE = (14, 16, 12)
+AFFINE = np.array([[8.0, 0, 0, -52], [0, 8, 0, -68], [0, 0, 8, -36], [0, 0, 0, 1]])
+#: Where grey matter shrinks with age.
+PLACE = (slice(4, 8), slice(5, 9), slice(4, 8))
+PEOPLE = 24
+MEASURES = find_measures()
+MODEL = Model('ageing', 'gm_modulated_smooth', 'age + C(sex)')
+
+
+def make_covariates() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({
+        'age': rng.uniform(20, 80, PEOPLE),
+        'sex': np.where(np.arange(PEOPLE) % 2 == 0, 'F', 'M').astype(object),
+    })  # fmt: skip
+
+
+def make_maps(out_dir: Path, slope: float = -0.01) -> Cohort:
+    """Write maps of grey matter: 0.5 in a box, less with age in a part of it."""
+    rng = np.random.default_rng(1)
+    ages = make_covariates()['age']
+    brain = np.zeros(SHAPE, np.float32)
+    brain[1:-1, 1:-1, 1:-1] = 0.5
+    rows = tuple(Row('', f'{number:02d}') for number in range(PEOPLE))
+    units = {}
+    for row, age in zip(rows, ages, strict=True):
+        noise = ndimage.gaussian_filter(rng.normal(size=SHAPE), 1)
+        values = brain + 0.04 * noise / noise.std() * (brain > 0)
+        values[PLACE] += slope * (age - 50)
+        name = f'sub-{row.participant}/anat/sub-{row.participant}_space-{SPACE}_label-GM_desc-modulatedSm8_probseg.nii.gz'  # noqa: E501  # fmt: skip
+        (out_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        nb.Nifti1Image(values.astype(np.float32), AFFINE).to_filename(out_dir / name)
+        units[row] = Unit('done', '', (name,), 'T1w.nii.gz')
+    cohort = Cohort(rows=rows)
+    cohort.units['vbm', SPACE] = units
+    return cohort
+
+
+@pytest.fixture(scope='module')
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cohort]:
+    out_dir = tmp_path_factory.mktemp('maps') / 'out'
+    return out_dir, make_maps(out_dir)
+
+
+def test_z_is_that_of_nilearn(outputs: tuple[Path, Cohort]) -> None:
+    out_dir, cohort = outputs
+    covariates = make_covariates()
+    (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, out_dir)
+    fitted = fit_maps(MODEL, maps, cohort.rows, covariates, out_dir)
+    design = pd.DataFrame({
+        'intercept': 1.0, 'age': covariates['age'], 'sex': (covariates['sex'] == 'M').astype(float)
+    })  # fmt: skip
+    mask = nb.Nifti1Image(fitted.mask.astype(np.uint8), AFFINE)
+    model = SecondLevelModel(mask_img=mask, smoothing_fwhm=None)
+    model.fit([str(out_dir / maps.files[row]) for row in cohort.rows], design_matrix=design)
+    for title, column in (('age', 'age'), ('C(sex)[T.M]', 'sex')):
+        wanted = model.compute_contrast(column, output_type='z_score').get_fdata()[fitted.mask]
+        np.testing.assert_allclose(fitted.tests[title].z, wanted, atol=1e-6 * np.abs(wanted).max())
+
+
+def test_what_was_planted_is_found_there_and_nowhere_else(outputs: tuple[Path, Cohort]) -> None:
+    out_dir, cohort = outputs
+    (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, out_dir)
+    work = Work(permutations=400, seed=1, processors=2)
+    fitted = fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir, work=work)
+    planted = np.zeros(SHAPE, bool)
+    planted[PLACE] = True
+    inside = planted[fitted.mask]
+    found = fitted.corrected['age']
+    effect = fitted.tests['age'].effect
+    assert effect[inside].mean() == pytest.approx(-0.01, rel=0.03)
+    assert (found.p_enhanced_fwe[inside] < 0.05).mean() > 0.95
+    assert (found.p_fwe[inside] < 0.05).mean() > 0.9
+    # Enhancement bleeds into what touches the planted place, and no further.
+    near = ndimage.binary_dilation(planted, iterations=2)[fitted.mask]
+    assert not (found.p_enhanced_fwe[~near] < 0.05).any()
+    assert not (fitted.corrected['C(sex)[T.M]'].p_enhanced_fwe < 0.01).any()
+    # Many permutations without correction agree with the law of t.
+    assert np.corrcoef(found.p, fitted.tests['age'].p)[0, 1] > 0.99
+
+
+def test_processors_do_not_change_p(outputs: tuple[Path, Cohort]) -> None:
+    out_dir, cohort = outputs
+    (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, out_dir)
+    one, two = (
+        fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir,
+                 work=Work(permutations=100, processors=n)).corrected['age']
+        for n in (1, 2)
+    )  # fmt: skip
+    np.testing.assert_allclose(one.p_enhanced_fwe, two.p_enhanced_fwe, rtol=1e-6)
+
+
+def test_smoothing_stays_within_the_mask(tmp_path: Path) -> None:
+    values = np.zeros(SHAPE, np.float32)
+    mask = np.zeros(SHAPE, bool)
+    mask[3:9, 3:9, 3:9] = True
+    values[mask], values[~mask] = 2.0, 77.0
+    nb.Nifti1Image(values, AFFINE).to_filename(tmp_path / 'map.nii.gz')
+    found = load_voxels(tmp_path / 'map.nii.gz', mask, AFFINE, fwhm=16.0)
+    np.testing.assert_allclose(found, 2.0, rtol=1e-5)
+
+
+def test_the_partition_of_a_design_keeps_estimate_and_fit() -> None:
+    rng = np.random.default_rng(0)
+    design = np.column_stack([np.ones(20), rng.normal(size=(20, 3))])
+    weight, values = np.array([0.0, 1.0, -2.0, 0.5]), rng.normal(size=20)
+    whole, left = np.linalg.lstsq(design, values, rcond=None)[:2]
+    tested, others = split_design(design, weight)
+    parted, left_too = np.linalg.lstsq(np.column_stack([tested, others]), values, rcond=None)[:2]
+    assert parted[0] == pytest.approx(weight @ whole, rel=1e-10)
+    assert left_too[0] == pytest.approx(left[0], rel=1e-10)
+
+
+def test_files_clusters_and_pictures_are_written(tmp_path: Path) -> None:
+    out_dir = tmp_path / 'out'
+    cohort = make_maps(out_dir)
+    lost = cohort.rows[3]
+    cohort.units['vbm', SPACE][lost] = Unit('failed', 'no registration', (), 'T1w.nii.gz')
+    config = replace(make_config(out_dir), permutations=100, nprocs=1)
+    chapters, refused = find_map_chapters(
+        config, cohort, MEASURES, [MODEL], Covariates(pd.DataFrame()), make_covariates()
+    )
+    assert not refused
+    stem = out_dir / f'tpl-{SPACE}' / 'anat' / f'tpl-{SPACE}_contrast-1age_stat-ptfcefwe_desc-ageing_statmap'  # noqa: E501  # fmt: skip
+    p = nb.load(f'{stem}.nii.gz').get_fdata()
+    assert (p[PLACE] < 0.05).mean() > 0.9 and p[0, 0, 0] == 1
+    sidecar = json.loads(Path(f'{stem}.json').read_text())
+    assert sidecar['Contrast'] == {'Intercept': 0, 'age': 1, 'C(sex)[T.M]': 0}
+    assert sidecar['NumberOfParticipants'] == PEOPLE - 1 and len(sidecar['Sources']) == PEOPLE - 1
+    clusters = pd.read_csv(
+        out_dir / 'models' / f'maps-ageing_space-{SPACE}_clusters.tsv', sep='\t'
+    )
+    first = clusters.iloc[0]
+    assert (first['contrast'], first['cluster']) == ('age', 1) and first['peak_t'] < -8
+    centre = AFFINE @ [5.5, 6.5, 5.5, 1]
+    assert np.abs(first[['x', 'y', 'z']].to_numpy(float) - centre[:3]).max() <= 16
+    # 64 voxels of 8 mm were planted.
+    assert first['volume'] == pytest.approx(64 * 512, rel=0.5)
+    assert 'sub-03 (failed: no registration)' in ' '.join(chapters[0].notes)
+    assert all((out_dir / picture.path).exists() for picture in chapters[0].pictures)
+
+
+@pytest.mark.parametrize(
+    ('model', 'message'),
+    [
+        (Model('m', 'gm_modulatd', 'age'), 'there is no map gm_modulatd in a space. Did you mean'),
+        (Model('m', 'alff', 'age'), 'nobody has alff_in_space'),
+        (Model('m', 'gm_modulated_smooth', 'height'), 'height is no column'),
+        (replace(MODEL, errors='robust'), 'errors: robust is for regions only'),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(
+    outputs: tuple[Path, Cohort], model: Model, message: str
+) -> None:
+    out_dir, cohort = outputs
+    with pytest.raises(ModelError) as caught:
+        (maps,) = find_maps(model.outcome, cohort, MEASURES, out_dir)
+        fit_maps(model, maps, cohort.rows, make_covariates(), out_dir)
+    assert message in str(caught.value)
+
+
+def test_permutations_that_do_not_fit_into_memory_are_refused(
+    outputs: tuple[Path, Cohort],
+) -> None:
+    out_dir, cohort = outputs
+    (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, out_dir)
+    work = Work(permutations=100, memory_gb=1e-4)
+    with pytest.raises(ModelError, match=r'need 0\.0 GiB, and --mem allows 0\.0001'):
+        fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir, work=work)
+
+
+def test_a_cluster_of_workers_gives_the_same(outputs: tuple[Path, Cohort]) -> None:
+    distributed = pytest.importorskip('distributed')
+    out_dir, cohort = outputs
+    (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, out_dir)
+    here = fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir,
+                    work=Work(permutations=50)).corrected['age']  # fmt: skip
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None,
+                                  processes=False) as cluster:  # fmt: skip
+        work = Work(permutations=50, scheduler=cluster.scheduler_address)
+        there = fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir, work=work)
+    np.testing.assert_allclose(
+        there.corrected['age'].p_enhanced_fwe, here.p_enhanced_fwe, rtol=1e-6
+    )
