@@ -9,6 +9,8 @@ import pytest
 from mriderived.bids.image_checks import ImageCheck
 from mriderived.config import Config
 from mriderived.workflows import contrast_source
+from mriderived.workflows.plan import plan_participant
+from mriderived.workflows.plan_preview import plan_participants
 from mriderived.workflows.sources import Source, find_sources
 from skeleton_datasets import build_skeleton, write_image
 
@@ -87,3 +89,59 @@ def test_echoes_of_a_t2w_are_refused(tmp_path: Path) -> None:
     found = find(tmp_path, *names)
     (source,) = found.values()
     assert 'it is one of 2 echoes' in source.fault and 'MESE' in source.fault
+
+
+SESSIONS = (
+    'sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz',
+    'sub-01/ses-a/anat/sub-01_ses-a_T2w.nii.gz',
+    'sub-01/ses-b/anat/sub-01_ses-b_T2w.nii.gz',
+    'sub-01/ses-b/anat/sub-01_ses-b_FLAIR.nii.gz',
+)
+
+
+def plan(tmp_path: Path, *names: str) -> dict[tuple[str, str], tuple[str, str]]:
+    folder = build_skeleton(
+        tmp_path / 'raw', {'dataset_description.json': DESCRIPTION, **dict.fromkeys(names)}
+    )
+    config = Config(folder, tmp_path / 'out', tmp_path / 'work')
+    found = plan_participants(config, ['01'])
+    return {(Path(u.image).name, u.measure): (u.state, u.reason) for u in found}
+
+
+def test_a_ratio_across_sessions_is_not_made(tmp_path: Path) -> None:
+    units = plan(tmp_path, *SESSIONS)
+    assert units['sub-01_ses-a_T2w.nii.gz', 't1w_t2w'] == ('to run', '')
+    for measure in ('t1w_t2w', 't1w_t2w_surface', 't1w_t2w_ratio_regions'):
+        state, reason = units['sub-01_ses-b_T2w.nii.gz', measure]
+        assert state == 'not available'
+        assert reason == 'the T1w image is of another session than this T2w'
+    # lesions may be looked at beside the T1w of another day
+    assert units['sub-01_ses-b_FLAIR.nii.gz', 'wmh'] == ('to run', '')
+
+
+def test_what_runs_from_a_flair_alone(tmp_path: Path) -> None:
+    units = plan(tmp_path, 'sub-01/anat/sub-01_FLAIR.nii.gz', 'sub-01/anat/sub-01_T2w.nii.gz')
+    states = {measure: found for (_, measure), found in units.items()}
+    assert {name for name, (state, _) in states.items() if state == 'to run'} == {
+        *('flair_brain', 'flair_anatomy', 'wmh', 't2w_brain')
+    }
+    for name in ('wmh_t1w', 't1w_t2w', 'flair_registration'):
+        assert states[name] == ('not available', 'there is no T1w image of sub-01')
+
+
+def test_names_keep_what_tells_several_flairs_apart(tmp_path: Path) -> None:
+    folder = build_skeleton(
+        tmp_path / 'raw',
+        {
+            'dataset_description.json': DESCRIPTION,
+            **dict.fromkeys(
+                f'sub-01/anat/sub-01_{name}_FLAIR.nii.gz' for name in ('acq-2D', 'acq-3D_run-2')
+            ),
+        },
+    )
+    config = Config(folder, tmp_path / 'out', tmp_path / 'work')
+    units = [u for u in plan_participant(config, '01').units if u.measure.name == 'wmh']
+    assert [u.outputs['wmh_flair_mask'] for u in units] == [
+        'sub-01/anat/sub-01_acq-2D_space-FLAIR_label-WMH_mask.nii.gz',
+        'sub-01/anat/sub-01_acq-3D_run-2_space-FLAIR_label-WMH_mask.nii.gz',
+    ]

@@ -38,7 +38,8 @@ def align_flair(
     moving = Brain(np.ascontiguousarray(inside), crop_grid(affine, box).affine)
     grid = load_template(space_brain, space_tissues, threads).affine
     maps = load_tissues(space_tissues, tuple(CONTRAST))
-    drawn = np.tensordot(np.float32(list(CONTRAST.values())), maps, 1).astype(np.float32)
+    levels = np.array([*CONTRAST.values()], np.float32)
+    drawn = np.einsum('t,txyz->xyz', levels, maps)
     drawn[maps.sum(axis=0) < BRAIN] = 0
     found = align(
         Template(np.ascontiguousarray(drawn), grid),

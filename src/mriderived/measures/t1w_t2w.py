@@ -18,11 +18,11 @@ from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import Figure, Measure, Output, Scope
 from mriderived.measures.one_node import one_node_wf
 
-#: A voxel is all fluid, or all white matter, from this fraction on.
-PURE = 0.9
+#: A voxel is all fluid or white matter, or mostly fluid, from these fractions on.
+PURE, HALF = 0.9, 0.5
 #: The contrast of fluid is only looked at where there are so many voxels of it.
 LEAST_VOXELS = 200
-#: More outliers than this share of the brain should not go unsaid.
+#: More of tissue without a ratio than this share should not go unsaid.
 MANY = 0.05
 #: Slices from here on, in mm, are noted: the map is no finer than the T2w.
 COARSE_MM = 2.0
@@ -53,11 +53,13 @@ def map_ratio(
     found = divide(first, second, brain)
     path = save(np.nan_to_num(found.values), affine, 'ratio.nii.gz')
     total = int(np.count_nonzero(brain))
+    tissue = brain & (load(csf_probseg) < HALF)  # fluid is an outlier by nature
+    lost = float(np.isnan(found.values[tissue]).mean()) if tissue.any() else 1.0
     notes = []
-    if found.outliers + found.voids > MANY * total:
+    if lost > MANY:
         notes.append(
-            f'{(found.outliers + found.voids) / total:.0%} of the brain has no ratio: it is an '
-            'outlier there, or the T2w has no signal.'
+            f'{lost:.0%} of grey and white matter has no ratio: it is an outlier there, or the '
+            'T2w has no signal.'
         )
     if voxel_size(there).max() > COARSE_MM:
         notes.append(f'The T2w has voxels of {voxel_size(there).max():.2g} mm.')
@@ -67,6 +69,7 @@ def map_ratio(
         OutlierVoxels=found.outliers,
         VoidVoxels=found.voids,
         BrainVoxels=total,
+        MissingShareOfTissue=round(lost, 4),
         MedianRatio=round(float(np.nanmedian(found.values)), 4),
         IsCalibrated=False,
     )

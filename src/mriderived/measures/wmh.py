@@ -26,7 +26,6 @@ from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.wmh_columns import (
-    BY_DISTANCE,
     component_columns,
     make_component_table,
     make_summary,
@@ -135,9 +134,8 @@ def _write(
     for name, table in (('summary', summary), ('components', components)):
         tables.append(Path.cwd() / f'{name}.tsv')
         table.to_csv(tables[-1], sep='\t', index=False, na_rep='n/a', float_format='%.7g')
-    lacking = [name for name in summary if not np.isfinite(summary[name]).all()]
+    lacking = [str(name) for name in summary if not np.isfinite(summary[name]).all()]
     write_remarks(tables[0], MissingReasons=dict.fromkeys(lacking, NO_VENTRICLE))
-    assert all(name.startswith(BY_DISTANCE) for name in lacking)
     return WmhFiles(probability, mask, *tables)
 
 
