@@ -51,7 +51,7 @@ def config(bids_dir: Path, **settings: object) -> Config:
 
 
 def images(plan: ParticipantPlan) -> dict[str, bool]:
-    return {unit.image: unit.is_reference for unit in plan.units}
+    return {u.image: u.is_reference for u in plan.units if u.measure.source == 'T1w'}
 
 
 def test_each_session_has_its_reference(skeleton: Skeleton) -> None:

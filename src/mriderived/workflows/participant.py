@@ -18,6 +18,7 @@ from mriderived.interfaces.draw import Draw
 from mriderived.interfaces.sink import save_output
 from mriderived.measures.base import Figure
 from mriderived.workflows.contrast_source import LESION_MASKS_OF
+from mriderived.workflows.guests import LENT, find_host
 from mriderived.workflows.plan import ParticipantPlan, Unit
 from mriderived.workflows.resources import Resources, shared_resources
 from mriderived.workflows.unit_files import describe_output, figure_files
@@ -64,6 +65,7 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
         if unit.state == 'done':
             for field, path in unit.outputs.items():
                 resources.offer(field, unit.variant, config.out_dir / path)
+            _lend(unit, per_image)
         elif unit.state == 'to run':
             missing = _missing(unit, resources, plan, refused, config.atlases)
             if missing:
@@ -72,9 +74,17 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
             name = unit_name(unit)
             units[name] = unit
             _add_unit(config, workflow, unit, name, resources)
+            _lend(unit, per_image)
         else:
             refused[unit.key] = _refuse(unit, refused)
     return Assembly(workflow, units, refused)
+
+
+def _lend(unit: Unit, per_image: Mapping[str, Resources]) -> None:
+    """Offer to the T1w image what a unit of another image has for it."""
+    host = per_image.get(find_host(unit))
+    for field in LENT & _fields(unit) if host is not None else ():
+        host.offer(field, unit.variant, per_image[unit.image].get((field, unit.variant)))
 
 
 def _offer_acquisition(
