@@ -205,6 +205,18 @@ def test_none_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert reasons['frontal_L_count'] == 'lobes need the atlas DesikanKilliany'
 
 
+def test_hyperintensities_are_left_out(
+    planted: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = np.asarray(nb.load(planted.files.pvs_mask).dataobj)
+    marked = tmp_path / 'wmh.nii.gz'
+    nb.Nifti1Image(found, AFFINE).to_filename(marked)
+    files = find_perivascular_spaces(**planted.paths, wmh_mask=marked, threads=1)
+    left = np.asarray(nb.load(files.pvs_mask).dataobj)
+    assert not (left & found).any() and left.sum() < 0.1 * found.sum()
+
+
 @pytest.mark.parametrize(('edge', 'is_refused'), [(1.2, False), (1.5, True)])
 def test_large_voxels_are_not_available(edge: float, is_refused: bool, tmp_path: Path) -> None:
     path = tmp_path / 'sub-01_T1w.nii.gz'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +35,7 @@ from mriderived.measures.tables import write_table
 from mriderived.spaces.structures import ATLAS
 
 NEEDS = ('t1w', 'brain_mask', 'csf_probseg', 'structures_dseg', 'lesion_dseg')
-OPTIONAL = ('atlas_dseg',)
+OPTIONAL = ('atlas_dseg', 'wmh_mask')
 EXPERIMENTAL = (
     'Experimental: validated with synthetic tubes only. Compare numbers of one scanner and one '
     'resolution, and look at the picture.'
@@ -77,11 +78,13 @@ def find_perivascular_spaces(
     lesion_dseg: Path,
     threads: int,
     atlas_dseg: Path | None = None,
+    wmh_mask: Path | None = None,
 ) -> PerivascularFiles:
     """Find dark tubes of fluid in white matter and basal ganglia of a T1w image."""
     affine = load_affine(t1w)
     check_resolution(voxel_size(affine).tolist())
-    search = prepare_search(brain_mask, csf_probseg, structures_dseg, lesion_dseg, atlas_dseg)
+    lesions = [lesion_dseg, *([wmh_mask] if wmh_mask else [])]
+    search = prepare_search(brain_mask, csf_probseg, structures_dseg, lesions, atlas_dseg)
     return PerivascularFiles(*write_spaces(load(t1w), affine, search, threads))
 
 
@@ -89,7 +92,7 @@ def prepare_search(
     brain_mask: Path,
     csf_probseg: Path,
     structures_dseg: Path,
-    lesion_dseg: Path,
+    lesions: Sequence[Path],
     atlas_dseg: Path | None,
 ) -> Search:
     """Return where to look on the grid of the T1w image."""
@@ -97,9 +100,9 @@ def prepare_search(
     spacing = voxel_size(load_affine(brain_mask)).tolist()
     box = find_box(mask, [int(np.ceil(MARGIN_MM / size)) for size in spacing])
     structures = load(structures_dseg, np.int32)[box]
-    lesions = load(lesion_dseg, np.uint8)[box] > 0
+    masks = np.any([load(path, np.uint8)[box] > 0 for path in lesions], axis=0)
     fluid = load(csf_probseg)[box]
-    region = find_perivascular_region(structures, fluid, mask[box], spacing, lesions)
+    region = find_perivascular_region(structures, fluid, mask[box], spacing, masks)
     gyri = load(atlas_dseg, np.int32)[box] if atlas_dseg else None
     whole = np.zeros(mask.shape, bool)
     whole[box] = region
