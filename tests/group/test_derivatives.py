@@ -116,7 +116,8 @@ def test_what_cannot_be_read_is_refused(
 ) -> None:
     write_description(tmp_path / 'out')
     write_complete(tmp_path / 'out', '01')
-    words = [str(tmp_path), str(tmp_path / 'out'), 'group', '--derivatives', word]
+    (tmp_path / 'raw').mkdir()
+    words = [str(tmp_path / 'raw'), str(tmp_path / 'out'), 'group', '--derivatives', word]
     assert cli.main(words) == code
     assert message in capsys.readouterr().err
 

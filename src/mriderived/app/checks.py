@@ -49,6 +49,8 @@ def _check_group_options(config: Config) -> Iterator[Problem]:
         '--derivatives': bool(config.derivatives),
         '--model': bool(config.models),
         '--map-model': bool(config.map_models),
+        '--harmonise': bool(config.harmonise),
+        '--predict': bool(config.predict),
     }
     for option in (name for name, is_given in given.items() if is_given):
         if config.level != 'group':

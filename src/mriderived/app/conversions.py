@@ -16,6 +16,7 @@ from mriderived.config import (
     Denoising,
     Device,
     Export,
+    Learner,
     Lesions,
     Level,
     Readable,
@@ -173,6 +174,12 @@ def _millimetres(name: str, text: str) -> float:
     return float(text)
 
 
+def _column(name: str, text: str) -> str:
+    if text in ('', NOTHING):
+        _refuse(name, text, 'Give the name of a column of participants.tsv.')
+    return text
+
+
 def _address(name: str, text: str) -> str:
     if not re.fullmatch(r'[^\s\0]+', text):
         _refuse(name, text, 'Give the address of the scheduler, such as tcp://10.0.0.1:8786.')
@@ -225,10 +232,12 @@ CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'device': _one_of(*get_args(Device)),
     'export': _one_of(*get_args(Export)),
     'ica_components': _components,
-    **dict.fromkeys(('models', 'map_models'), _models),
+    **dict.fromkeys(('models', 'map_models', 'harmonise', 'predict'), _models),
     'derivatives': _derivatives,
     'permutations': _permutations,
     'smoothing': _millimetres,
+    'learner': _one_of(*get_args(Learner)),
+    'sites': _column,
     'dask_scheduler': _address,
     'tracking_algorithm': _one_of(*get_args(TrackingAlgorithm)),
     'tracking_seeds': _whole_number(LEAST_SEEDS, MOST_SEEDS),

@@ -92,7 +92,7 @@ def run_group(
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
     chapters = functional.find_chapters(config, cohort, measures, is_sloppy)
     refused: list[str] = []
-    if config.models or config.map_models:
+    if config.models or config.map_models or config.harmonise or config.predict:
         fitted, refused = _fit_models(config, cohort, blocks, measures)
         chapters += fitted
     if is_sloppy:
@@ -129,8 +129,10 @@ def _fit_models(
     config: Config, cohort: Cohort, blocks: Sequence[Block], measures: Sequence[Measure]
 ) -> tuple[list[Chapter], list[str]]:
     # Statistics take a second to import, and most runs of the group level have no model.
+    from mriderived.group.harmonise_chapter import find_harmonised_chapters
     from mriderived.group.map_chapter import find_map_chapters
     from mriderived.group.model_chapter import find_model_chapters, join_covariates
+    from mriderived.group.prediction_chapter import find_prediction_chapters
 
     try:
         known = read_covariates(config.bids_dir)
@@ -144,7 +146,13 @@ def _fit_models(
     of_maps, more = find_map_chapters(
         config, cohort, measures, read_models(config.map_models), known, covariates
     )
-    return [*chapters, *of_maps], [*refused, *more]
+    even, others = find_harmonised_chapters(
+        config.out_dir, read_models(config.harmonise), variables, covariates
+    )
+    said, unsaid = find_prediction_chapters(
+        config, read_models(config.predict), variables, covariates
+    )
+    return [*even, *chapters, *of_maps, *said], [*others, *refused, *more, *unsaid]
 
 
 def _is_sloppy(config: Config, cohort: Cohort) -> bool:
