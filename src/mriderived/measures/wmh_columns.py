@@ -28,10 +28,10 @@ BY_DISTANCE = ('periventricular', 'deep')
 
 def summary_columns() -> tuple[Column, ...]:
     """Return the columns of the table with one row."""
-    what = 'White-matter hyperintensities'
+    what = 'white-matter hyperintensities'
     return (
-        Column('volume', f'{what}.', 'mm3', 'WMH volume'),
-        Column('count', f'{what}: connected parts (corners count).', '1', 'WMH count'),
+        Column('volume', f'Volume of {what}.', 'mm3', 'WMH volume'),
+        Column('count', f'Number of {what}: connected parts (corners count).', '1', 'WMH count'),
         Column(
             'log_volume',
             f'Natural logarithm of the volume in mL plus {LOG_OFFSET_ML:g} mL, for statistics.',
@@ -44,13 +44,15 @@ def summary_columns() -> tuple[Column, ...]:
 
 def _part(name: str, words: str) -> Iterator[Column]:
     shown = name.capitalize()
-    yield Column(f'{name}_volume', f'Hyperintense voxels, {words}.', 'mm3', f'{shown} WMH volume')
+    yield Column(
+        f'{name}_volume', f'Volume of hyperintensities, {words}.', 'mm3', f'{shown} WMH volume'
+    )
     rule = 'those that reach there' if name in BY_DISTANCE else 'those that lie mostly there'
     if name == 'deep':
         rule = 'those that lie wholly there'
     yield Column(
         f'{name}_count',
-        f'Hyperintensities, {words}: {rule}.',
+        f'Number of hyperintensities, {words}: {rule}.',
         '1',
         f'{shown} WMH count',
     )
