@@ -1,52 +1,15 @@
-<<<<<<< HEAD
-"""Files of a diffusion acquisition become one series."""
-
-from __future__ import annotations
-
-=======
-"""The parts of an acquisition are joined with one brightness, and the sidecar tells it."""
+"""The parts of an acquisition become one series of one brightness, and the sidecar tells it."""
 
 from __future__ import annotations
 
 import json
->>>>>>> 3eef9d764191f33507ecac0a740beddb35575f43
 from pathlib import Path
 
 import nibabel as nb
 import numpy as np
 import pytest
 
-<<<<<<< HEAD
-from mriderived.interfaces.dwi_acquisition import DwiAcquisition, DwiPart
-from mriderived.interfaces.dwi_parts import join_parts
-
-SHAPE = (3, 4, 2)
-
-
-def _part(path: Path, data: np.ndarray, volumes: tuple[int, ...]) -> DwiPart:
-    nb.Nifti1Image(data, np.eye(4)).to_filename(path)
-    b = np.zeros(len(volumes))
-    return DwiPart(path, volumes, b, np.zeros((len(volumes), 3)), None, None)
-
-
-@pytest.mark.parametrize('end', ['nii', 'nii.gz'])
-def test_the_volumes_of_all_parts_in_their_order_without_what_is_no_number(
-    end: str, tmp_path: Path
-) -> None:
-    first = np.random.default_rng(0).uniform(0, 9, (*SHAPE, 5)).astype(np.float32)
-    first[0, 0, 0, 1], first[1, 0, 0, 3], first[2, 0, 0, 3] = np.nan, np.inf, -np.inf
-    single = np.full(SHAPE, 7, np.int16)
-    parts = (
-        _part(tmp_path / f'a.{end}', first, (3, 0, 1)),
-        _part(tmp_path / f'b.{end}', single, (0,)),
-    )
-    joined = join_parts(DwiAcquisition(5.0, None, 2, parts, None, ()))
-    expected = np.concatenate([first[..., [3, 0, 1]], single[..., None]], axis=-1)
-    expected[~np.isfinite(expected)] = 0
-    assert joined.dtype == np.float32
-    np.testing.assert_array_equal(joined, expected)
-=======
-from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
+from mriderived.interfaces.dwi_acquisition import DwiAcquisition, DwiPart, read_dwi_acquisition
 from mriderived.interfaces.dwi_parts import join_parts, join_scaled
 from mriderived.interfaces.sink import remarks_file
 from mriderived.workflows.dwi_denoising import denoise_dwi
@@ -116,4 +79,29 @@ def test_the_sidecar_tells_the_gains(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert said['PartGains'][2] == 'n/a'
     assert any('sub-01_run-2_dwi.nii.gz by 0.5' in note for note in said['Notes'])
     assert any('sub-01_run-3_dwi.nii.gz has the brightness' in note for note in said['Notes'])
->>>>>>> 3eef9d764191f33507ecac0a740beddb35575f43
+
+
+GRID = (3, 4, 2)
+
+
+def write_part(path: Path, data: np.ndarray, volumes: tuple[int, ...], b: float) -> DwiPart:
+    nb.Nifti1Image(data, np.eye(4)).to_filename(path)
+    return DwiPart(path, volumes, np.full(len(volumes), b), np.eye(len(volumes), 3), None, None)
+
+
+@pytest.mark.parametrize('end', ['nii', 'nii.gz'])
+def test_the_volumes_of_all_parts_in_their_order_without_what_is_no_number(
+    end: str, tmp_path: Path
+) -> None:
+    first = np.random.default_rng(0).uniform(0, 9, (*GRID, 5)).astype(np.float32)
+    first[0, 0, 0, 1], first[1, 0, 0, 3], first[2, 0, 0, 3] = np.nan, np.inf, -np.inf
+    single = np.full(GRID, 7, np.int16)
+    parts = (
+        write_part(tmp_path / f'a.{end}', first, (3, 0, 1), 0.0),
+        write_part(tmp_path / f'b.{end}', single, (0,), 1000.0),
+    )
+    joined = join_parts(DwiAcquisition(5.0, None, 2, parts, None, ()))
+    expected = np.concatenate([first[..., [3, 0, 1]], single[..., None]], axis=-1)
+    expected[~np.isfinite(expected)] = 0
+    assert joined.dtype == np.float32
+    np.testing.assert_array_equal(joined, expected)

@@ -15,11 +15,7 @@ from mriderived.core.gibbs import remove_ringing
 from mriderived.core.masks import find_signal
 from mriderived.core.mppca import LEAST_VOLUMES, denoise
 from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
-<<<<<<< HEAD
-from mriderived.interfaces.dwi_parts import join_parts
-=======
 from mriderived.interfaces.dwi_parts import join_scaled
->>>>>>> 3eef9d764191f33507ecac0a740beddb35575f43
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load_affine, save
@@ -42,9 +38,8 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
     """Join the parts, remove noise by principal components, then Gibbs ringing."""
     acquisition = read_dwi_acquisition(dwi_acquisition)
     affine = load_affine(raw_dwi)
-<<<<<<< HEAD
-    series = join_parts(acquisition)
-    notes = [*_tell_parts(acquisition)]
+    series, gains = join_scaled(acquisition)
+    notes = [*_tell_parts(acquisition), *_tell_gains(acquisition, gains)]
     head = np.zeros(series.shape[:3], bool)
     variance, counted = np.zeros(series.shape[:3], np.float32), 0
     for volumes in list_groups(acquisition.encoding):
@@ -56,31 +51,14 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
                 f'Noise was not removed: of {count} volumes principal components tell none.'
             )
             continue
-        # in place, here and below: a series may be of gigabytes
-        found = denoise(some, seen, threads=threads, in_place=True)
+        # shrinking what stays has the least squared error, but takes contrast away: FA falls by
+        # 0.01 on average; in place, here and below: a series may be of gigabytes
+        found = denoise(some, seen, shrink=False, threads=threads, in_place=True)
         if some is not series:
             series[..., volumes] = found.series
         variance += np.nan_to_num(found.sigma) ** 2 * np.float32(count)
         counted += count
     sigma = np.sqrt(variance / np.float32(max(counted, 1)))
-=======
-    series, gains = join_scaled(acquisition)
-    unweighted = acquisition.gradients.shell == 0
-    mean = series[..., unweighted if unweighted.any() else slice(None)].mean(axis=3)
-    head = find_signal(mean)
-    notes = _tell_parts(acquisition, gains)
-    if series.shape[3] < LEAST_VOLUMES:
-        sigma = np.zeros(series.shape[:3], np.float32)
-        notes.append(
-            f'Noise was not removed: of {series.shape[3]} volumes principal components tell none.'
-        )
-    else:
-        # shrinking what stays has the least squared error, but takes contrast away: FA falls by
-        # 0.01 on average; in place, here and below: a series may be of gigabytes
-        sigma = np.nan_to_num(
-            denoise(series, head, shrink=False, threads=threads, in_place=True).sigma
-        )
->>>>>>> 3eef9d764191f33507ecac0a740beddb35575f43
     remove_ringing(series, acquisition.slice_axis, head, threads)
     path = save_series(
         (series[..., t] for t in range(series.shape[3])),
@@ -91,7 +69,6 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
     return DenoisedFiles(path, save(sigma, affine, 'noise.nii.gz'))
 
 
-<<<<<<< HEAD
 def _tell_parts(acquisition: DwiAcquisition) -> Iterator[str]:
     """Say which files were joined, and what that means where they are distorted otherwise."""
     if len(acquisition.parts) < 2:
@@ -106,6 +83,20 @@ def _tell_parts(acquisition: DwiAcquisition) -> Iterator[str]:
     )
 
 
+def _tell_gains(acquisition: DwiAcquisition, gains: NDArray[np.float64]) -> Iterator[str]:
+    """Say what parts were multiplied by, and of which that is not known."""
+    named = [(part.path.name, gain) for part, gain in zip(acquisition.parts, gains, strict=True)]
+    scaled = [f'{name} by {gain:.3f}' for name, gain in named if abs(gain - 1) > LEAST_CHANGE]
+    if scaled:
+        yield f'Brightness was multiplied to that of the first: {", ".join(scaled)}.'
+    alone = [name for name, gain in named if np.isnan(gain)]
+    if alone:
+        yield (
+            f'Whether {", ".join(alone)} has the brightness of the others is not known: it has no '
+            'volume without diffusion weighting to compare.'
+        )
+
+
 def _find_head(
     acquisition: DwiAcquisition, series: NDArray[np.float32], volumes: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
@@ -113,28 +104,6 @@ def _find_head(
     unweighted = acquisition.gradients.shell[volumes] == 0
     mean = series[..., unweighted if unweighted.any() else slice(None)].mean(axis=3)
     return find_signal(mean)
-=======
-def _tell_parts(acquisition: DwiAcquisition, gains: NDArray[np.float64]) -> list[str]:
-    """Return sentences on how the parts became one series."""
-    names = [part.path.name for part in acquisition.parts]
-    if len(names) == 1:
-        return []
-    notes = [f'{", ".join(names)} were joined (MultipartID).']
-    scaled = [
-        f'{name} by {gain:.3f}'
-        for name, gain in zip(names, gains, strict=True)
-        if abs(gain - 1) > LEAST_CHANGE
-    ]
-    if scaled:
-        notes.append(f'Brightness was multiplied to that of the first: {", ".join(scaled)}.')
-    alone = [name for name, gain in zip(names, gains, strict=True) if np.isnan(gain)]
-    if alone:
-        notes.append(
-            f'Whether {", ".join(alone)} has the brightness of the others is not known: it has no '
-            'volume without diffusion weighting to compare.'
-        )
-    return notes
->>>>>>> 3eef9d764191f33507ecac0a740beddb35575f43
 
 
 def init_dwi_denoising_wf(config: Config) -> Any:

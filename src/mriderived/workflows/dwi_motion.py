@@ -53,14 +53,10 @@ def estimate_dwi_motion(
     affine = load_affine(raw_dwi)
     direction = acquisition.phase_direction
     axis = phase_axis(direction)[0] if direction else USUAL_AXIS
-<<<<<<< HEAD
     encoding = acquisition.encoding
+    series = join_parts(acquisition)
     motion = estimate_encodings(
-        load(dwi_denoised), affine, gradients, encoding, axis, acquisition.slice_axis, threads
-=======
-    motion = estimate_eddy(
-        join_parts(acquisition), affine, gradients, axis, acquisition.slice_axis, threads=threads
->>>>>>> 3eef9d764191f33507ecac0a740beddb35575f43
+        series, affine, gradients, encoding, axis, acquisition.slice_axis, threads
     )
     reference = save(motion.reference, affine, 'reference.nii.gz')
     out_file = Path.cwd() / 'motion.tsv'
