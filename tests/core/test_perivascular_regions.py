@@ -32,10 +32,11 @@ def test_the_region_holds_holes_and_nuclei_but_no_fluid() -> None:
     brain = np.ones(structures.shape, bool)
     found = find_perivascular_region(structures, fluid, brain, (1, 1, 1))
     assert found[10, 10, 10]
-    assert not found[12, 25, 20], 'what was taken for cortex is none of it'
-    structures[12, 25, 6:34] = 0
+    assert found[12, 25, 20], 'a thin hole is part of it, although it was taken for cortex'
+    assert found[16, 25, 20]
+    structures[15:18, 10:35, 6:34] = 3
     found = find_perivascular_region(structures, fluid, brain, (1, 1, 1))
-    assert found[12, 25, 20], 'a thin hole full of fluid is'
+    assert not found[16, 25, 20], 'a sheet of cortex is not'
     assert not found[24, 28, 28] and not found[25, 28, 28] and found[22, 28, 28]
     assert not found[5, 20, 20] and found[7, 20, 20]
 
