@@ -53,7 +53,7 @@ def map_ratio(
     found = divide(first, second, brain)
     path = save(np.nan_to_num(found.values), affine, 'ratio.nii.gz')
     total = int(np.count_nonzero(brain))
-    tissue = brain & (load(csf_probseg) < HALF)  # fluid is an outlier by nature
+    tissue = brain & (load(csf_probseg) < HALF)  # fluid may be an outlier by nature
     lost = float(np.isnan(found.values[tissue]).mean()) if tissue.any() else 1.0
     notes = []
     if lost > MANY:

@@ -83,7 +83,9 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
 def _lend(unit: Unit, per_image: Mapping[str, Resources]) -> None:
     """Offer to the T1w image what a unit of another image has for it."""
     host = per_image.get(find_host(unit))
-    for field in LENT & _fields(unit) if host is not None else ():
+    if host is None:
+        return
+    for field in LENT & _fields(unit):
         host.offer(field, unit.variant, per_image[unit.image].get((field, unit.variant)))
 
 
