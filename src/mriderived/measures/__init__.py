@@ -16,6 +16,7 @@ from mriderived.measures.free_water import FREE_WATER
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.irt1 import IRT1
 from mriderived.measures.kurtosis import KURTOSIS
+from mriderived.measures.landmarks import LANDMARKS
 from mriderived.measures.megre import MEGRE
 from mriderived.measures.mp2rage import MP2RAGE
 from mriderived.measures.mpm import MPM
@@ -24,6 +25,8 @@ from mriderived.measures.mpm_r2star import MPM_R2STAR
 from mriderived.measures.mtr import MTR
 from mriderived.measures.myelin_water import MYELIN_WATER
 from mriderived.measures.noddi import NODDI
+from mriderived.measures.perivascular_spaces import PERIVASCULAR_SPACES
+from mriderived.measures.perivascular_spaces_t2w import PERIVASCULAR_SPACES_T2W
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
 from mriderived.measures.seed_map import SEED_MAP
@@ -57,6 +60,7 @@ MEASURES: tuple[Measure, ...] = (
     FSAVERAGE_THICKNESS,
     THICKNESS_LAPLACE,
     VBM,
+    LANDMARKS,
     T1W_QUALITY,
     TSNR,
     ALFF,
@@ -96,4 +100,6 @@ MEASURES: tuple[Measure, ...] = (
     MPM_R2STAR,
     MPM_MTSAT,
     MTR,
+    PERIVASCULAR_SPACES,
+    PERIVASCULAR_SPACES_T2W,
 )

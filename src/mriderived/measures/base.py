@@ -121,6 +121,8 @@ class Scope:
     needs_transmit_field: bool = False
     #: Says why what goes with an image does not do for the model, or nothing.
     obstacle: Callable[[Mapping[str, Any]], str] | None = None
+    #: Images with a longer edge of their voxels, in mm, do not do; 0: all do.
+    largest_voxel: float = 0.0
     key: str = ''
     family: str = ''
 
