@@ -17,6 +17,10 @@ Volume = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
 
+#: The largest number of a phase in thousandths of rad.
+THOUSANDTHS = (3100.0, 3142.0)
+
+
 def load_volume(path: Path) -> tuple[Volume, Matrix]:
     """Return the only volume of an image, 0 where it has no number, and its affine."""
     image = nb.load(path)
@@ -44,7 +48,8 @@ def load_phase(setting: Setting) -> Volume:
 def as_radians(phase: Volume) -> Volume:
     """Return a phase in rad, from rad or from the whole numbers of a scanner.
 
-    Scanners spread a turn over a power of two: from -4096 to 4095, or from 0 to 4095.
+    Scanners spread a turn over a power of two: from -4096 to 4095, or from 0 to 4095, or write
+    thousandths of rad. Noise beside the body fills the whole range.
 
     >>> bool(np.allclose(as_radians(np.array([-4096.0, 0, 2048])), [-np.pi, 0, np.pi / 2]))
     True
@@ -52,6 +57,8 @@ def as_radians(phase: Volume) -> Volume:
     largest = float(np.abs(phase).max())
     if largest <= 2 * np.pi + 0.01:
         return np.asarray(phase, np.float32)
+    if phase.min() < 0 and THOUSANDTHS[0] <= largest <= THOUSANDTHS[1]:
+        return np.asarray(phase / 1000, np.float32)
     steps = 2.0 ** np.ceil(np.log2(largest))
     if phase.min() < 0:
         return np.asarray(phase * (np.pi / steps), np.float32)
