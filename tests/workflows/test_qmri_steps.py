@@ -133,7 +133,7 @@ def test_other_body_parts_have_no_brain(
     found = data(mask_collection(scene.files.qmri_reference, path).qmri_mask) > 0
     assert found.sum() > 1.2 * scene.truth.substance.brain.sum()
     remarks = json.loads((tmp_path / 'mask.remarks.json').read_text())
-    assert remarks['Type'] == 'Foreground'
+    assert remarks['Type'] == 'ROI'
 
 
 def test_phase_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ KEPT = (
     'NumberShots', 'MagneticFieldStrength', 'SpoilingRFPhaseIncrement', 'SpoilingGradientMoment',
     'MTOffsetFrequency', 'MTPulseDuration', 'InversionEfficiency', 'BodyPart', 'Units',
     'EchoTrainLength', 'MixingTime', 'PulseSequenceType', 'ParallelReductionFactorInPlane',
-    'PartialFourier', 'AcquisitionVoxelSize',
+    'PartialFourier', 'AcquisitionVoxelSize', 'LookLocker', 'RefocusingFlipAngle',
 )  # fmt: skip
 
 

@@ -36,6 +36,11 @@ class Setting:
         """Whether the volume of the series may be negative."""
         return self.part == 'real' and self.imag is None
 
+    @property
+    def has_phase(self) -> bool:
+        """Whether the phase of the volume is known."""
+        return self.phase is not None or self.imag is not None
+
 
 @dataclass(frozen=True)
 class QmriAcquisition:
@@ -62,7 +67,11 @@ class QmriAcquisition:
 
 def read_qmri_acquisition(path: Path) -> QmriAcquisition:
     """Read what the plan has written; see :mod:`mriderived.workflows.qmri_source`."""
-    content = json.loads(path.read_text())
+    return parse_qmri_acquisition(json.loads(path.read_text()))
+
+
+def parse_qmri_acquisition(content: Mapping[str, Any]) -> QmriAcquisition:
+    """Return the content of such a file as what it is."""
     return QmriAcquisition(
         collection=content['collection'],
         settings=tuple(_setting(image) for image in content['images']),
@@ -76,8 +85,7 @@ def read_qmri_acquisition(path: Path) -> QmriAcquisition:
 
 
 def _setting(image: Mapping[str, Any]) -> Setting:
-    files: dict[str, Any] = {
-        name: Path(image[name]) if image[name] else None for name in ('phase', 'imag')
+    files = {
+        name: Path(image[name]) if image[name] else None for name in ('path', 'phase', 'imag')
     }
-    rest = {key: value for key, value in image.items() if key not in ('path', *files)}
-    return Setting(path=Path(image['path']), **files, **rest)
+    return Setting(**{**image, **files})

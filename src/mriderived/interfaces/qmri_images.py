@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import nibabel as nb
@@ -16,9 +17,8 @@ from mriderived.interfaces.qmri_acquisition import Setting
 Volume = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
-
-#: The largest number of a phase in thousandths of rad.
-THOUSANDTHS = (3100.0, 3142.0)
+#: The largest number of a phase in thousandths of rad that fills the turn.
+MILLIRADIANS = (3100.0, 3150.0)
 
 
 def load_volume(path: Path) -> tuple[Volume, Matrix]:
@@ -37,30 +37,42 @@ def load_setting(setting: Setting) -> tuple[Volume, Matrix]:
     return data, affine
 
 
-def load_phase(setting: Setting) -> Volume:
-    """Return the phase of a setting in rad."""
+def load_phase(setting: Setting, span: tuple[float, float] | None = None) -> Volume:
+    """Return the phase of a setting in rad; ``span`` is the range of all of its collection."""
     if setting.imag is not None:
         return np.arctan2(load_volume(setting.imag)[0], load_volume(setting.path)[0])
     assert setting.phase is not None  # the scope of the step asks for it
-    return as_radians(load_volume(setting.phase)[0])
+    return as_radians(load_volume(setting.phase)[0], span)
 
 
-def as_radians(phase: Volume) -> Volume:
-    """Return a phase in rad, from rad or from the whole numbers of a scanner.
+def phase_span(settings: Iterable[Setting]) -> tuple[float, float] | None:
+    """Return the smallest and largest stored phase: one image need not fill the turn."""
+    paths = [setting.phase for setting in settings if setting.phase and not setting.imag]
+    if not paths:
+        return None
+    ends = [(float(data.min()), float(data.max())) for data in (load_volume(p)[0] for p in paths)]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
-    Scanners spread a turn over a power of two: from -4096 to 4095, or from 0 to 4095, or write
-    thousandths of rad. Noise beside the body fills the whole range.
+
+def as_radians(phase: Volume, span: tuple[float, float] | None = None) -> Volume:
+    """Return a phase in rad, from rad, thousandths of it, or the whole numbers of a scanner.
+
+    Scanners spread a turn over a power of two: from -4096 to 4095, or from 0 to 4095. Which it is
+    follows from the smallest and largest number (``span``; of the image, if not given).
 
     >>> bool(np.allclose(as_radians(np.array([-4096.0, 0, 2048])), [-np.pi, 0, np.pi / 2]))
     True
+    >>> bool(np.allclose(as_radians(np.array([0.0, 1571]), (-3142, 3142)), [0, np.pi / 2], 1e-3))
+    True
     """
-    largest = float(np.abs(phase).max())
+    low, high = span or (float(phase.min()), float(phase.max()))
+    largest = max(-low, high)
     if largest <= 2 * np.pi + 0.01:
         return np.asarray(phase, np.float32)
-    if phase.min() < 0 and THOUSANDTHS[0] <= largest <= THOUSANDTHS[1]:
+    if low < 0 and MILLIRADIANS[0] <= largest <= MILLIRADIANS[1]:
         return np.asarray(phase / 1000, np.float32)
     steps = 2.0 ** np.ceil(np.log2(largest))
-    if phase.min() < 0:
+    if low < 0:
         return np.asarray(phase * (np.pi / steps), np.float32)
     return np.asarray(phase * (2 * np.pi / steps) - np.pi, np.float32)
 

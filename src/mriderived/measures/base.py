@@ -117,6 +117,8 @@ class Scope:
     #: Whether it needs phase images, or a map of the transmit field.
     needs_phase: bool = False
     needs_transmit_field: bool = False
+    #: Says why what goes with an image does not do for the model, or nothing.
+    obstacle: Callable[[Mapping[str, Any]], str] | None = None
     key: str = ''
     family: str = ''
 

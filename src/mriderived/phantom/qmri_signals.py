@@ -21,7 +21,8 @@ VFA_ANGLES, VFA_TIME = (3.0, 10.0, 20.0), 0.015
 IR_TIMES, IR_PERIOD = (0.05, 0.4, 1.1, 2.5), 10.0
 MP2RAGE = Protocol(5.0, (0.7, 2.5), (4.0, 5.0), 0.007, 80, 80)
 #: Weighting, flip angle in degrees, repetition time in s, pulse of transfer, echoes.
-MPM = (('PDw', 6.0, 0.025, False, 6), ('T1w', 21.0, 0.025, False, 6), ('MTw', 6.0, 0.025, True, 6))
+#: No published protocol: signals are spoiled perfectly, and are not to be corrected.
+MPM = (('PDw', 6.0, 0.027, False, 6), ('T1w', 21.0, 0.027, False, 6), ('MTw', 6.0, 0.027, True, 6))
 MPM_TIMES = tuple(0.0023 * (echo + 1) for echo in range(6))
 #: T2 of the water of myelin, in s.
 MYELIN_T2 = 0.02
@@ -92,7 +93,11 @@ def _gradient_echoes() -> list[Scan]:
         def signal(substance: Substance, transmit: Volume) -> Any:
             # the field that dephases follows that of transmission, so that it is smooth
             hertz = FIELD_HZ * (transmit - 1) / 0.2
-            return substance.pd * np.exp(-time / substance.t2star + 2j * np.pi * hertz * time)
+            kept = np.ones_like(hertz)
+            for axis in np.flatnonzero(np.array(hertz.shape) > 1):
+                kept = kept * np.sinc(np.gradient(hertz, axis=int(axis)) * time)
+            decay = np.exp(-time / substance.t2star + 2j * np.pi * hertz * time)
+            return substance.pd * kept * decay
 
         return signal
 

@@ -53,7 +53,7 @@ def mask_collection(
     kind = 'Brain'
     if part not in OF_HEAD:
         mask, source = find_signal(image), f'all that has a signal: BodyPart is {part}'
-        kind = 'Foreground'
+        kind = 'ROI'
     elif xfm_qmri_to_t1w is not None and brain_mask is not None:
         brain = bring_from_t1w(brain_mask, xfm_qmri_to_t1w, affine, image.shape) > 0.5
         seen = image > VOID * np.median(image[brain]) if brain.any() else brain
@@ -62,7 +62,7 @@ def mask_collection(
     else:
         found = _find_brain(image, affine, device, threads)
         if found is None:
-            mask, kind = find_signal(image), 'Foreground'
+            mask, kind = find_signal(image), 'ROI'
             source = 'all that has a signal: no whole brain was found, and there is no T1w image'
         else:
             mask, source = found, 'the reference of the collection: there is no T1w image'

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.interfaces.qmri_acquisition import read_qmri_acquisition
-from mriderived.interfaces.qmri_images import load_phase, load_setting, move, read_matrices
+from mriderived.interfaces.qmri_images import (
+    load_phase,
+    load_setting,
+    move,
+    phase_span,
+    read_matrices,
+)
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.volumes import load, load_affine
 from mriderived.measures.base import COLLECTION, Measure, Output, Scope
@@ -33,10 +39,11 @@ def align_phase(
     settings = read_qmri_acquisition(qmri_acquisition).settings
     grid, shape = load_affine(qmri_reference), load(qmri_reference).shape
     matrices, are_moved = read_matrices(qmri_motion)
+    span = phase_span(settings)
 
     def volumes() -> Iterator[NDArray[np.float32]]:
         for setting, matrix, is_moved in zip(settings, matrices, are_moved, strict=True):
-            phase = load_phase(setting)
+            phase = load_phase(setting, span)
             if not is_moved:
                 yield phase
                 continue

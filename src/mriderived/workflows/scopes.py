@@ -79,7 +79,7 @@ def _explain_collection(scope: Scope, acquisition: Mapping[str, Any]) -> str:
         return 'it needs the phase of every image'
     if scope.needs_transmit_field and not acquisition['transmit_field']:
         return str(acquisition['field_reason'])
-    return ''
+    return scope.obstacle(acquisition) if scope.obstacle else ''
 
 
 def find_references(
