@@ -138,6 +138,8 @@ def _check_late(config: Config) -> list[Problem]:
         config.task_model,
         config.models,
         config.map_models,
+        config.harmonise,
+        config.predict,
     )
     if (
         any(chosen)

@@ -35,6 +35,12 @@ TrackingAlgorithm = Literal['probabilistic', 'deterministic']
 #: In which form of others the group level writes its tables as well.
 Export = Literal['none', 'enigma']
 
+#: Whose results ``--derivatives`` reads.
+Readable = Literal['freesurfer']
+
+#: What learns to predict; see ``group.prediction``.
+Learner = Literal['linear', 'svm', 'boosting']
+
 #: Among the names of ``measures``: all that run when none is named.
 DEFAULT_MEASURES = 'default'
 
@@ -95,9 +101,18 @@ class Config:
     ica_components: int = 0
     #: At the group level, connectivity in tangent space.
     tangent: bool = False
+    #: At the group level, results of others for the cohort table: name=folder.
+    derivatives: tuple[str, ...] = ()
     #: At the group level: formulas, or YAML files of models.
     models: tuple[str, ...] = ()
-    #: The same of maps, voxel by voxel.
+    #: Sites whose differences are taken off, and what is kept: 'site ~ age + C(sex)'.
+    harmonise: tuple[str, ...] = ()
+    #: Columns to predict, and from what: 'age ~ thickness + area'.
+    predict: tuple[str, ...] = ()
+    learner: Learner = 'linear'
+    #: The column of sites that predictions harmonise within training; empty for none.
+    sites: str = ''
+    #: The same as models of maps, voxel by voxel.
     map_models: tuple[str, ...] = ()
     #: Of voxel-wise models; 0 for none.
     permutations: int = 0

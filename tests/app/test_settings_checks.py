@@ -100,6 +100,18 @@ def test_export_is_for_the_group_level(check: Check, tmp_path: Path) -> None:
     assert '--export enigma and --reports-only exclude each other' in problem.message
 
 
+@pytest.mark.parametrize(('name', 'text', 'remedy'), [
+    ('tracking_seeds', '10', 'from 1000 to 2000000'),
+    ('tracking_seeds', 'many', 'from 1000 to 2000000'),
+    ('tracking_algorithm', 'eudx', 'one of: probabilistic, deterministic'),
+])  # fmt: skip
+def test_settings_of_tracking(name: str, text: str, remedy: str) -> None:
+    problem = only(build_config({name: text, 'bids_dir': '/b', 'out_dir': '/o',
+                                 'level': 'participant'})[1])  # fmt: skip
+    assert problem.message == f'--{name.replace("_", "-")} cannot be {text!r}.'
+    assert remedy in problem.remedy
+
+
 @pytest.mark.parametrize('option', ['--tangent', '--ica-components 20'])
 def test_functional_options_are_for_the_group_level(
     check: Check, tmp_path: Path, option: str

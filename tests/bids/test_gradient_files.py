@@ -120,6 +120,34 @@ def test_lengths_of_close_shells_stand_for_them(pair: _Pair) -> None:
     np.testing.assert_allclose(found.b, b, rtol=1e-4)
 
 
+def test_no_length_stands_for_no_weighting_where_all_b_values_are_the_largest(
+    pair: _Pair,
+) -> None:
+    scaled = VECTORS * np.sqrt(B / 2000)[:, None]
+    found = pair.write(np.full(len(B), 2000.0), scaled).read()
+    _require_same(found)
+    first, second = found.findings
+    assert first[:2] == ('gradient_units', 'no length stands for b = 0')
+    assert first[2] == (
+        'All b-values are 2000 and none is 0: the 2 volumes without a direction in '
+        'sub-01_dwi.bvec were taken for unweighted.'
+    )
+    assert second[1] == 'lengths stand for b-values'
+
+
+def test_no_length_stands_for_no_weighting_in_a_single_shell(pair: _Pair) -> None:
+    vectors = np.vstack([np.zeros((2, 3)), _spread(12)])
+    found = pair.write(np.full(14, 1000.0), vectors).read(14)
+    np.testing.assert_array_equal(found.b, [0, 0, *[1000] * 12])
+    assert found.used.all()
+
+
+def test_without_directions_in_half_of_one_shell_nothing_can_be_told(pair: _Pair) -> None:
+    vectors = np.vstack([np.zeros((7, 3)), _spread(7)])
+    with pytest.raises(BadImageError, match='are zero, though their b-values are not'):
+        pair.write(np.full(14, 1000.0), vectors).read(14)
+
+
 def test_lengths_repeat_b_values(pair: _Pair) -> None:
     found = pair.write(B, VECTORS * np.sqrt(B)[:, None]).read()
     _require_same(found)

@@ -23,6 +23,7 @@ from mriderived.core.eddy_terms import (
     displace_all,
     rotations_to_reference,
     scale_places,
+    still_motion,
 )
 from mriderived.core.gradient_table import Gradients, make_gradients, rotate, select
 from mriderived.core.rigid import rigid_matrix, rigid_parameters
@@ -78,9 +79,9 @@ def test_motion_of_3_mm_and_3_degrees_is_recovered_in_every_shell(scan) -> None:
     error = rigid_parameters(apart @ np.linalg.inv(scan.rest), CENTRE)
     for shell in range(3):
         chosen = scan.gradients.shell == shell
-        # at b = 2500 the noise floor and signals that are no tensor's cost accuracy
-        assert _rms(error[chosen, :3]) < (0.01, 0.1, 0.3)[shell]  # mm
-        assert np.degrees(_rms(error[chosen, 3:])) < (0.02, 0.1, 0.25)[shell]
+        # slices that were lost cost a little: without them it is below 0.1 mm and degrees
+        assert _rms(error[chosen, :3]) < (0.01, 0.1, 0.12)[shell]  # mm
+        assert np.degrees(_rms(error[chosen, 3:])) < (0.02, 0.1, 0.12)[shell]
     assert scan.found.fit.min() > 0.9
 
 
@@ -92,7 +93,7 @@ def test_eddy_currents_of_two_voxels_are_recovered(scan) -> None:
     error = np.stack([displace_all(e, places) for e in scan.found.eddy - scan.truth.eddy])
     assert np.abs(scan.truth.eddy).max() == pytest.approx(2)
     for shell in (1, 2):
-        assert _rms(error[scan.gradients.shell == shell]) < 0.15  # voxels
+        assert _rms(error[scan.gradients.shell == shell]) < 0.1  # voxels
     assert not scan.found.eddy[scan.gradients.shell == 0].any()
 
 
@@ -124,6 +125,35 @@ def test_anisotropy_after_correction(scan) -> None:
     clear = wanted > 0.4
     angle = np.degrees(np.arccos(np.clip(np.abs((fibre * direction).sum(axis=1)), 0, 1)))
     assert np.median(angle[clear]) < 2.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('axis', [(0, 0, 1), (1, 0, 0), (0.6, -0.64, 0.48)])
+def test_a_copy_turned_by_10_degrees_has_the_anisotropy_of_the_original(axis) -> None:
+    gradients = make_table({1000.0: 24}, b0_every=8)
+    count = len(gradients)
+    turn = rigid_matrix(np.concatenate([np.zeros(3), np.radians(10) * np.array(axis)]), CENTRE)
+    turns = np.tile(turn, (count, 1, 1))
+    moved = Truth(np.zeros((count, 6)), turns, np.zeros((count, 3)))
+    still = draw_series(SHAPE, AFFINE, gradients, seed=1)
+    copy = draw_series(SHAPE, AFFINE, gradients, moved, seed=2)
+    plan = plan_eddy_route(SHAPE, AFFINE, SHAPE, AFFINE)
+    # both are interpolated: the copy back by the turn, the original where it is
+    pair = []
+    for series, matrices in ((still, np.tile(np.eye(4), (count, 1, 1))), (copy, turns)):
+        motion = still_motion(count, series[..., 0], AXIS)._replace(matrices=matrices)
+        volumes = (series[..., n] for n in range(count))
+        corrected = np.stack(list(resample_eddy(volumes, motion, plan)), axis=-1)
+        turned = rotate(gradients, rotations_to_reference(matrices))
+        pair.append(_fit(corrected[BRAIN], turned)[0])
+    clean = draw_series(SHAPE, AFFINE, gradients, snr=0)
+    wanted, _ = _fit(clean[BRAIN], gradients)
+    points = np.argwhere(BRAIN) - np.argwhere(BRAIN).mean(axis=0)
+    octant = (points > 0) @ [1, 2, 4]
+    for region in range(8):
+        where = (octant == region) & (wanted > 0.3)
+        assert where.sum() > 300
+        assert abs((pair[1] - pair[0])[where].mean()) <= 0.005
 
 
 def _fit(signals: np.ndarray, gradients: Gradients) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +189,7 @@ def test_a_still_series_stays_still_with_any_number_of_threads() -> None:
         np.testing.assert_array_equal(first, second)
     assert _rms(one.parameters[:, :3]) < 0.15  # mm, of voxels of 6.4 mm
     assert np.degrees(_rms(one.parameters[:, 3:])) < 0.3
-    assert _rms(one.eddy) < 0.1
+    assert _rms(one.eddy) < 0.12
     assert not one.outliers.any()
 
 

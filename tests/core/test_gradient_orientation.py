@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import nibabel as nb
 import numpy as np
@@ -11,63 +10,19 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from dwi_rings import AFFINE, Head, draw_rings
 from mriderived.core.gradient_orientation import (
     apply_transform,
     candidate_transforms,
     describe_transform,
     rank_tables,
 )
-from mriderived.core.gradient_table import Gradients, make_gradients, select, world_from_fsl
-
-#: Oblique, with oblong voxels and a positive determinant, to tell FSL's axes from the world's.
-AFFINE = np.eye(4)
-AFFINE[:3, :3] = np.array([[0.96, -0.28, 0], [0.28, 0.96, 0], [0, 0, 1]]) * [2.0, 2.0, 3.0]
-
-
-class _Head(NamedTuple):
-    signals: NDArray[np.float32]
-    mask: NDArray[np.bool_]
-    gradients: Gradients
-
-
-def _fibres(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return directions on two rings that stand across each other, and on an oblique bundle."""
-    x, y, z = points.T
-    zero = np.zeros_like(x)
-    flat = (np.abs(np.hypot(x, y) - 25) < 6) & (np.abs(z) < 6)
-    upright = (np.abs(np.hypot(x, z) - 36) < 5) & (np.abs(y) < 8)
-    tilted = np.array([0.48, 0.6, 0.64])
-    away = points - (points @ tilted)[:, None] * tilted
-    oblique = (np.linalg.norm(away, axis=1) < 7) & ~flat & ~upright
-    directions = np.zeros_like(points)
-    directions[upright] = np.column_stack([-z, zero, x])[upright]
-    directions[flat] = np.column_stack([-y, x, zero])[flat]
-    directions[oblique] = tilted
-    return directions, flat | upright | oblique
+from mriderived.core.gradient_table import make_gradients, select, world_from_fsl
 
 
 @pytest.fixture(scope='module')
-def head() -> _Head:
-    rng = np.random.default_rng(5)
-    shape = (44, 44, 30)
-    index = np.stack(np.meshgrid(*map(np.arange, shape), indexing='ij'), axis=-1).reshape(-1, 3)
-    points = (index - (np.array(shape) - 1) / 2) @ AFFINE[:3, :3].T
-    mask = np.linalg.norm(points / [42, 42, 42], axis=1) < 1
-    directions, inside = _fibres(points[mask])
-    length = np.linalg.norm(directions, axis=1, keepdims=True)
-    directions = np.divide(directions, length, where=length > 0, out=np.zeros_like(directions))
-    vectors = rng.normal(size=(32, 3))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    gradients = make_gradients(
-        np.repeat([0.0, 1000.0], [2, 30]), np.vstack([np.zeros((2, 3)), vectors[:30]])
-    )
-    along = np.where(inside, 1.6e-3, 0.8e-3)[:, None]
-    across = np.where(inside, 0.4e-3, 0.8e-3)[:, None]
-    cosine = directions @ gradients.directions.T
-    clean = 100 * np.exp(-gradients.b * (across + (along - across) * cosine**2))
-    noise = rng.normal(scale=5, size=(2, *clean.shape))
-    signals = np.hypot(clean + noise[0], noise[1]).astype(np.float32)
-    return _Head(signals, mask.reshape(shape), gradients)
+def head() -> Head:
+    return draw_rings()
 
 
 def _undoes(found: NDArray[np.float64], done: NDArray[np.float64]) -> bool:
@@ -75,7 +30,7 @@ def _undoes(found: NDArray[np.float64], done: NDArray[np.float64]) -> bool:
     return np.allclose(np.abs(np.trace(product)), 3)
 
 
-def test_right_table_is_found_right(head: _Head) -> None:
+def test_right_table_is_found_right(head: Head) -> None:
     found = rank_tables(head.signals, head.mask, head.gradients, AFFINE)
     assert (found.verdict, found.place, found.reason) == ('right', 0, '')
     assert found.margin > 0.02
@@ -93,7 +48,7 @@ def test_right_table_is_found_right(head: _Head) -> None:
     ],
 )
 def test_wrong_table_is_found_and_righted(
-    head: _Head, rows: list[list[float]], remedy: str
+    head: Head, rows: list[list[float]], remedy: str
 ) -> None:
     wrong = apply_transform(head.gradients, np.array(rows, float), AFFINE)
     found = rank_tables(head.signals, head.mask, wrong, AFFINE)
@@ -104,14 +59,14 @@ def test_wrong_table_is_found_and_righted(
     np.testing.assert_allclose(same[head.gradients.shell > 0], 1, atol=1e-12)
 
 
-def test_every_one_of_the_24_tables_is_told_apart(head: _Head) -> None:
+def test_every_one_of_the_24_tables_is_told_apart(head: Head) -> None:
     for transform in candidate_transforms():
         wrong = apply_transform(head.gradients, transform, AFFINE)
         found = rank_tables(head.signals, head.mask, wrong, AFFINE)
         assert _undoes(found.transforms[0], transform)
 
 
-def test_noise_alone_decides_nothing(head: _Head) -> None:
+def test_noise_alone_decides_nothing(head: Head) -> None:
     rng = np.random.default_rng(1)
     for _ in range(5):
         noise = rng.normal(scale=20, size=(2, *head.signals.shape))
@@ -121,7 +76,7 @@ def test_noise_alone_decides_nothing(head: _Head) -> None:
         assert found.reason == 'the best two tables are as good as each other'
 
 
-def test_one_slice_decides_nothing(head: _Head) -> None:
+def test_one_slice_decides_nothing(head: Head) -> None:
     mask = head.mask.copy()
     mask[:, :, :15] = mask[:, :, 16:] = False
     found = rank_tables(head.signals[mask[head.mask]], mask, head.gradients, AFFINE)
@@ -129,7 +84,7 @@ def test_one_slice_decides_nothing(head: _Head) -> None:
     assert found.reason == 'the brain is seen over 3 mm along one axis'
 
 
-def test_directions_near_a_plane_decide_nothing(head: _Head) -> None:
+def test_directions_near_a_plane_decide_nothing(head: Head) -> None:
     steep = np.abs(head.gradients.directions[:, 2])
     order = np.argsort(np.where(head.gradients.shell > 0, steep, 2))[:8]
     chosen = np.sort(np.append(order, [0, 1]))
@@ -143,7 +98,7 @@ def test_directions_near_a_plane_decide_nothing(head: _Head) -> None:
     assert found.reason.startswith('the directions are poorly spread (condition number ')
 
 
-def test_threads_change_nothing(head: _Head) -> None:
+def test_threads_change_nothing(head: Head) -> None:
     one, three = (
         rank_tables(head.signals, head.mask, head.gradients, AFFINE, threads=threads)
         for threads in (1, 3)
@@ -151,12 +106,12 @@ def test_threads_change_nothing(head: _Head) -> None:
     np.testing.assert_array_equal(one.coherence, three.coherence)
 
 
-def test_reason_where_shapes_differ(head: _Head) -> None:
+def test_reason_where_shapes_differ(head: Head) -> None:
     with pytest.raises(ValueError, match='32 volumes'):
         rank_tables(head.signals[:, :9], head.mask, head.gradients, AFFINE)
 
 
-def _read(stem: Path) -> tuple[_Head, NDArray[np.float64]]:
+def _read(stem: Path) -> tuple[Head, NDArray[np.float64]]:
     image = nb.load(stem.with_suffix('.nii.gz'))
     b = np.loadtxt(stem.with_suffix('.bval'))
     bvecs = np.loadtxt(stem.with_suffix('.bvec')).T
@@ -166,7 +121,7 @@ def _read(stem: Path) -> tuple[_Head, NDArray[np.float64]]:
     mean = series[..., gradients.shell == 0].mean(axis=3)
     labels, _ = ndimage.label(ndimage.binary_opening(mean > 0.3 * np.percentile(mean, 98)))
     mask = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-    return _Head(series[mask], mask, gradients), image.affine
+    return Head(series[mask], mask, gradients), image.affine
 
 
 @pytest.mark.real

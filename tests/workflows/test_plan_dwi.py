@@ -67,7 +67,7 @@ def test_the_opposite_series_of_a_session_corrects_and_a_note_says_that_it_is_a_
     root: Path,
 ) -> None:
     write_dwi(root / AP, {1000.0: 12}, b0s=2)
-    write_dwi(root / PA, {1000.0: 8}, direction='j', b0s=3)
+    write_dwi(root / PA, {1000.0: 3}, direction='j', b0s=3)
     found = sources(root)
     field = found[AP].acquisition['field_map']
     assert field['kind'] == 'epi'
@@ -117,6 +117,61 @@ def test_parts_with_one_multipart_id_are_one_series(root: Path) -> None:
     assert found[first].acquisition['shells'] == [[0.0, 3.0], [1000.0, 12.0], [2000.0, 15.0]]
     (unit,) = (u for u in plan(root).units if u.measure.name == 'dwi_series')
     assert unit.outputs['dwi_preproc'] == f'{DWI}/sub-01_dir-AP_desc-preproc_dwi.nii.gz'
+
+
+def test_opposite_series_with_directions_are_one_named_without_theirs(root: Path) -> None:
+    write_dwi(root / AP, {1000.0: 12}, b0s=2)
+    write_dwi(root / PA, {1000.0: 8}, direction='j', b0s=3)
+    found = sources(root)
+    assert set(found) == {AP}
+    content = found[AP].acquisition
+    assert [part['phase_direction'] for part in content['parts']] == ['j-', 'j']
+    assert content['shells'] == [[0.0, 5.0], [1000.0, 20.0]]
+    names = {Path(path).name: role for role, path in content['field_map']['files'].items()}
+    assert content['field_map']['epi'][names['sub-01_dir-PA_dwi.nii.gz']]['direction'] == 'j'
+    assert '(the parts of the series)' in notes(found[AP])
+    (unit,) = (u for u in plan(root).units if u.measure.name == 'dwi_series')
+    assert unit.outputs['dwi_preproc'] == f'{DWI}/sub-01_desc-preproc_dwi.nii.gz'
+
+
+def test_opposite_parts_of_one_multipart_id_are_one_series(root: Path) -> None:
+    names = [f'{DWI}/sub-01_dir-{d}_run-{n}_dwi.nii.gz' for d in ('AP', 'PA') for n in (1, 2)]
+    for name in names:
+        direction = 'j-' if 'AP' in name else 'j'
+        write_dwi(root / name, {1000.0: 7}, direction=direction, MultipartID='all')
+    found = sources(root)
+    assert set(found) == {names[0]}
+    parts = found[names[0]].acquisition['parts']
+    assert [Path(part['path']).name for part in parts] == [Path(name).name for name in names]
+    field = found[names[0]].acquisition['field_map']['files'].values()
+    assert {Path(names[2]).name, Path(names[3]).name} <= {Path(path).name for path in field}
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'MultipartID': 'other'},
+        {'b0s': 0},
+        {'affine': AFFINE + np.eye(4, k=3) * 4},
+        {'shape': (12, 12, 9)},
+        {'direction': 'i'},
+        {'TotalReadoutTime': 'n/a'},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_opposite_series_that_cannot_correct_one_another_stay_apart(
+    root: Path, change: dict[str, Any]
+) -> None:
+    write_dwi(root / AP, {1000.0: 12}, b0s=2)
+    write_dwi(root / PA, {1000.0: 8}, **{'direction': 'j', 'b0s': 3, **change})
+    assert set(sources(root)) == {AP, PA}
+
+
+def test_a_third_series_of_the_same_name_keeps_opposite_ones_apart(root: Path) -> None:
+    third = f'{DWI}/sub-01_dwi.nii.gz'
+    for name, direction in ((AP, 'j-'), (PA, 'j'), (third, 'j')):
+        write_dwi(root / name, {1000.0: 12}, direction=direction)
+    assert set(sources(root)) == {AP, PA, third}
 
 
 def test_parts_of_other_geometry_are_refused(root: Path) -> None:
@@ -183,7 +238,7 @@ def test_few_directions_and_none_are_told(root: Path) -> None:
 
 def test_the_fullest_series_stands_in_the_cohort_table(root: Path) -> None:
     write_dwi(root / AP, {1000.0: 6})
-    write_dwi(root / PA, {1000.0: 20}, direction='j')
+    write_dwi(root / PA, {1000.0: 20}, direction='j', MultipartID='other')
     units = plan(root).units
     chosen = {u.image for u in units if u.measure.name == 'tensor' and u.is_reference}
     assert chosen == {PA}

@@ -46,8 +46,11 @@ def _check_group_options(config: Config) -> Iterator[Problem]:
         f'--export {config.export}': config.export != 'none',
         f'--ica-components {config.ica_components}': config.ica_components > 0,
         '--tangent': config.tangent,
+        '--derivatives': bool(config.derivatives),
         '--model': bool(config.models),
         '--map-model': bool(config.map_models),
+        '--harmonise': bool(config.harmonise),
+        '--predict': bool(config.predict),
     }
     for option in (name for name, is_given in given.items() if is_given):
         if config.level != 'group':
@@ -190,6 +193,8 @@ def check_filter_file(path: Path | None) -> Iterator[Problem]:
 
 def _check_results(config: Config) -> Iterator[Problem]:
     there = recorded_participants(config.out_dir)
+    if not there and config.derivatives:
+        return  # of others alone; whether they have whom is wanted is seen as they are read
     if not there:
         yield Problem(
             f'out_dir {config.out_dir} holds no results of participants.',

@@ -16,8 +16,10 @@ from mriderived.config import (
     Denoising,
     Device,
     Export,
+    Learner,
     Lesions,
     Level,
+    Readable,
     RehoNeighbours,
     SkullStrip,
     TrackingAlgorithm,
@@ -147,6 +149,19 @@ def _models(name: str, words: Iterable[str]) -> tuple[str, ...]:
     return tuple(text if '~' in text else str(Path(text).absolute()) for text in texts)
 
 
+def _derivatives(name: str, words: Iterable[str]) -> tuple[str, ...]:
+    found = []
+    for word in split_list(name, words):
+        tool, _, folder = word.partition('=')
+        if tool not in get_args(Readable) or not folder:
+            known = ', '.join(f'{one}=DIR' for one in get_args(Readable))
+            _refuse(name, word, f'Give the name of the tool and its folder: {known}.')
+        if not Path(folder).is_dir():
+            _refuse(name, word, 'There is no such folder.', ExitCode.NO_INPUT)
+        found.append(f'{tool}={Path(folder).absolute()}')
+    return tuple(found)
+
+
 def _permutations(name: str, text: str) -> int:
     if not re.fullmatch(r'\d{1,7}', text) or 0 < int(text) < LEAST_PERMUTATIONS:
         _refuse(name, text, f'Give a whole number from {LEAST_PERMUTATIONS}, or 0 for none.')
@@ -157,6 +172,12 @@ def _millimetres(name: str, text: str) -> float:
     if not re.fullmatch(r'\d{1,2}(\.\d+)?', text):
         _refuse(name, text, 'Give a width in mm, such as 6, or 0 for none.')
     return float(text)
+
+
+def _column(name: str, text: str) -> str:
+    if text in ('', NOTHING):
+        _refuse(name, text, 'Give the name of a column of participants.tsv.')
+    return text
 
 
 def _address(name: str, text: str) -> str:
@@ -211,9 +232,12 @@ CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'device': _one_of(*get_args(Device)),
     'export': _one_of(*get_args(Export)),
     'ica_components': _components,
-    **dict.fromkeys(('models', 'map_models'), _models),
+    **dict.fromkeys(('models', 'map_models', 'harmonise', 'predict'), _models),
+    'derivatives': _derivatives,
     'permutations': _permutations,
     'smoothing': _millimetres,
+    'learner': _one_of(*get_args(Learner)),
+    'sites': _column,
     'dask_scheduler': _address,
     'tracking_algorithm': _one_of(*get_args(TrackingAlgorithm)),
     'tracking_seeds': _whole_number(LEAST_SEEDS, MOST_SEEDS),

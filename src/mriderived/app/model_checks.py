@@ -48,11 +48,13 @@ def check_task_model(config: Config) -> Iterator[Problem]:
 
 def check_models(config: Config) -> Iterator[Problem]:
     """Yield what is wrong with the models of the group level, before any table is written."""
-    if not config.models and not config.map_models:
+    given = {'--model': config.models, '--map-model': config.map_models,
+             '--harmonise': config.harmonise, '--predict': config.predict}  # fmt: skip
+    if not any(given.values()):
         return
     from mriderived.group.model_files import ModelError, read_models  # no cost without a model
 
-    for option, texts in (('--model', config.models), ('--map-model', config.map_models)):
+    for option, texts in given.items():
         try:
             read_models(texts)
         except ModelError as error:

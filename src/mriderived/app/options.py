@@ -13,7 +13,9 @@ from mriderived.config import (
     Denoising,
     Device,
     Export,
+    Learner,
     Lesions,
+    Readable,
     RehoNeighbours,
     SkullStrip,
     TrackingAlgorithm,
@@ -132,7 +134,7 @@ def _add_bold(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--use-syn-sdc',
         action='store_true',
-        help='BOLD without a field map: tell its distortion from the T1w (a guess)',
+        help='BOLD and diffusion without a field map: tell distortion from the T1w (a guess)',
     )
     _value(
         group,
@@ -196,11 +198,43 @@ def _add_group_level(group: argparse._ArgumentGroup) -> None:
     )
     _list(
         group,
+        '--derivatives',
+        metavar='NAME=DIR',
+        help=f'group only: results of others for the tables ({", ".join(get_args(Readable))})',
+    )
+    _list(
+        group,
         '--model',
         metavar='FORMULA',
         dest='models',
         help="group only: fit this to every region, as in 'thickness ~ age + C(sex) + tiv', in "
         'quotes; or the models of a YAML file (see docs/models.md)',
+    )
+    _list(
+        group,
+        '--harmonise',
+        metavar='FORMULA',
+        help='group only: take differences between sites off the regions and keep the rest, as in '
+        "'site ~ age + C(sex)', or 'site ~ 1' to keep nothing",
+    )
+    _list(
+        group,
+        '--predict',
+        metavar='FORMULA',
+        help='group only: predict a column from regions, by cross-validation, as in '
+        "'age ~ thickness + area'",
+    )
+    _value(
+        group,
+        '--learner',
+        metavar='|'.join(get_args(Learner)),
+        help=f'what learns to predict (default: {Config.learner})',
+    )
+    _value(
+        group,
+        '--sites',
+        metavar='COLUMN',
+        help='sites that --predict harmonises within training participants (default: none)',
     )
     _list(
         group,

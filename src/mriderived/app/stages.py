@@ -75,6 +75,8 @@ def process_participants(config: Config) -> ExitCode:
 
 def process_group(config: Config) -> ExitCode:
     """Run the group level."""
+    if not (config.out_dir / 'dataset_description.json').exists():
+        write_description(config.out_dir, config.bids_dir, config)  # results of others alone
     log_file = start_log(config, name_run())
     result = run_group(config, report_measures(config.out_dir), planned_units(config.out_dir))
     write_group_report(config.out_dir)

@@ -15,6 +15,7 @@ from mriderived.bids.bold_checks import look_at_series, phase_encoding, unused
 from mriderived.bids.bold_timing import slice_times
 from mriderived.bids.dataset import Image
 from mriderived.bids.dwi_files import read_table, require_gradient_file
+from mriderived.bids.dwi_parts import MAX_DEGREES, MAX_MM
 from mriderived.bids.gradient_checks import check_gradients
 from mriderived.bids.known_files import Look
 from mriderived.bids.nifti_reading import BadImageError, Finding
@@ -25,8 +26,6 @@ __all__ = ['BadImageError', 'DwiCheck', 'check_dwi', 'look_at_dwi', 'require_sam
 
 #: Flags of T1w images that say nothing about EPI, whose voxels are always large.
 _OF_T1W = ('low_resolution', 'anisotropic')
-#: Parts of one acquisition may differ by so much.
-MAX_DEGREES, MAX_MM = 0.1, 0.1
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -90,20 +89,3 @@ def find_unweighted(image: Image, bids_dir: Path) -> tuple[int, ...]:
         return (0,)
     b = read_table(image, bids_dir, length).b
     return tuple(int(number) for number in np.flatnonzero(b <= B0_THRESHOLD))
-
-
-def gather_parts(images: list[Image]) -> Iterator[tuple[Image, ...]]:
-    """Give the parts of each acquisition: images of one session with the same MultipartID.
-
-    Those of another phase encoding are distorted otherwise, and are a series of their own, which
-    helps to correct this one.
-    """
-    groups: dict[object, list[Image]] = {}
-    for image in sorted(images, key=lambda image: image.path):
-        together = image.metadata.get('MultipartID')
-        encoding = image.metadata.get('PhaseEncodingDirection')
-        known = (image.session, str(together), encoding)
-        key = known if together is not None else image.path
-        groups.setdefault(key, []).append(image)
-    for group in groups.values():
-        yield tuple(group)

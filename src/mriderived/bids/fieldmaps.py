@@ -7,9 +7,10 @@ The order, in which the first that can be used is taken:
 2. ``IntendedFor`` of images in ``fmap``: BIDS URIs (``bids::sub-01/func/...``), paths below the
    participant's folder (``ses-1/func/...``), below the session's (``func/...``) or below the
    dataset's; one or a list.
-3. For a diffusion series: others of its session with the opposite direction and the same
+3. For a diffusion series: parts of it of the opposite direction, whose unweighted volumes count.
+4. For a diffusion series: others of its session with the opposite direction and the same
    geometry, whose unweighted volumes count. Nothing in their metadata says so, so a note does.
-4. Nothing; the reason says what lies in ``fmap`` and names nobody.
+5. Nothing; the reason says what lies in ``fmap`` and names nobody.
 
 For a diffusion series, another one (or a single-band reference) counts as an EPI in ``fmap`` does,
 where 1. or 2. lead to it.
@@ -46,6 +47,7 @@ def find_field_map(
     bids_dir: Path,
     shape_of: Shape | None = None,
     obstacle: Obstacle | None = None,
+    parts: Sequence[Image] = (),
 ) -> FieldMap:
     """Return the field map of a run (BOLD or DWI).
 
@@ -59,6 +61,8 @@ def find_field_map(
         Returns the size of an image; only asked where no sidecar gives the readout time.
     obstacle : callable, optional
         Judges other diffusion series of the session; without it, none is taken that is not named.
+    parts : sequence of Image, optional
+        Other parts of the run's acquisition.
     """
     others = sorted((i for i in images if i.path != run.path), key=lambda image: image.path)
     reasons: list[str] = []
@@ -67,7 +71,10 @@ def find_field_map(
     except MetadataError as error:
         return FieldMap(None, reasons=(f'No distortion correction: {error}.',))
     sources = [*_sources(run, others, bids_dir)]
-    if run.suffix == 'dwi' and obstacle:
+    turned = [part for part in parts if _turn(own.direction) == _direction(part)]
+    if turned:
+        sources.append(('the parts of the series', turned))
+    elif run.suffix == 'dwi' and obstacle:
         fitting, unfit = _opposite(run, own.direction, others, obstacle)
         sources += [(_GUESS, fitting)] if fitting else []
         reasons += unfit
@@ -93,9 +100,8 @@ def _opposite(
 ) -> tuple[list[Image], list[str]]:
     """Return diffusion series of the opposite direction, and why some of them do not help."""
     fitting, unfit = [], []
-    opposite = direction[0] if direction.endswith('-') else f'{direction}-'
     for other in others:
-        is_opposite = other.metadata.get('PhaseEncodingDirection') == opposite
+        is_opposite = _direction(other) == _turn(direction)
         if (other.suffix, other.session) == ('dwi', run.session) and is_opposite:
             reason = obstacle(other)
             if reason:
@@ -103,6 +109,14 @@ def _opposite(
             else:
                 fitting.append(other)
     return fitting, unfit
+
+
+def _turn(direction: str) -> str:
+    return direction[0] if direction.endswith('-') else f'{direction}-'
+
+
+def _direction(image: Image) -> Any:
+    return image.metadata.get('PhaseEncodingDirection')
 
 
 def intended_for(image: Image, run: Image, bids_dir: Path) -> bool:

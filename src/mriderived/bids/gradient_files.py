@@ -14,11 +14,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mriderived.bids.gradient_scale import mend_lengths, mend_units
+from mriderived.bids.gradient_scale import (
+    UNWEIGHTED,
+    mend_lengths,
+    mend_units,
+    mend_unweighted,
+)
 from mriderived.bids.nifti_reading import BadImageError, Finding
 
 #: Up to this b-value, in s/mm², a volume counts as unweighted.
-B0_THRESHOLD = 50.0
+B0_THRESHOLD = UNWEIGHTED
 CONVERT = 'Convert the series from DICOM again (dcm2niix writes both files).'
 
 
@@ -50,6 +55,7 @@ def read_gradient_files(bval: Path, bvec: Path, volumes: int, image: str = '') -
     _require_counts(bval, bvec, len(b), len(directions), volumes, image)
     _require_numbers(bval, b)
     b = mend_units(bval, b, directions, findings)
+    b = mend_unweighted(bvec, b, directions, findings)
     weighted = b > B0_THRESHOLD
     directions = _require_directions(bvec, directions, weighted)
     used = _find_directed(bvec, directions, weighted, findings)

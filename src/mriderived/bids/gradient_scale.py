@@ -23,6 +23,10 @@ _ONE_SHELL = 0.05
 #: Lengths of different shells are further apart, and so many directions share one on average.
 _BETWEEN_LEVELS = 0.015
 _LEAST_OF_LEVEL = 3
+#: Directions with smaller components are zero.
+_NO_LENGTH = 1e-6
+#: Up to this b-value, in s/mm², a volume counts as unweighted.
+UNWEIGHTED = 50.0
 
 
 def mend_units(
@@ -59,6 +63,28 @@ def _units(path: Path, unit: str, factor: float) -> Finding:
         unit,
         f'{path.name} is in {unit} instead of s/mm²: multiplied by {factor:g}.',
     )
+
+
+def mend_unweighted(
+    path: Path, b: NDArray[np.float64], directions: NDArray[np.float64], findings: list[Finding]
+) -> NDArray[np.float64]:
+    """Return b-values of 0 where the gradient has no length, if all b-values are one and the same.
+
+    Where the length of the gradient stands for b, zero means no weighting. A mean over directions
+    (trace), which has no direction either, comes with volumes of b = 0; there are none here.
+    """
+    without = np.logical_not(np.abs(np.nan_to_num(directions)).max(axis=1) >= _NO_LENGTH)
+    if b.min() <= UNWEIGHTED or np.ptp(b) > _ONE_SHELL * b.max():
+        return b
+    if not 0 < 2 * np.count_nonzero(without) < len(b):
+        return b
+    findings.append((
+        'gradient_units',
+        'no length stands for b = 0',
+        f'All b-values are {np.median(b):g} and none is 0: the {np.count_nonzero(without)} '
+        f'volumes without a direction in {path.name} were taken for unweighted.',
+    ))  # fmt: skip
+    return np.where(without, 0.0, b)
 
 
 def mend_lengths(

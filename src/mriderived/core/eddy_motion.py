@@ -7,13 +7,20 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.core.eddy_contrast import remove_feigned
 from mriderived.core.eddy_levels import Fitted, Level, Pose, prepare_levels
 from mriderived.core.eddy_outliers import Shell, find_outliers, replace_slices
 from mriderived.core.eddy_prediction import weigh_mean
-from mriderived.core.eddy_rounds import Rounds, finish_rounds, observe_all, start_rounds
-from mriderived.core.eddy_shells import align_shell
+from mriderived.core.eddy_rounds import (
+    Rounds,
+    average_rounds,
+    observe_all,
+    predict_rounds,
+    start_rounds,
+)
+from mriderived.core.eddy_shells import align_shell, follow_shell
 from mriderived.core.eddy_stack import predict_volume, stack_volumes
-from mriderived.core.eddy_terms import LINEAR, QUADRATIC, EddyMotion
+from mriderived.core.eddy_terms import LINEAR, EddyMotion, check_series
 from mriderived.core.eddy_transfer import Transfer, prepare_transfer
 from mriderived.core.filters import box_mean
 from mriderived.core.gradient_table import Gradients
@@ -72,7 +79,7 @@ def estimate_eddy(
     https://doi.org/10.1016/j.neuroimage.2015.10.019
     https://doi.org/10.1016/j.neuroimage.2015.07.067
     """
-    _check(series, gradients, axis, slice_axis, terms)
+    check_series(series, gradients, axis, slice_axis, terms)
     return _Estimate(series, np.asarray(affine, float), gradients, axis, slice_axis, terms).run(
         threads
     )
@@ -122,6 +129,9 @@ class _Estimate:
             self._start_from_neighbours(chosen, levels[0].centre)
             self._align_shell(chosen, levels, None if index == base else reference, lower, threads)
             lower = np.concatenate([shells[0], chosen])
+        # lower shells once more: now the volumes before and after them are known, too
+        earlier = (self.gradients.shell > 0) & (self.gradients.shell < self._count_shells() - 1)
+        self._settle(np.flatnonzero(earlier), levels[0].centre)
         matrices = np.stack([pose.matrix for pose in self.poses])
         return EddyMotion(
             matrices,
@@ -173,34 +183,61 @@ class _Estimate:
         lower: NDArray[np.intp] | None,
         threads: int,
     ) -> None:
-        if len(chosen) > 1:
-            transfer = None
-            if lower is not None:
-                transfer = self._transfer(lower, chosen, levels[-1], threads)
-            poses = self._poses_of(chosen)
-            rounds = start_rounds(self.read, chosen, levels, poses, transfer, threads)
-            self._keep(chosen, rounds)
-            mean = self._look_for_outliers(chosen, rounds, None, threads)
-            if lower is not None and reference is not None:
-                self._align_together(chosen, reference, mean)
-                transfer = self._transfer(lower, chosen, levels[-1], threads)
-            directions = self.gradients.directions[chosen]
-            poses = self._poses_of(chosen)
-            rounds = finish_rounds(
-                self.read, chosen, levels[-1], poses, directions, transfer, threads
-            )
-            self._keep(chosen, rounds)
-            mean = self._look_for_outliers(chosen, rounds, None, threads)
-        else:
+        if len(chosen) == 1:
             mean = stack_volumes(self.read, chosen, self._poses_of(chosen), self.affine)[0]
-        if reference is not None:
+            if reference is not None:
+                self._align_together(chosen, reference, mean)
+            self.known[chosen] = True
+            return
+        transfer = None
+        if lower is not None:
+            transfer = self._transfer(lower, chosen, levels[-1], threads)
+        poses = self._poses_of(chosen)
+        rounds = start_rounds(self.read, chosen, levels, poses, transfer, threads)
+        self._keep(chosen, rounds)
+        mean = self._look_for_outliers(chosen, rounds, None, threads)
+        if lower is not None and reference is not None:
             self._align_together(chosen, reference, mean)
+            transfer = self._transfer(lower, chosen, levels[-1], threads)
+        poses = self._poses_of(chosen)
+        poses = average_rounds(self.read, chosen, levels[-1], poses, transfer, threads)
+        self._set_poses(chosen, poses)
+        if reference is not None:
+            stack = stack_volumes(self.read, chosen, poses, self.affine, threads)
+            self._align_together(chosen, reference, np.asarray(stack.mean(axis=0)))
         self.known[chosen] = True
+        self._settle(chosen, levels[0].centre)
+        directions = self.gradients.directions[chosen]
+        poses = self._poses_of(chosen)
+        rounds = predict_rounds(
+            self.read, chosen, levels[-1], poses, directions, transfer, threads
+        )
+        self._keep(chosen, rounds)
+        self._look_for_outliers(chosen, rounds, None, threads)
+
+    def _settle(self, chosen: NDArray[np.intp], centre: Matrix) -> None:
+        """Take away what the contrast of some volumes has feigned."""
+        known = np.flatnonzero(self.known)
+        table = self.gradients
+        shell = np.where(np.isin(known, chosen), table.shell[known], 0)
+        settled = remove_feigned(
+            self._poses_of(known),
+            shell,
+            table.b[known],
+            table.directions[known],
+            self._turn(known),
+            centre,
+        )
+        self._set_poses(known, settled)
+
+    def _set_poses(self, chosen: NDArray[np.intp], poses: list[Pose]) -> None:
+        for index, pose in zip(chosen, poses, strict=True):
+            self.poses[index] = pose
 
     def _align_together(self, chosen: NDArray[np.intp], reference: Volume, mean: Volume) -> None:
         together = align_shell(reference, mean, self.affine, self.axis)
         for index in chosen:
-            self.poses[index] = _follow(self.poses[index], together)
+            self.poses[index] = follow_shell(self.poses[index], together)
 
     def _transfer(
         self,
@@ -259,26 +296,3 @@ class _Estimate:
                     self.slice_axis,
                 )
         return mean
-
-
-def _follow(pose: Pose, together: Pose) -> Pose:
-    """Return a pose from the reference, of one from the mean of its shell."""
-    eddy = pose.eddy.copy()
-    eddy[:LINEAR] += together.eddy
-    return Pose(pose.matrix @ together.matrix, eddy, pose.axis)
-
-
-def _check(
-    series: NDArray[np.float32], gradients: Gradients, axis: int, slice_axis: int, terms: int
-) -> None:
-    if series.ndim != 4:
-        raise ValueError(f'a series has four axes, but this image has shape {series.shape}')
-    if series.shape[3] != len(gradients):
-        raise ValueError(
-            f'the series has {series.shape[3]} volumes, but its gradient table {len(gradients)}'
-        )
-    for name, given in (('phase', axis), ('slice', slice_axis)):
-        if given not in (0, 1, 2):
-            raise ValueError(f'the {name} axis is {given}; it must be 0, 1 or 2')
-    if terms not in (LINEAR, QUADRATIC):
-        raise ValueError(f'{terms} terms of eddy currents; there are {LINEAR} or {QUADRATIC}')

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.core.eddy_contrast import tensor_terms
 from mriderived.core.eddy_levels import Fitted, Level, Pose, align, observe
 from mriderived.core.eddy_prediction import choose_weights, weigh_mean
-from mriderived.core.eddy_transfer import Transfer, predict_contrast
+from mriderived.core.eddy_transfer import Transfer, foretell, predict_contrast
 from mriderived.core.rigid import rigid_matrix, rigid_parameters
 from mriderived.core.slabs import run_slabs
 
@@ -68,7 +69,21 @@ def start_rounds(
     return _align_with_mean(read, chosen, levels[-1], poses, threads, True, transfer)
 
 
-def finish_rounds(
+def average_rounds(
+    read: Read,
+    chosen: NDArray[np.intp],
+    level: Level,
+    poses: list[Pose],
+    transfer: Transfer | None,
+    threads: int,
+) -> list[Pose]:
+    """Align the volumes of a shell with their mean, or with what a lower shell tells."""
+    for _ in range(TIMES_MEAN):
+        poses = _align_with_mean(read, chosen, level, poses, threads, True, transfer).poses
+    return poses
+
+
+def predict_rounds(
     read: Read,
     chosen: NDArray[np.intp],
     level: Level,
@@ -77,16 +92,12 @@ def finish_rounds(
     transfer: Transfer | None,
     threads: int,
 ) -> Rounds:
-    """Align the volumes of a shell with their mean, then with predictions by direction.
+    """Align the volumes of a shell with predictions by direction.
 
-    ``directions``, shape (n, 3), are those of the gradients in the scanner; ``transfer`` is what a
-    lower shell tells.
+    ``directions``, shape (n, 3), are those of the gradients in the scanner.
     """
-    for _ in range(TIMES_MEAN):
-        rounds = _align_with_mean(read, chosen, level, poses, threads, True, transfer)
-        poses = rounds.poses
     for _ in range(TIMES_PREDICTED):
-        rounds = _align_with_predictions(read, chosen, level, poses, directions, threads)
+        rounds = _align_with_predictions(read, chosen, level, poses, directions, transfer, threads)
         poses = rounds.poses
     return rounds
 
@@ -120,13 +131,20 @@ def _align_with_predictions(
     level: Level,
     poses: list[Pose],
     directions: Matrix,
+    transfer: Transfer | None,
     threads: int,
 ) -> Rounds:
     value, slopes = observe_all(read, chosen, level, poses, threads)
     turned = np.stack([d @ p.matrix[:3, :3] for d, p in zip(directions, poses, strict=True)])
     every = max(value.shape[1] // SOME, 1)
     weights = choose_weights(turned, value[:, ::every])
-    predicted, steep = _weigh(weights, value), _weigh(weights, slopes)
+    if transfer is None:
+        predicted, steep = _weigh(weights, value), _weigh(weights, slopes)
+    else:
+        likely, rise = foretell(transfer, value, slopes)
+        rest = choose_weights(turned, (value - likely)[:, ::every])
+        predicted = likely + _weigh(rest, value - likely)
+        steep = rise + _weigh(rest, slopes - rise)
     counts = level.weights * _weigh_likeness(value, predicted)
     fitted = _align_all(
         read, chosen, level, poses, (predicted, steep), counts, STEPS_FINE, threads
@@ -152,8 +170,7 @@ def hold_tensor_part(
     -------
     list of Pose
     """
-    x, y, z = directions.T
-    tensor = np.stack([x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
+    tensor = tensor_terms(directions)
     changes = []
     for old, new in zip(before, after, strict=True):
         moved = rigid_parameters(np.linalg.inv(old.matrix) @ new.matrix, centre)

@@ -119,3 +119,10 @@ def shear_matrix(eddy: Matrix, axis: int, shape: tuple[int, ...]) -> Matrix:
         matrix[axis, term] += c * scale[term, 0]
         matrix[axis, 3] += c * scale[term, 1]
     return matrix
+
+
+def follow_shell(pose: Pose, together: Pose) -> Pose:
+    """Return a pose from the reference, of one from the mean of its shell."""
+    eddy = pose.eddy.copy()
+    eddy[:LINEAR] += together.eddy
+    return Pose(pose.matrix @ together.matrix, eddy, pose.axis)

@@ -15,6 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.core.gradient_table import Gradients
+
 Volume = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
@@ -59,6 +61,23 @@ def still_motion(count: int, reference: Volume, axis: int) -> EddyMotion:
         np.zeros(3),
         np.ones(count),
     )
+
+
+def check_series(
+    series: NDArray[np.float32], gradients: Gradients, axis: int, slice_axis: int, terms: int
+) -> None:
+    """Raise if eddy currents of a series cannot be estimated, as ``estimate_eddy`` says."""
+    if series.ndim != 4:
+        raise ValueError(f'a series has four axes, but this image has shape {series.shape}')
+    if series.shape[3] != len(gradients):
+        raise ValueError(
+            f'the series has {series.shape[3]} volumes, but its gradient table {len(gradients)}'
+        )
+    for name, given in (('phase', axis), ('slice', slice_axis)):
+        if given not in (0, 1, 2):
+            raise ValueError(f'the {name} axis is {given}; it must be 0, 1 or 2')
+    if terms not in (LINEAR, QUADRATIC):
+        raise ValueError(f'{terms} terms of eddy currents; there are {LINEAR} or {QUADRATIC}')
 
 
 def rotations_to_reference(matrices: NDArray[Any]) -> Matrix:

@@ -79,16 +79,25 @@ def predict_contrast(transfer: Transfer, value: Floats, slopes: Floats) -> tuple
     Each is the mean of the other volumes, ``value`` and ``slopes``, with the contrast by direction
     of the transfer.
     """
+    likely, steep = foretell(transfer, value, slopes)
+    others = weigh_mean(len(value)).astype(np.float32)
+    wide = len(value), -1
+    missing = (others @ (slopes - steep).reshape(wide)).reshape(slopes.shape)
+    return likely + others @ (value - likely), steep + missing
+
+
+def foretell(transfer: Transfer, value: Floats, slopes: Floats) -> tuple[Floats, Floats]:
+    """Return what the transfer alone tells: signals, (n, p), and their slopes, (n, 3, p).
+
+    ``value`` and ``slopes`` are what is seen instead, from which the change of contrast is learnt.
+    """
     tensor = np.exp(transfer.operator.astype(np.float32) @ transfer.logs)
     flat = transfer.slopes.reshape(len(transfer.slopes), -1)
     steep = (transfer.operator.astype(np.float32) @ flat).reshape(slopes.shape)
     steep *= tensor[:, None]
     likely, rise = _map_signals(tensor, value)
     steep *= rise[:, None]
-    others = weigh_mean(len(value)).astype(np.float32)
-    wide = len(value), -1
-    missing = (others @ (slopes - steep).reshape(wide)).reshape(slopes.shape)
-    return likely + others @ (value - likely), steep + missing
+    return likely, steep
 
 
 def _map_signals(tensor: Floats, value: Floats) -> tuple[Floats, Floats]:

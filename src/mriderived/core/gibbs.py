@@ -109,7 +109,7 @@ def remove_from_image(image: Image) -> Image:
     (True, True)
     """
     rows = remove_along_rows(image)
-    columns = remove_along_rows(np.ascontiguousarray(image.T)).T
+    columns = remove_along_rows(image.T).T
     # each direction is taken where its own frequencies are high
     share = _weights(image.shape)
     spectrum = scipy.fft.rfft2(columns)
@@ -123,13 +123,14 @@ def remove_along_rows(image: Image) -> Image:
     Parameters
     ----------
     image : array of float32, shape (x, y)
-        Contiguous, finite.
+        Finite; not changed.
 
     Returns
     -------
     array of float32, shape (x, y)
     """
     shifters, leaks = _shifters(image.shape[1])
+    image = np.ascontiguousarray(image, np.float32)
     found = np.empty_like(image)
     alternating = np.ones(image.shape[1], np.float32)
     alternating[1::2] = -1

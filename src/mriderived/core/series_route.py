@@ -117,10 +117,10 @@ def plan_route(
     if distortion is not None:
         _check(distortion, size)
         axis = distortion.axis
-        shift = _sample_at(distortion.shift, points, threads)
+        shift = sample_at(distortion.shift, points, threads)
         if modulate:
             slope = np.gradient(distortion.shift, axis=axis).astype(np.float32)
-            gain = np.maximum(1 + _sample_at(slope, points, threads), np.float32(0))
+            gain = np.maximum(1 + sample_at(slope, points, threads), np.float32(0))
     elif modulate:
         raise ValueError('intensity can only be modulated where there is a distortion')
     return Route(points, shift, axis, gain, np.asarray(series_affine, float), tuple(size))
@@ -135,7 +135,27 @@ def _check(distortion: Distortion, size: tuple[int, ...]) -> None:
         raise ValueError(f'the phase-encode axis is {distortion.axis}; it must be 0, 1 or 2')
 
 
-def _sample_at(volume: Volume, points: NDArray[np.float32], threads: int) -> Volume:
+def sample_at(volume: Volume, points: NDArray[np.float32], threads: int = 1) -> Volume:
+    """Interpolate a smooth map linearly at points of a route; beyond its edge the edge repeats.
+
+    Parameters
+    ----------
+    volume : array of float32, shape (i, j, k)
+    points : array of float32, shape (3, x, y, z)
+        In voxels of the map.
+    threads : int
+
+    Returns
+    -------
+    array of float32, shape (x, y, z)
+
+    Examples
+    --------
+    >>> ramp = np.arange(4, dtype=np.float32).reshape(4, 1, 1)
+    >>> points = np.zeros((3, 2, 1, 1), np.float32); points[0, :, 0, 0] = 1.5, 9
+    >>> sample_at(ramp, points).ravel().tolist()
+    [1.5, 3.0]
+    """
     target = np.empty(points.shape[1:], np.float32)
     source = np.ascontiguousarray(volume, np.float32)
     run_slabs(_interpolate, len(target), threads, source, points, target)

@@ -57,21 +57,28 @@ class Cohort:
         return [variant for name, variant in self.units if name == measure]
 
 
-def read_cohort(config: Config, planned: Iterable[tuple[str, str | None]] = ()) -> Cohort:
+def read_cohort(
+    config: Config,
+    planned: Iterable[tuple[str, str | None]] = (),
+    others: Iterable[Row] = (),
+) -> Cohort:
     """Read the records of the participants (and sessions) that ``config`` asks for, or of all.
 
-    ``planned`` are measures, each with its atlas or space, that are part of the cohort anyway.
+    ``planned`` are measures, each with its atlas or space, that are part of the cohort anyway;
+    ``others`` are rows of whom there are results of others.
     """
     recorded = recorded_participants(config.out_dir)
     wanted = [label.removeprefix('sub-') for label in config.participant_labels]
     participants = [label for label in recorded if not wanted or label in set(wanted)]
-    if not participants:
+    added = set(others)
+    if not participants and not added:
         raise NoInputError(
             f'{config.out_dir} holds no participant output (logs/sub-*/units.json): '
             'run the participant level first'
         )
     cohort = Cohort()
-    for label in sorted(set(wanted) - set(recorded)):
+    known = {*recorded, *(row.participant for row in added)}
+    for label in sorted(set(wanted) - known):
         cohort.warnings.append(f'sub-{label} has no output and is not in the tables')
     sessions = {label.removeprefix('ses-') for label in config.session_labels}
     rows: set[Row] = set()
@@ -84,7 +91,7 @@ def read_cohort(config: Config, planned: Iterable[tuple[str, str | None]] = ()) 
         rows |= _add_units(cohort, participant, units)
     for key in planned:
         cohort.units.setdefault(key, {})
-    cohort.rows = _sort_rows(rows, cohort.faults)
+    cohort.rows = _sort_rows(_join_rows(rows, added), cohort.faults)
     if not cohort.rows:
         raise NoInputError(f'no output in {config.out_dir} is of the sessions asked for')
     return cohort
@@ -135,6 +142,12 @@ def _add_units(cohort: Cohort, participant: str, units: Iterable[UnitRecord]) ->
             continue
         chosen[row] = found
     return rows
+
+
+def _join_rows(rows: set[Row], others: set[Row]) -> set[Row]:
+    """Add rows of others; one without a session adds nothing to somebody who has sessions."""
+    known = {row.participant for row in rows | others if row.session}
+    return rows | {row for row in others if row.session or row.participant not in known}
 
 
 def _sort_rows(rows: set[Row], faults: Mapping[str, str]) -> tuple[Row, ...]:

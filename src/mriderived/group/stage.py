@@ -1,8 +1,9 @@
 """The group level: from the outputs of the participants to the tables of the cohort.
 
-It reads the output folder only, and the label table of an atlas for which nobody has a value.
-Neither the raw dataset's ``participants.tsv`` nor anything else about a person goes into a table:
-join them by ``participant_id``.
+It reads the output folder only, results of others where asked, and the label table of an atlas for
+which nobody has a value. Neither the raw dataset's ``participants.tsv`` nor anything else about a
+person goes into a table of the cohort: join them by ``participant_id``. Models that are asked for
+read it, and what they find stands below ``models/``.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
 from mriderived.group.chapters import Chapter, mark_sidecars
 from mriderived.group.columns import Source, is_cohort_output, order_variants
+from mriderived.group.derivatives import Derivatives, place_sheets
 from mriderived.group.findings import Findings
 from mriderived.group.model_files import read_models
 from mriderived.group.outliers import FEWEST, THRESHOLD
+from mriderived.group.readers import read_derivatives
 from mriderived.group.records import Cohort, read_cohort
 from mriderived.group.runs import write_runs
 from mriderived.group.variables import gather_variables
@@ -70,9 +73,11 @@ def run_group(
     what has columns even if no participant has a record of it. Raises :class:`NoInputError` if
     there is no participant output, or none of what ``config.export`` needs.
     """
-    cohort = read_cohort(config, planned)
+    others = read_derivatives(config)
+    cohort = read_cohort(config, planned, others.rows)
+    cohort.warnings += others.warnings
     check_cohort(config, cohort)
-    blocks = _build_blocks(config, cohort, measures)
+    blocks = _build_blocks(config, cohort, measures, others)
     tables: list[PurePosixPath] = []
     findings = Findings()
     is_sloppy = _is_sloppy(config, cohort)
@@ -88,7 +93,7 @@ def run_group(
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
     chapters = functional.find_chapters(config, cohort, measures, is_sloppy)
     refused: list[str] = []
-    if config.models or config.map_models:
+    if config.models or config.map_models or config.harmonise or config.predict:
         fitted, refused = _fit_models(config, cohort, blocks, measures)
         chapters += fitted
     if is_sloppy:
@@ -125,8 +130,10 @@ def _fit_models(
     config: Config, cohort: Cohort, blocks: Sequence[Block], measures: Sequence[Measure]
 ) -> tuple[list[Chapter], list[str]]:
     # Statistics take a second to import, and most runs of the group level have no model.
+    from mriderived.group.harmonise_chapter import find_harmonised_chapters
     from mriderived.group.map_chapter import find_map_chapters
     from mriderived.group.model_chapter import find_model_chapters, join_covariates
+    from mriderived.group.prediction_chapter import find_prediction_chapters
 
     try:
         known = read_covariates(config.bids_dir)
@@ -140,7 +147,13 @@ def _fit_models(
     of_maps, more = find_map_chapters(
         config, cohort, measures, read_models(config.map_models), known, covariates
     )
-    return [*chapters, *of_maps], [*refused, *more]
+    even, others = find_harmonised_chapters(
+        config.out_dir, read_models(config.harmonise), variables, covariates
+    )
+    said, unsaid = find_prediction_chapters(
+        config, read_models(config.predict), variables, covariates
+    )
+    return [*even, *chapters, *of_maps, *said], [*others, *refused, *more, *unsaid]
 
 
 def _is_sloppy(config: Config, cohort: Cohort) -> bool:
@@ -153,14 +166,16 @@ def _is_sloppy(config: Config, cohort: Cohort) -> bool:
         return False
 
 
-def _build_blocks(config: Config, cohort: Cohort, measures: Sequence[Measure]) -> list[Block]:
+def _build_blocks(
+    config: Config, cohort: Cohort, measures: Sequence[Measure], others: Derivatives
+) -> list[Block]:
     taken = {'participant_id'}
     blocks = []
     for source in _sources(config, cohort, measures):
         block = build_block(source, cohort, config.out_dir, taken)
         if block.columns:
             blocks.append(block)
-    return blocks
+    return [*blocks, *place_sheets(others.sheets, cohort.rows, taken)]
 
 
 def _sources(config: Config, cohort: Cohort, measures: Sequence[Measure]) -> Iterator[Source]:

@@ -19,6 +19,7 @@ from mriderived.group.records import Row
 #: Short names of columns that models adjust for.
 ALIASES = {
     'tiv': 'tissue_volume_tiv_volume',
+    'etiv': 'freesurfer_brain_etiv',
     'gm_volume': 'tissue_volume_gm_volume',
     'wm_volume': 'tissue_volume_wm_volume',
 }

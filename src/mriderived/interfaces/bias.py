@@ -21,11 +21,14 @@ THREADS = 1
 
 def correct_bias(data: Image, brain: NDArray[np.bool_], voxel_size: NDArray[np.float64]) -> Image:
     """Return ``data`` divided by the field that N4 finds in the brain, of mean 1 (log) there."""
-    field = _bias_field(data, brain, voxel_size)
-    return (data / field).astype(np.float32)
+    return (data / find_bias(data, brain, voxel_size)).astype(np.float32)
 
 
-def _bias_field(data: Image, brain: NDArray[np.bool_], size: NDArray[np.float64]) -> Image:
+def find_bias(data: Image, brain: NDArray[np.bool_], size: NDArray[np.float64]) -> Image:
+    """Return the field that N4 finds in the brain, of mean 1 (log) there, on the grid of ``data``.
+
+    Beyond the brain it goes on as at its edge.
+    """
     step = np.maximum(np.round(BLOCK_MM / size), 1).astype(int)
     box = find_box(brain, [int(s) for s in step])
     weight = _sum_blocks(brain[box].astype(np.float32), step)

@@ -52,6 +52,13 @@ class DwiAcquisition:
         return self.parts[0].phase_direction
 
     @property
+    def encoding(self) -> NDArray[np.int64]:
+        """The number of the phase encoding of each volume, 0 for that of the first part."""
+        known = list(dict.fromkeys(part.phase_direction for part in self.parts))
+        numbers = [known.index(part.phase_direction) for part in self.parts]
+        return np.repeat(numbers, [len(part.b) for part in self.parts])
+
+    @property
     def gradients(self) -> Gradients:
         """The table of all parts, one after the other."""
         return make_gradients(

@@ -10,6 +10,7 @@ from mriderived.measures.csd import CSD
 from mriderived.measures.denoised_space import DENOISED_IN_SPACE
 from mriderived.measures.diffusion_gradient import DIFFUSION_GRADIENT
 from mriderived.measures.dwi_quality import DWI_QUALITY
+from mriderived.measures.dwi_space import DWI_IN_SPACE
 from mriderived.measures.free_water import FREE_WATER
 from mriderived.measures.fsaverage_thickness import FSAVERAGE_THICKNESS
 from mriderived.measures.kurtosis import KURTOSIS
@@ -63,4 +64,5 @@ MEASURES: tuple[Measure, ...] = (
     SKELETON,
     BUNDLE_PROFILES,
     DWI_QUALITY,
+    DWI_IN_SPACE,
 )

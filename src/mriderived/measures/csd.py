@@ -128,13 +128,13 @@ CSD = Measure(
                    'where there is white matter and in the voxels around.',
                    is_summed_up=False,
                    OrientationEncoding={'EncodingAxis': 3, 'Reference': 'ijk', 'Type': 'sh',
-                                        'SphericalHarmonicBasis': 'DESCOTEAUX',
+                                        'SphericalHarmonicBasis': 'descoteaux',
                                         'AntipodalSymmetry': True}),
         map_output('csd', 'peaks', 'Fibre directions',
                    'Up to three directions of fibres, the largest first (x y z x y z x y z): '
                    'vectors in world axes (RAS), as long as their apparent fibre density.',
                    is_summed_up=False,
-                   OrientationEncoding={'EncodingAxis': 3, 'Reference': 'scanner',
+                   OrientationEncoding={'EncodingAxis': 3, 'Reference': 'xyz',
                                         'Type': '3vector', 'AntipodalSymmetry': True}),
         map_output('csd', 'afd', 'Apparent fibre density',
                    'Apparent fibre density: the integral of the distribution of fibre '

@@ -155,7 +155,7 @@ DIFFUSION_GRADIENT = Measure(
         map_output('gradient', 'direction', 'Direction of the gradient',
                    'Estimated direction of the gradient of the image: a unit vector in world '
                    'axes (RAS) whose sign is not known. Experimental.', is_summed_up=False,
-                   OrientationEncoding={'EncodingAxis': 3, 'Reference': 'scanner',
+                   OrientationEncoding={'EncodingAxis': 3, 'Reference': 'xyz',
                                         'Type': 'unit3vector', 'AntipodalSymmetry': True}),
         map_output('gradient', 'angle', 'Angle to the gradient',
                    'Acute angle between the estimate and the gradient of the image by finite '

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mriderived.config import Config
+from mriderived.core.encodings import list_groups, take_volumes
 from mriderived.core.gibbs import remove_ringing
 from mriderived.core.masks import find_signal
 from mriderived.core.mppca import LEAST_VOLUMES, denoise
-from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
-from mriderived.interfaces.dwi_parts import join_parts
+from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
+from mriderived.interfaces.dwi_parts import join_scaled
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load_affine, save
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.one_node import one_node_wf
 
+#: A smaller change of brightness is not worth a note.
+LEAST_CHANGE = 0.01
 NEEDS = ('raw_dwi', 'dwi_acquisition')
 
 
@@ -33,29 +38,72 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
     """Join the parts, remove noise by principal components, then Gibbs ringing."""
     acquisition = read_dwi_acquisition(dwi_acquisition)
     affine = load_affine(raw_dwi)
-    series = join_parts(acquisition)
-    unweighted = acquisition.gradients.shell == 0
-    mean = series[..., unweighted if unweighted.any() else slice(None)].mean(axis=3)
-    head = find_signal(mean)
-    notes = []
-    if len(acquisition.parts) > 1:
-        names = ', '.join(part.path.name for part in acquisition.parts)
-        notes.append(f'{names} were joined (MultipartID).')
-    if series.shape[3] < LEAST_VOLUMES:
-        sigma = np.zeros(series.shape[:3], np.float32)
-        notes.append(
-            f'Noise was not removed: of {series.shape[3]} volumes principal components tell none.'
-        )
-    else:
-        # in place, here and below: a series may be of gigabytes
-        sigma = np.nan_to_num(denoise(series, head, threads=threads, in_place=True).sigma)
+    series, gains = join_scaled(acquisition)
+    notes = [*_tell_parts(acquisition), *_tell_gains(acquisition, gains)]
+    head = np.zeros(series.shape[:3], bool)
+    variance, counted = np.zeros(series.shape[:3], np.float32), 0
+    for volumes in list_groups(acquisition.encoding):
+        some, count = take_volumes(series, volumes), len(volumes)
+        seen = _find_head(acquisition, some, volumes)
+        head |= seen
+        if count < LEAST_VOLUMES:
+            notes.append(
+                f'Noise was not removed: of {count} volumes principal components tell none.'
+            )
+            continue
+        # shrinking what stays has the least squared error, but takes contrast away: FA falls by
+        # 0.01 on average; in place, here and below: a series may be of gigabytes
+        found = denoise(some, seen, shrink=False, threads=threads, in_place=True)
+        if some is not series:
+            series[..., volumes] = found.series
+        variance += np.nan_to_num(found.sigma) ** 2 * np.float32(count)
+        counted += count
+    sigma = np.sqrt(variance / np.float32(max(counted, 1)))
     remove_ringing(series, acquisition.slice_axis, head, threads)
     path = save_series(
         (series[..., t] for t in range(series.shape[3])),
         affine, series.shape[:3], series.shape[3], acquisition.repetition_time, 'denoised.nii.gz',
     )  # fmt: skip
-    write_remarks(path, notes=notes)
+    factors = [float(gain) if np.isfinite(gain) else 'n/a' for gain in gains]
+    write_remarks(path, notes=notes, **({'PartGains': factors} if len(factors) > 1 else {}))
     return DenoisedFiles(path, save(sigma, affine, 'noise.nii.gz'))
+
+
+def _tell_parts(acquisition: DwiAcquisition) -> Iterator[str]:
+    """Say which files were joined, and what that means where they are distorted otherwise."""
+    if len(acquisition.parts) < 2:
+        return
+    names = ', '.join(part.path.name for part in acquisition.parts)
+    if not acquisition.encoding.any():
+        yield f'{names} were joined (MultipartID).'
+        return
+    yield (
+        f'{names} were joined: their phase encodings are opposite. Each was corrected in its own '
+        'direction; volumes of the same weighting and direction were all kept.'
+    )
+
+
+def _tell_gains(acquisition: DwiAcquisition, gains: NDArray[np.float64]) -> Iterator[str]:
+    """Say what parts were multiplied by, and of which that is not known."""
+    named = [(part.path.name, gain) for part, gain in zip(acquisition.parts, gains, strict=True)]
+    scaled = [f'{name} by {gain:.3f}' for name, gain in named if abs(gain - 1) > LEAST_CHANGE]
+    if scaled:
+        yield f'Brightness was multiplied to that of the first: {", ".join(scaled)}.'
+    alone = [name for name, gain in named if np.isnan(gain)]
+    if alone:
+        yield (
+            f'Whether {", ".join(alone)} has the brightness of the others is not known: it has no '
+            'volume without diffusion weighting to compare.'
+        )
+
+
+def _find_head(
+    acquisition: DwiAcquisition, series: NDArray[np.float32], volumes: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Return the voxels of the head in the volumes of one phase encoding."""
+    unweighted = acquisition.gradients.shell[volumes] == 0
+    mean = series[..., unweighted if unweighted.any() else slice(None)].mean(axis=3)
+    return find_signal(mean)
 
 
 def init_dwi_denoising_wf(config: Config) -> Any:

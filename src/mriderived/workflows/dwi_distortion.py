@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from mriderived.config import Config
-from mriderived.core.epi_shift import phase_axis, shift_map, unwarp
 from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
-from mriderived.interfaces.epi_field import make_field
-from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine, save
+from mriderived.interfaces.epi_correction import EpiRun, undo_distortion
+from mriderived.interfaces.volumes import load
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.dwi_figures import draw_dwi_distortion
@@ -34,24 +30,30 @@ def find_dwi_distortion(
 
     Without a field map, nothing is displaced, which a note says.
     """
+    run = read_epi_series(dwi_acquisition)
+    files = DistortionFiles(*undo_distortion(dwi_distorted, run, 'dwiref', threads))
+    require_displacement(files.dwi_displacement, dwi_acquisition)
+    return files
+
+
+def require_displacement(dwi_displacement: Path, dwi_acquisition: Path) -> None:
+    """Raise if parts of opposite phase encoding would be joined as distorted as they are."""
     acquisition = read_dwi_acquisition(dwi_acquisition)
-    reference, affine = load(dwi_distorted), load_affine(dwi_distorted)
-    shift = np.zeros(reference.shape, np.float32)
-    chosen = acquisition.field_map
-    notes, method = list(acquisition.notes), 'none'
-    if chosen and chosen['kind']:
-        direction = chosen['run']['direction']
-        own = {p.path for p in acquisition.parts if p.phase_direction == direction}
-        field = make_field(own, chosen, reference, affine, threads)
-        shift = shift_map(field.hz, direction, chosen['run']['readout_time'])
-        reference = unwarp(reference, shift, phase_axis(direction)[0], threads=threads)
-        method = field.method
-        notes += field.notes
-    path = save(reference, affine, 'dwiref.nii.gz')
-    write_remarks(path, notes=notes, SusceptibilityDistortionCorrection=method)
-    displacement = save(shift, affine, 'displacement.nii.gz')
-    write_remarks(displacement, SusceptibilityDistortionCorrection=method)
-    return DistortionFiles(path, displacement)
+    if acquisition.encoding.any() and not load(dwi_displacement).any():
+        names = ', '.join(part.path.name for part in acquisition.parts)
+        raise ValueError(
+            f'{names} have opposite phase encodings and cannot be joined, for their field map '
+            'cannot be used; remove what names it (B0FieldSource, IntendedFor), so that their own '
+            'unweighted volumes are taken'
+        )
+
+
+def read_epi_series(dwi_acquisition: Path) -> EpiRun:
+    """Return what of a series its distortion depends on."""
+    acquisition = read_dwi_acquisition(dwi_acquisition)
+    direction = acquisition.phase_direction
+    own = frozenset(p.path for p in acquisition.parts if p.phase_direction == direction)
+    return EpiRun(own, direction, acquisition.field_map, acquisition.notes)
 
 
 def init_dwi_distortion_wf(config: Config) -> Any:

@@ -48,7 +48,7 @@ def check_gradients(
     """
     acquisition = read_dwi_acquisition(dwi_acquisition)
     gradients, affine = acquisition.gradients, load_affine(dwi_denoised)
-    ranking = _rank(dwi_denoised, gradients, affine, threads)
+    ranking = _rank(dwi_denoised, gradients, affine, _most(acquisition.encoding), threads)
     if isinstance(ranking, str):
         notes, said = [f'Gradient table: its axes were not checked: {ranking}.'], {}
     else:
@@ -74,15 +74,25 @@ def check_gradients(
     return GradientFiles(path)
 
 
+def _most(encoding: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the volumes of the phase encoding that most have: others are distorted otherwise."""
+    return np.flatnonzero(encoding == np.bincount(encoding).argmax())
+
+
 def _rank(
-    series: Path, gradients: Gradients, affine: NDArray[np.float64], threads: int
+    series: Path,
+    gradients: Gradients,
+    affine: NDArray[np.float64],
+    volumes: NDArray[np.intp],
+    threads: int,
 ) -> TableRanking | str:
-    """Rank the tables, or say why there is nothing to rank."""
+    """Rank the tables by some volumes, or say why there is nothing to rank."""
     try:
-        chosen = tensor_volumes(gradients).volumes
+        chosen = volumes[tensor_volumes(select(gradients, volumes)).volumes]
     except ValueError as error:
         return str(error)
-    reference = load_mean(series, np.flatnonzero(gradients.shell == gradients.shell.min()))
+    shell = gradients.shell[volumes]
+    reference = load_mean(series, volumes[shell == shell.min()])
     mask = np.asarray(compute_epi_mask(nb.Nifti1Image(reference, affine)).dataobj) > 0
     signals = np.ascontiguousarray(load_masked(series, mask)[:, chosen])
     return rank_tables(signals, mask, select(gradients, chosen), affine, threads)

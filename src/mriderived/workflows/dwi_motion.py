@@ -8,16 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mriderived.config import Config
-from mriderived.core.eddy_motion import estimate_eddy
 from mriderived.core.eddy_shift import find_eddy_shift, remove_eddy_shift
 from mriderived.core.eddy_terms import EddyMotion
+from mriderived.core.encodings import estimate_encodings, list_groups
 from mriderived.core.epi_shift import phase_axis
+from mriderived.core.gradient_table import select
 from mriderived.core.motion_measures import framewise_displacement
 from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
+from mriderived.interfaces.dwi_parts import join_parts
 from mriderived.interfaces.eddy_files import AXIS, EDDY, add_eddy, write_outliers
 from mriderived.interfaces.gradient_tables import read_gradients
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine, save
+from mriderived.interfaces.volumes import load_affine, save
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.dwi_figures import draw_dwi_motion
@@ -27,7 +29,7 @@ from mriderived.workflows.func_motion import motion_columns, tabulate
 USUAL_AXIS = 1
 #: The part of a shift that is of eddy currents, a column of the table.
 SHIFT = 'eddy_shift'
-NEEDS = ('dwi_denoised', 'dwi_gradients', 'dwi_acquisition')
+NEEDS = ('raw_dwi', 'dwi_gradients', 'dwi_acquisition')
 
 
 class MotionFiles(NamedTuple):
@@ -39,24 +41,35 @@ class MotionFiles(NamedTuple):
 
 
 def estimate_dwi_motion(
-    dwi_denoised: Path, dwi_gradients: Path, dwi_acquisition: Path, threads: int = 1
+    raw_dwi: Path, dwi_gradients: Path, dwi_acquisition: Path, threads: int = 1
 ) -> MotionFiles:
-    """Align every volume with what the others predict of it."""
+    """Align every volume with what the others predict of it.
+
+    Volumes are taken as acquired: denoising draws a volume towards the others where its motion is
+    among the weak components, which costs more than noise does.
+    """
     acquisition = read_dwi_acquisition(dwi_acquisition)
     gradients, _ = read_gradients(dwi_gradients)
-    affine = load_affine(dwi_denoised)
+    affine = load_affine(raw_dwi)
     direction = acquisition.phase_direction
     axis = phase_axis(direction)[0] if direction else USUAL_AXIS
-    motion = estimate_eddy(
-        load(dwi_denoised), affine, gradients, axis, acquisition.slice_axis, threads=threads
+    encoding = acquisition.encoding
+    series = join_parts(acquisition)
+    motion = estimate_encodings(
+        series, affine, gradients, encoding, axis, acquisition.slice_axis, threads
     )
     reference = save(motion.reference, affine, 'reference.nii.gz')
     out_file = Path.cwd() / 'motion.tsv'
     table = add_eddy(tabulate(motion, 0), motion)
     along = affine[:3, axis] / np.linalg.norm(affine[:3, axis])
-    shift = find_eddy_shift(motion.parameters, gradients, along)
+    shift = np.zeros(len(gradients))
+    for volumes in list_groups(encoding):
+        some = select(gradients, volumes)
+        shift[volumes] = find_eddy_shift(motion.parameters[volumes], some, along)
     alone = remove_eddy_shift(motion.parameters, shift, along)
     table['framewise_displacement'] = framewise_displacement(alone)
+    # positions of another phase encoding are from another reference
+    table.loc[np.flatnonzero(np.diff(encoding)) + 1, ['framewise_displacement', 'rmsd']] = np.nan
     table[SHIFT] = shift
     table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.9g')
     outliers = write_outliers(motion.outliers, 'outliers.tsv')
@@ -123,7 +136,10 @@ DWI_MOTION = Measure(
             suffix='timeseries',
             extension='.tsv',
             entities={'desc': 'motion'},
-            description='Position of the head and eddy currents in every volume.',
+            description=(
+                'Position of the head and eddy currents in every volume, from the reference of '
+                'its phase encoding.'
+            ),
             in_cohort=False,
             columns=(*motion_columns(), *_eddy_columns()),
             draft='BEP012',

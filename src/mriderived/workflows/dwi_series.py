@@ -6,31 +6,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.eddy_repair import repair_volumes
-from mriderived.core.eddy_sampling import plan_eddy_route, resample_eddy
 from mriderived.core.eddy_terms import rotations_to_reference
 from mriderived.core.gradient_table import rotate
-from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
-from mriderived.interfaces.eddy_files import read_eddy
-from mriderived.interfaces.gradient_tables import read_gradients, save_fsl
+from mriderived.interfaces.bias import find_bias
+from mriderived.interfaces.dwi_sampling import Grid, RunFiles, load_run, sample_run
+from mriderived.interfaces.gradient_tables import save_fsl
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine
+from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import Measure, Output
 from mriderived.measures.one_node import one_node_wf
 
-NEEDS = (
-    'dwi_denoised',
-    'dwi_gradients',
-    'dwi_distorted',
-    'dwi_motion',
-    'dwi_outliers',
-    'dwi_displacement',
-    'dwi_acquisition',
-)
+NEEDS = (*RunFiles._fields, 'dwi_reference', 'dwi_mask')
+#: What the metadata of a series call the correction of its inhomogeneity.
+BIAS_METHOD = 'N4'
 
 
 class SeriesFiles(NamedTuple):
@@ -39,6 +30,7 @@ class SeriesFiles(NamedTuple):
     dwi_preproc: Path
     dwi_bval: Path
     dwi_bvec: Path
+    dwi_bias: Path
 
 
 def resample_dwi(
@@ -49,38 +41,38 @@ def resample_dwi(
     dwi_outliers: Path,
     dwi_displacement: Path,
     dwi_acquisition: Path,
+    dwi_reference: Path,
+    dwi_mask: Path,
     threads: int = 1,
 ) -> SeriesFiles:
-    """Bring volumes to one position with a single interpolation, and turn their directions."""
-    acquisition = read_dwi_acquisition(dwi_acquisition)
-    gradients, table = read_gradients(dwi_gradients)
-    affine, shift = load_affine(dwi_denoised), load(dwi_displacement)
-    motion = read_eddy(dwi_motion, dwi_outliers, dwi_distorted)
-    plan = plan_eddy_route(
-        shift.shape, affine, shift.shape, affine,
-        displacement=shift if shift.any() else None, threads=threads,
+    """Bring volumes to one position with a single interpolation, and turn their directions.
+
+    Then every volume is divided by the smooth inhomogeneity of the reference.
+    """
+    run = load_run(
+        RunFiles(dwi_denoised, dwi_gradients, dwi_distorted, dwi_motion, dwi_outliers,
+                 dwi_displacement, dwi_acquisition),
+        threads,
     )  # fmt: skip
-    volumes = repair_volumes(
-        load(dwi_denoised), affine, gradients, motion, acquisition.slice_axis, threads
-    )
-    shares = find_shares(acquisition, table['part'].to_numpy())
+    mask = load(dwi_mask) > 0
+    bias = find_bias(load(dwi_reference), mask, voxel_size(load_affine(dwi_reference)))
+    shape = run.shift.shape
     path = save_series(
-        resample_eddy(volumes, motion, plan, shares, threads=threads),
-        affine, shift.shape, len(gradients), acquisition.repetition_time, 'dwi.nii.gz',
+        sample_run(run, Grid(shape, run.affine), bias, threads),
+        run.affine, shape, len(run.gradients), run.acquisition.repetition_time, 'dwi.nii.gz',
     )  # fmt: skip
-    turned = rotate(gradients, rotations_to_reference(motion.matrices))
-    write_remarks(path, Shells=list(gradients.shells), SlicesReplaced=int(motion.outliers.sum()))
-    return SeriesFiles(path, *save_fsl(turned, affine, 'dwi'))
-
-
-def find_shares(acquisition: DwiAcquisition, part: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return by how much the readout of each volume is displaced, relative to the first part."""
-    first = acquisition.parts[0]
-    ratios = np.ones(len(acquisition.parts))
-    for number, other in enumerate(acquisition.parts):
-        if first.readout_time and other.readout_time:
-            ratios[number] = other.readout_time / first.readout_time
-    return np.asarray(ratios[part], np.float64)
+    turned = rotate(run.gradients, rotations_to_reference(run.motion.matrices))
+    low, high = np.percentile(bias[mask], [1, 99])
+    write_remarks(
+        path,
+        notes=list(run.notes),
+        Shells=list(run.gradients.shells),
+        SlicesReplaced=int(run.motion.outliers.sum()),
+        BiasFieldCorrectionMethod=BIAS_METHOD,
+        BiasFieldRange=[round(float(low), 4), round(float(high), 4)],
+    )
+    field = save(bias, run.affine, 'bias.nii.gz')
+    return SeriesFiles(path, *save_fsl(turned, run.affine, 'dwi'), field)
 
 
 def init_dwi_series_wf(config: Config) -> Any:
@@ -101,9 +93,9 @@ DWI_SERIES = Measure(
             suffix='dwi',
             entities=_NAME,
             description=(
-                'The series after denoising and the correction of head motion, eddy currents and '
-                'distortion, on the grid of its reference; interpolated once in space, by cubic '
-                'B-splines.'
+                'The series after denoising and the correction of head motion, eddy currents, '
+                'distortion and smooth inhomogeneity, on the grid of its reference; interpolated '
+                'once in space, by cubic B-splines.'
             ),
             unit='arbitrary',
             sidecar={'SkullStripped': False},
@@ -129,6 +121,19 @@ DWI_SERIES = Measure(
             ),
             draft='mriderived',
         ),
+        Output(
+            field='dwi_bias',
+            datatype='dwi',
+            suffix='dwimap',
+            entities={'model': 'n4', 'param': 'bias'},
+            description=(
+                'Smooth inhomogeneity by which all volumes were divided: found in the reference, '
+                'in the brain, of mean 1 (log) there; it goes on beyond the brain as at its edge.'
+            ),
+            unit='1',
+            sidecar={'SkullStripped': False},
+            draft='BEP016',
+        ),
     ),
     init_wf=init_dwi_series_wf,
     reference='https://doi.org/10.1002/mrm.21890',
@@ -136,7 +141,9 @@ DWI_SERIES = Measure(
         'Head motion, eddy currents and distortion were composed, so that each volume was '
         'interpolated once, by cubic B-splines (Thevenaz et al. 2000, doi:10.1109/42.875199), and '
         'gradient directions were turned with the head (Leemans and Jones 2009, '
-        'doi:10.1002/mrm.21890).'
+        'doi:10.1002/mrm.21890). All volumes were divided by the smooth inhomogeneity of the mean '
+        'of the unweighted ones in the brain, found by N4 (Tustison et al. 2010, '
+        'doi:10.1109/TMI.2010.2046908).'
     ),
     is_preprocessing=True,
     minutes=0.5,

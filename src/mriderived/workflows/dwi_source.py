@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import numpy as np
 from mriderived.bids.bold_timing import slice_axis
 from mriderived.bids.dataset import Image
 from mriderived.bids.dwi_checks import DwiCheck, check_dwi, look_at_dwi, require_same_grid
-from mriderived.bids.dwi_files import find_unweighted, require_gradient_file
+from mriderived.bids.dwi_files import find_unweighted, is_unweighted, require_gradient_file
+from mriderived.bids.dwi_parts import gather_parts
 from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmap_metadata import MetadataError, readout
 from mriderived.bids.fieldmaps import TAKEN, find_field_map
@@ -28,6 +30,23 @@ from mriderived.workflows.field_map_choice import describe_field
 
 #: A series of the opposite direction may lie this far off, in degrees and mm.
 MAX_DEGREES, MAX_MM = 0.5, 1.0
+
+
+def join_diffusion(images: Sequence[Image], bids_dir: Path) -> Iterator[tuple[Image, ...]]:
+    """Gather the parts of each acquisition, the first named by what all names have in common.
+
+    Phase images have no part in it, nor have images without any weighting, which help to correct
+    others, where there are others.
+    """
+    whole = [image for image in images if image.entities.get('part', 'mag') == 'mag']
+    weighted = [image for image in whole if not is_unweighted(image, bids_dir)] or whole
+    for first, *others in gather_parts(weighted, bids_dir):
+        common = {
+            key: value
+            for key, value in first.entities.items()
+            if all(other.entities.get(key) == value for other in others)
+        }
+        yield (replace(first, entities=common), *others)
 
 
 def check_diffusion(
@@ -97,6 +116,7 @@ def _choose_field_map(
         bids_dir,
         lambda path: nb.load(path).shape,
         partial(_obstacle, bids_dir, image),
+        run[1:],
     )
     notes = [shorten_paths(reason, bids_dir) for reason in found.reasons]
     if not found.kind:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mriderived.config import Config
-from mriderived.core.epi_shift import phase_axis, shift_map, unwarp
 from mriderived.interfaces.acquisition import read_acquisition
-from mriderived.interfaces.epi_field import make_field
-from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.volumes import load, load_affine, save
+from mriderived.interfaces.epi_correction import EpiRun, undo_distortion
 from mriderived.measures.base import Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_distortion
 
-Volume = NDArray[np.float32]
 NEEDS = ('bold_distorted', 'bold_acquisition')
 
 
@@ -31,31 +23,21 @@ class DistortionFiles(NamedTuple):
 
 
 def find_distortion(
-    bold_distorted: Path, bold_acquisition: Path, threads: int = 1, remarks: Sequence[str] = ()
+    bold_distorted: Path, bold_acquisition: Path, threads: int = 1
 ) -> DistortionFiles:
     """Turn the field map of a run into displacements, and undo them in its reference.
 
-    Without a field map, nothing is displaced, which a note says. ``remarks`` are further notes.
+    Without a field map, nothing is displaced, which a note says.
     """
+    run = read_epi_run(bold_acquisition)
+    return DistortionFiles(*undo_distortion(bold_distorted, run, 'boldref', threads))
+
+
+def read_epi_run(bold_acquisition: Path) -> EpiRun:
+    """Return what of a run its distortion depends on."""
     acquisition = read_acquisition(bold_acquisition)
-    reference, affine = load(bold_distorted), load_affine(bold_distorted)
-    shift = np.zeros(reference.shape, np.float32)
-    chosen = acquisition.field_map
-    notes = [*acquisition.notes, *remarks]
-    method = 'none'
-    if chosen and chosen['kind']:
-        direction = chosen['run']['direction']
-        own = {acquisition.echoes[0][0]}
-        field = make_field(own, chosen, reference, affine, threads)
-        shift = shift_map(field.hz, direction, chosen['run']['readout_time'])
-        reference = unwarp(reference, shift, phase_axis(direction)[0], threads=threads)
-        method = field.method
-        notes += field.notes
-    path = save(reference, affine, 'boldref.nii.gz')
-    write_remarks(path, notes=notes, SusceptibilityDistortionCorrection=method)
-    displacement = save(shift, affine, 'displacement.nii.gz')
-    write_remarks(displacement, SusceptibilityDistortionCorrection=method)
-    return DistortionFiles(path, displacement)
+    own = frozenset({acquisition.echoes[0][0]})
+    return EpiRun(own, acquisition.phase_direction, acquisition.field_map, acquisition.notes)
 
 
 def init_bold_distortion_wf(config: Config) -> Any:

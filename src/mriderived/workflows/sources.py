@@ -16,7 +16,6 @@ from mriderived.bids.bold_checks import BoldCheck, check_bold, look_at_series
 from mriderived.bids.bold_timing import slice_axis
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
 from mriderived.bids.dwi_checks import DwiCheck
-from mriderived.bids.dwi_files import gather_parts, is_unweighted
 from mriderived.bids.events import find_events
 from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
@@ -33,7 +32,11 @@ from mriderived.bids.lesion_masks import find_lesion_mask
 from mriderived.bids.sidecar import sidecar_path
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
-from mriderived.workflows.dwi_source import check_diffusion, fingerprint_diffusion
+from mriderived.workflows.dwi_source import (
+    check_diffusion,
+    fingerprint_diffusion,
+    join_diffusion,
+)
 from mriderived.workflows.field_map_choice import describe_field
 
 #: The resource that a raw image offers, by BIDS suffix; T1w first, for others lean on it.
@@ -113,14 +116,11 @@ def known_files(config: Config, participant: str, *, is_preview: bool = False) -
 def _join(images: Iterable[Image], bids_dir: Path) -> Iterator[tuple[Image, ...]]:
     """Gather the echoes of a run, or the parts of a diffusion acquisition, the first first.
 
-    Phase images have no part in it, nor have diffusion images without any weighting, which help
-    to correct others, where there are others.
+    Phase images have no part in it.
     """
     images = list(images)
     if images and images[0].suffix == 'dwi':
-        whole = [image for image in images if image.entities.get('part', 'mag') == 'mag']
-        weighted = [image for image in whole if not is_unweighted(image, bids_dir)] or whole
-        yield from (_with_common_name(parts) for parts in gather_parts(weighted))
+        yield from join_diffusion(images, bids_dir)
         return
     runs: dict[tuple[Any, ...], list[Image]] = {}
     for image in images:
@@ -135,17 +135,6 @@ def _join(images: Iterable[Image], bids_dir: Path) -> Iterator[tuple[Image, ...]
             rest = [item for item in first.entities.items() if item[0] != 'echo']
             first = replace(first, entities=dict(rest))
         yield (first, *run[1:])
-
-
-def _with_common_name(parts: tuple[Image, ...]) -> tuple[Image, ...]:
-    """Name the first part by what all of them have in common: results are of all."""
-    first, *others = parts
-    common = {
-        key: value
-        for key, value in first.entities.items()
-        if all(other.entities.get(key) == value for other in others)
-    }
-    return (replace(first, entities=common), *others)
 
 
 def _check(config: Config, run: tuple[Image, ...], check: Check, hash_of: Hash | None) -> Source:

@@ -1,0 +1,145 @@
+"""Tables that FreeSurfer writes: of one participant below ``stats/``, or of all of a cohort."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: What FreeSurfer calls a number, and what it is called here.
+COLUMNS = {
+    'Volume_mm3': 'volume',
+    'ThickAvg': 'thickness',
+    'SurfArea': 'area',
+    'GrayVol': 'volume',
+}
+#: Of asegstats2table and aparcstats2table, by the words of ``--meas``.
+MEASURES = {'thickness': 'thickness', 'area': 'area', 'volume': 'volume', 'Volume': 'volume'}
+#: Files below ``stats/``, and the table that each belongs to.
+FILES = {
+    'aseg.stats': 'aseg',
+    'wmparc.stats': 'wmparc',
+    'lh.aparc.stats': 'aparc',
+    'rh.aparc.stats': 'aparc',
+    'lh.aparc.a2009s.stats': 'aparc.a2009s',
+    'rh.aparc.a2009s.stats': 'aparc.a2009s',
+}
+_MEASURE = re.compile(r'# Measure ([^,]+), ([^,]+), ([^,]+), ([-+.\deE]+), (\S+)')
+_PERSON = re.compile(r'(?:sub-)?([A-Za-z0-9]+)(?:_ses-([A-Za-z0-9]+))?')
+
+
+class FreeSurferError(ValueError):
+    """A table that cannot be read; the message says why and what to do."""
+
+
+@dataclass
+class Stats:
+    """One file: numbers of the whole brain by name, and of regions by name and column."""
+
+    whole: dict[str, float] = field(default_factory=dict)
+    regions: dict[tuple[str, str], float] = field(default_factory=dict)
+
+
+def read_stats(path: Path) -> Stats:
+    """Read a ``.stats`` file; regions of a hemisphere are called as in ``aparc+aseg``.
+
+    Raises
+    ------
+    FreeSurferError
+        It is no such file, or ends early.
+    """
+    found = Stats()
+    header: list[str] = []
+    hemisphere = ''
+    for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
+        if line.startswith('#'):
+            measure = _MEASURE.match(line)
+            if measure:
+                # Numbers of one surface have no name of their own: Cortex, MeanThickness.
+                found.whole[measure[2].strip()] = float(measure[4])
+            words = line[1:].split()
+            if words[:1] == ['ColHeaders']:
+                header = words[1:]
+            if words[:1] == ['hemi']:
+                hemisphere = words[1]
+        elif line.strip():
+            _add_row(found, header, line.split(), hemisphere, path)
+    if not header:
+        raise FreeSurferError(
+            f'{path.name} has no line of column names: it is no whole stats file; run '
+            'mri_segstats or mris_anatomical_stats again'
+        )
+    return found
+
+
+def _add_row(
+    found: Stats, header: list[str], cells: list[str], hemisphere: str, path: Path
+) -> None:
+    if len(cells) != len(header):
+        raise FreeSurferError(f'{path.name} has a row of {len(cells)} cells below {len(header)} columns')  # noqa: E501  # fmt: skip
+    row = dict(zip(header, cells, strict=True))
+    name = row.get('StructName', '')
+    region = f'ctx-{hemisphere}-{name}' if hemisphere else name
+    for column, ours in COLUMNS.items():
+        if column in row:
+            try:
+                found.regions[region, ours] = float(row[column])
+            except ValueError as error:
+                raise FreeSurferError(
+                    f'{path.name}: {column} of {name} is {row[column]!r}, and no number'
+                ) from error
+
+
+def read_cohort_table(path: Path) -> tuple[str, dict[str, Stats]]:
+    """Read a table of ``asegstats2table`` or ``aparcstats2table``: which one, and who has what.
+
+    Raises
+    ------
+    FreeSurferError
+        Its first cell does not say which one it is.
+    """
+    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+    separator = '\t' if lines and '\t' in lines[0] else ','
+    rows = [[cell.strip() for cell in line.split(separator)] for line in lines if line.strip()]
+    kind, hemisphere, measure = _identify(rows[0][0] if rows else '', path)
+    found: dict[str, Stats] = {}
+    for row in rows[1:]:
+        if len(row) != len(rows[0]):
+            raise FreeSurferError(f'{path.name} has a row of {len(row)} cells below {len(rows[0])} columns')  # noqa: E501  # fmt: skip
+        stats = found.setdefault(row[0], Stats())
+        for name, cell in zip(rows[0][1:], row[1:], strict=True):
+            region = name.removeprefix(f'{hemisphere}_').removesuffix(f'_{measure}')
+            value = float(cell) if cell not in ('', 'n/a', 'NA') else float('nan')
+            if not hemisphere and (name.endswith('Vol') or name in ('eTIV', 'EstimatedTotalIntraCranialVol')):  # noqa: E501  # fmt: skip
+                stats.whole['eTIV' if 'IntraCranial' in name else name] = value
+            elif name not in ('eTIV', 'BrainSegVolNotVent'):
+                full = f'ctx-{hemisphere}-{region}' if hemisphere else name
+                stats.regions[full, MEASURES[measure]] = value
+    return kind, found
+
+
+def _identify(cell: str, path: Path) -> tuple[str, str, str]:
+    """Return table, hemisphere and measure from the first cell of a table."""
+    match = re.fullmatch(r'(lh|rh)\.(aparc(?:\.a2009s)?)\.(thickness|area|volume)', cell)
+    if match:
+        return match[2], match[1], match[3]
+    match = re.fullmatch(r'Measure:(volume)', cell)
+    if match:
+        return ('wmparc' if 'wmparc' in path.name else 'aseg'), '', match[1]
+    raise FreeSurferError(
+        f'{path.name} begins with {cell!r}, where aparcstats2table writes lh.aparc.thickness and '
+        'asegstats2table Measure:volume: take the table as they wrote it'
+    )
+
+
+def find_people(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """Yield participant, session (or nothing) and folder of everybody who has ``stats``.
+
+    Folders are called as BIDS Apps do: ``sub-01``, ``sub-01_ses-1``; the prefix may lack.
+    Templates (``fsaverage``) and longitudinal bases are nobody.
+    """
+    for path in sorted(folder.iterdir()):
+        match = _PERSON.fullmatch(path.name)
+        if match and (path / 'stats').is_dir() and not path.name.startswith('fsaverage'):
+            yield match[1], match[2] or '', path

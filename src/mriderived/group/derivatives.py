@@ -1,0 +1,118 @@
+"""Results of others in the cohort table: ``--derivatives NAME=FOLDER``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mriderived.group.blocks import MISSING, Block
+from mriderived.group.columns import Key, Source, name_columns
+from mriderived.group.records import Row
+from mriderived.measures.base import Column, Measure, Output
+
+
+@dataclass
+class Sheet:
+    """Numbers of one table of another tool: by row, then by region (or '') and column.
+
+    ``reasons`` say of rows why they have none.
+    """
+
+    name: str
+    title: str
+    reference: str
+    columns: tuple[Column, ...]
+    variant: str = ''
+    values: dict[Row, dict[tuple[str, str], float]] = field(default_factory=dict)
+    reasons: dict[Row, str] = field(default_factory=dict)
+
+    def add(self, row: Row, region: str, column: str, value: float) -> None:
+        """Put one number in."""
+        self.values.setdefault(row, {})[region, column] = value
+
+
+@dataclass
+class Derivatives:
+    """What the folder of another tool holds."""
+
+    sheets: list[Sheet] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> set[Row]:
+        """Everybody who has a number."""
+        return {row for sheet in self.sheets for row in sheet.values}
+
+
+def place_sheets(sheets: Iterable[Sheet], rows: Sequence[Row], taken: set[str]) -> list[Block]:
+    """Return the blocks of sheets: their columns in the cohort table, behind our own.
+
+    ``taken`` holds the names of columns in use and grows. Whoever lacks a number has a reason.
+    """
+    return [_place(sheet, rows, taken) for sheet in sheets if sheet.values]
+
+
+def _place(sheet: Sheet, rows: Sequence[Row], taken: set[str]) -> Block:
+    cells = dict.fromkeys(key for values in sheet.values.values() for key in values)
+    keys = _sort(cells, sheet.columns)
+    regions = [region for region, _ in keys]
+    source = _declare(sheet, has_regions=any(regions))
+    named = name_columns(source, [Key('', region, column) for region, column in keys], (), taken)
+    values, reasons, numbers = [], [], []
+    for row in rows:
+        mine = _of(sheet.values, row)
+        found = [mine.get(key, np.nan) for key in keys]
+        why = _of(sheet.reasons, row) or f'{sheet.title} has no result of this participant'
+        partly = f'{sheet.title} has no such number of this participant'
+        values.append('\t'.join(f'{v:.10g}' if np.isfinite(v) else MISSING for v in found))
+        reasons.append(
+            '\t'.join(MISSING if np.isfinite(v) else (partly if mine else why) for v in found)
+        )
+        numbers.append(found)
+    return Block(tuple(named), tuple(values), tuple(reasons),
+                 np.array(numbers, float).reshape(len(rows), len(keys)))  # fmt: skip
+
+
+def _sort(cells: Iterable[tuple[str, str]], columns: Sequence[Column]) -> list[tuple[str, str]]:
+    """Sort by region, in the order of the tables, then by column, in that of the declaration."""
+    known = list(cells)
+    regions = {region: place for place, (region, _) in reversed(list(enumerate(known)))}
+    order = {column.name: place for place, column in enumerate(columns)}
+    return sorted(known, key=lambda cell: (regions[cell[0]], order[cell[1]]))
+
+
+def _of(known: Mapping[Row, Any], row: Row) -> Any:
+    """Return what is known of a row; what has no session holds for all sessions of somebody."""
+    found = known.get(row)
+    return found if found is not None else known.get(Row('', row.participant), {})
+
+
+def _declare(sheet: Sheet, *, has_regions: bool) -> Source:
+    """Return the declaration of a table that no workflow of ours makes."""
+    output = Output(
+        field=sheet.name,
+        datatype='anat',
+        suffix='morph',
+        description=f'{sheet.title}.',
+        extension='.tsv',
+        columns=sheet.columns,
+        cohort_columns=tuple(column.name for column in sheet.columns) if has_regions else (),
+    )
+    measure = Measure(
+        name=sheet.name,
+        title=sheet.title,
+        needs=(),
+        outputs=(output,),
+        init_wf=_refuse,
+        reference=sheet.reference,
+        methods='',
+        over='atlas' if sheet.variant else 'image',
+    )
+    return Source(measure, output, sheet.variant or None)
+
+
+def _refuse(config: object) -> None:
+    raise TypeError('results of others are read, not made')

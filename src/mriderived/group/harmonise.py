@@ -1,0 +1,182 @@
+"""Regions without the differences between scanners: ComBat, one table at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mriderived.core.combat import apply_combat, fit_combat
+from mriderived.core.linear_model import DesignError
+from mriderived.group.model_design import INTERCEPT, build_design
+from mriderived.group.model_files import Model, ModelError
+from mriderived.group.variables import Variables
+
+Matrix = NDArray[np.float64]
+
+#: A covariate of which the sites explain more than this share cannot be told from them.
+MOST_CONFOUNDED = 0.8
+#: A region that more than this share of the participants lack is left as it is.
+MOST_MISSING = 0.2
+#: A table of fewer regions says too little on the laws that ComBat draws them towards.
+FEWEST_REGIONS = 5
+
+
+class HarmonisedTable(NamedTuple):
+    """One table: places of its variables and of the rows, values (n, m) before and after.
+
+    ``share_before`` and ``share_after`` (m,): the share of the variance that the sites explain
+    beside what is kept.
+    """
+
+    table: tuple[str, str, str]
+    variables: NDArray[np.intp]
+    rows: NDArray[np.intp]
+    before: Matrix
+    after: Matrix
+    share_before: Matrix
+    share_after: Matrix
+
+
+class Harmonised(NamedTuple):
+    """What was harmonised: tables, the site of each row, and notes on what was not."""
+
+    model: Model
+    tables: list[HarmonisedTable]
+    sites: NDArray[np.str_]
+    rows: NDArray[np.intp]
+    notes: list[str]
+
+
+def harmonise(model: Model, variables: Variables, covariates: pd.DataFrame) -> Harmonised:
+    """Take the differences between sites off all tables of regions.
+
+    Parameters
+    ----------
+    model
+        Its left side is the column of the sites, its right side what is to be kept; ``1`` for
+        nothing.
+
+    Raises
+    ------
+    ModelError
+        The column is not known, sites are too few or too small, or a covariate cannot be told
+        from them.
+    """
+    column = model.outcome
+    if column not in covariates:
+        raise ModelError(f'{model.formula}: there is no column {column} for the sites')
+    known = covariates[column].notna().to_numpy()
+    kept, rows, notes = _design(model, covariates, known)
+    sites = covariates[column].iloc[rows].astype(str).to_numpy().astype(str)
+    refuse_confounded(model, kept, sites)
+    tables: list[HarmonisedTable] = []
+    for table, places in _tables(variables):
+        try:
+            tables.append(_harmonise(table, places, rows, sites, kept, variables.values))
+        except DesignError as error:
+            notes.append(f'{" ".join(filter(None, table))} is left as it is: {error}')
+    if not tables:
+        raise ModelError(f'{model.formula}: no table could be harmonised: {"; ".join(notes[:3])}')
+    return Harmonised(model, tables, sites, rows, notes)
+
+
+def _design(
+    model: Model, covariates: pd.DataFrame, known: NDArray[np.bool_]
+) -> tuple[pd.DataFrame, NDArray[np.intp], list[str]]:
+    """Return the columns to keep, the rows that have them all, and who is left out."""
+    there = np.flatnonzero(known)
+    notes = [f'{int((~known).sum())} left out for want of {model.outcome}'] * bool((~known).any())
+    if model.terms.strip() == '1':
+        return pd.DataFrame(index=range(len(there))), there, notes
+    design = build_design(model, covariates.iloc[there])
+    notes += [f'{count} left out for want of {name}' for name, count in design.left_out.items()]
+    table = pd.DataFrame(design.matrix, columns=list(design.names))
+    return table.drop(columns=INTERCEPT, errors='ignore'), there[design.rows], notes
+
+
+def refuse_confounded(model: Model, kept: pd.DataFrame, sites: NDArray[np.str_]) -> None:
+    """Raise :class:`ModelError` where sites explain nearly all of a covariate.
+
+    What they explain of it would be taken off with them, or kept with them, by chance.
+    """
+    for name in kept:
+        share = explained_by(kept[name].to_numpy(float)[:, None], sites)[0]
+        if share > MOST_CONFOUNDED:
+            raise ModelError(
+                f'{model.formula}: the sites explain {100 * share:.0f} % of {name}, so that what '
+                'is of the scanner cannot be told from it: leave it out, or the sites where all '
+                'are alike'
+            )
+
+
+def explained_by(values: Matrix, sites: NDArray[np.str_]) -> Matrix:
+    """Return the share (m,) of the variance of columns (n, m) that is between sites.
+
+    >>> explained_by(np.array([[1.0], [1.0], [3.0], [3.0]]), np.array(['a', 'a', 'b', 'b'])).tolist()
+    [1.0]
+    """  # noqa: E501
+    total = values.var(axis=0)
+    within = np.zeros(values.shape[1])
+    for site in np.unique(sites):
+        mine = values[sites == site]
+        within += mine.var(axis=0) * len(mine) / len(values)
+    share: Matrix = 1 - within / np.where(total > 0, total, 1)
+    return np.where(total > 0, share, 0.0)
+
+
+def _tables(variables: Variables) -> Iterator[tuple[tuple[str, str, str], NDArray[np.intp]]]:
+    """Yield the tables of regions, and the places of their variables."""
+    places: dict[tuple[str, str, str], list[int]] = {}
+    for place, variable in enumerate(variables.variables):
+        if variable.region:
+            places.setdefault(variable.table, []).append(place)
+    for table, found in places.items():
+        yield table, np.array(found)
+
+
+def _harmonise(
+    table: tuple[str, str, str],
+    places: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    sites: NDArray[np.str_],
+    kept: pd.DataFrame,
+    values: Matrix,
+) -> HarmonisedTable:
+    data = values[np.ix_(rows, places)]
+    present = np.isfinite(data).mean(axis=0) >= 1 - MOST_MISSING
+    varies = np.nanstd(np.where(np.isfinite(data), data, np.nan), axis=0) > 0 if len(data) else present  # noqa: E501  # fmt: skip
+    chosen = present & varies
+    if chosen.sum() < FEWEST_REGIONS:
+        raise DesignError(
+            f'{int(chosen.sum())} of its regions have values, {FEWEST_REGIONS} are needed'
+        )
+    whole = np.isfinite(data[:, chosen]).all(axis=1)
+    if not whole.any():
+        raise DesignError('nobody has all of its regions')
+    before = data[whole][:, chosen]
+    matrix = kept.to_numpy(float)[whole]
+    found = fit_combat(before, sites[whole], matrix)
+    after = apply_combat(found, before, sites[whole], matrix)
+    return HarmonisedTable(
+        table, places[chosen], rows[whole], before, after,
+        explained_by(_residuals(before, matrix), sites[whole]),
+        explained_by(_residuals(after, matrix), sites[whole]),
+    )  # fmt: skip
+
+
+def _residuals(values: Matrix, kept: Matrix) -> Matrix:
+    design = np.column_stack([np.ones(len(values)), kept])
+    left: Matrix = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    return left
+
+
+def describe(tables: Sequence[HarmonisedTable]) -> Iterator[tuple[str, ...]]:
+    """Yield table, participants, regions and the median share of the sites before and after."""
+    for one in tables:
+        yield (' '.join(filter(None, one.table)), str(len(one.rows)), str(len(one.variables)),
+               f'{100 * np.median(one.share_before):.1f} %',
+               f'{100 * np.median(one.share_after):.1f} %')  # fmt: skip

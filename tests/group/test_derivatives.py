@@ -1,0 +1,149 @@
+"""Results of FreeSurfer in the cohort table, beside our own and alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from cohort_outputs import MEASURES, make_config, read_table, write_complete, write_description
+
+from mriderived import cli
+from mriderived.config import Config
+from mriderived.group.stage import GroupResult, run_group
+
+ASEG = (
+    '# Measure X, eTIV, X, {etiv}, mm^3\n'
+    '# ColHeaders Index SegId NVoxels Volume_mm3 StructName\n'
+    ' 1 10 8163 {thalamus} Left-Thalamus\n'
+)
+APARC = (
+    '# hemi {hemisphere}\n# ColHeaders StructName SurfArea GrayVol ThickAvg\n'
+    'cuneus 1000 2000 {thickness}\n'
+)
+
+
+def write_person(
+    folder: Path, name: str, thalamus: float = 7000.5, thickness: float = 2.5
+) -> Path:
+    stats = folder / name / 'stats'
+    stats.mkdir(parents=True)
+    (stats / 'aseg.stats').write_text(ASEG.format(etiv=1.5e6, thalamus=thalamus))
+    for hemisphere in ('lh', 'rh'):
+        text = APARC.format(hemisphere=hemisphere, thickness=thickness)
+        (stats / f'{hemisphere}.aparc.stats').write_text(text)
+    return stats
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    write_description(tmp_path / 'out')
+    (tmp_path / 'fs').mkdir()
+    return make_config(tmp_path / 'out', derivatives=(f'freesurfer={tmp_path / "fs"}',))
+
+
+def run(config: Config) -> GroupResult:
+    return run_group(config, MEASURES)
+
+
+def test_results_of_others_stand_behind_ours(config: Config, tmp_path: Path) -> None:
+    for label in ('01', '02'):
+        write_complete(config.out_dir, label)
+    write_person(tmp_path / 'fs', 'sub-01')
+    write_person(tmp_path / 'fs', 'sub-03', thickness=2.75)
+    result = run(config)
+    assert result.participants == 3
+    table = read_table(config.out_dir, 'mriderived.tsv')
+    names = list(table['sub-01'])
+    assert names.index('tissue_gm') < names.index('freesurfer_brain_etiv')
+    thickness = 'freesurfer_aparc_desikankilliany_ctx_rh_cuneus_thickness'
+    assert [table[f'sub-0{n}'][thickness] for n in (1, 2, 3)] == ['2.5', 'n/a', '2.75']
+    assert table['sub-01']['freesurfer_aseg_left_thalamus_volume'] == '7000.5'
+    assert table['sub-03']['tissue_gm'] == 'n/a'
+    reasons = read_table(config.out_dir, 'mriderived_reasons.tsv')
+    assert reasons['sub-02'][thickness] == 'FreeSurfer cortex has no result of this participant'
+    assert reasons['sub-03']['tissue_gm'] == 'not run for this participant'
+    assert reasons['sub-01'][thickness] == 'n/a'
+    told = json.loads((config.out_dir / 'phenotype' / 'mriderived.json').read_text())[thickness]
+    assert (told['Units'], told['Region'], told['Measure'], told['Atlas']) == (
+        'mm', 'ctx-rh-cuneus', 'freesurfer_aparc', 'DesikanKilliany',
+    )  # fmt: skip
+
+
+def test_a_broken_file_costs_its_table_alone(config: Config, tmp_path: Path) -> None:
+    stats = write_person(tmp_path / 'fs', 'sub-01')
+    write_person(tmp_path / 'fs', 'sub-02')
+    (stats / 'aseg.stats').write_text('# Title\n')
+    result = run(config)
+    assert any('sub-01/stats/aseg.stats has no line' in warning for warning in result.warnings)
+    table = read_table(config.out_dir, 'mriderived.tsv')
+    reasons = read_table(config.out_dir, 'mriderived_reasons.tsv')
+    column = 'freesurfer_aseg_left_thalamus_volume'
+    assert [table[f'sub-0{n}'][column] for n in (1, 2)] == ['n/a', '7000.5']
+    assert 'aseg.stats has no line of column names' in reasons['sub-01'][column]
+    assert table['sub-01']['freesurfer_aparc_desikankilliany_ctx_lh_cuneus_area'] == '1000'
+
+
+def test_sessions_are_told_apart_and_participants_chosen(config: Config, tmp_path: Path) -> None:
+    for name in ('sub-01_ses-a', 'sub-01_ses-b', 'sub-02_ses-a'):
+        write_person(tmp_path / 'fs', name)
+    result = run(replace(config, participant_labels=('01',)))
+    assert result.participants == 1
+    assert (config.out_dir / 'phenotype' / 'mriderived_ses-a.tsv').exists() or any(
+        'ses-b' in str(path) for path in result.tables
+    )
+
+
+def test_a_folder_without_results_is_told(config: Config) -> None:
+    write_complete(config.out_dir, '01')
+    assert any('holds no table of freesurfer' in warning for warning in run(config).warnings)
+
+
+@pytest.mark.parametrize(
+    ('word', 'code', 'message'),
+    [
+        ('freesurfer', 64, 'Give the name of the tool and its folder: freesurfer=DIR'),
+        ('suma=/tmp', 64, 'Give the name of the tool and its folder'),
+        ('freesurfer=/nowhere/at/all', 66, 'There is no such folder.'),
+    ],
+)
+def test_what_cannot_be_read_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str, code: int, message: str
+) -> None:
+    write_description(tmp_path / 'out')
+    write_complete(tmp_path / 'out', '01')
+    (tmp_path / 'raw').mkdir()
+    words = [str(tmp_path / 'raw'), str(tmp_path / 'out'), 'group', '--derivatives', word]
+    assert cli.main(words) == code
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.real
+def test_fifty_adults(test_data: Path, tmp_path: Path) -> None:
+    """Volume and thickness fall with age, as statsmodels finds from the raw files."""
+    raw = test_data / 'tables' / 'fair-nidm'
+    out_dir = tmp_path / 'out'
+    words = [str(raw), str(out_dir), 'group', '--derivatives',
+             f'freesurfer={raw / "derivatives" / "freesurfer"}', '--model',
+             'freesurfer_brain_grey_matter_volume ~ age + C(sex) + etiv',
+             'freesurfer_aparc.thickness ~ age + C(sex) + etiv']  # fmt: skip
+    assert cli.main(words) == 0
+    first, second = (
+        pd.read_csv(path, sep='\t').query("contrast == 'age'")
+        for path in sorted((out_dir / 'models').glob('*.tsv'), key=lambda path: 'Thickness' in path.name or 'thickness' in path.name)  # noqa: E501
+    )  # fmt: skip
+    table = pd.read_csv(out_dir / 'phenotype' / 'freesurfer_brain.tsv', sep='\t')
+    people = pd.read_csv(raw / 'participants.tsv', sep='\t')
+    data = people.merge(table, on='participant_id')
+    wanted = smf.ols(
+        'freesurfer_brain_grey_matter_volume ~ age + C(sex) + freesurfer_brain_etiv', data
+    ).fit()
+    assert len(data) == 50
+    assert first['estimate'].item() == pytest.approx(wanted.params['age'], rel=1e-7)
+    assert first['estimate'].item() < 0 and first['p'].item() < 0.001
+    assert (second['estimate'] < 0).mean() > 0.85
+    assert np.isfinite(second['p']).all() and len(second) == 68 + 148

@@ -1,0 +1,189 @@
+"""Predictions: right where there is something to predict, at chance where there is nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from cohort_outputs import make_config
+from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
+
+from mriderived.config import Learner, replace
+from mriderived.core.combat import apply_combat, fit_combat
+from mriderived.group.model_files import Model, ModelError
+from mriderived.group.prediction import pose_task, predict
+from mriderived.group.prediction_chapter import find_prediction_chapters
+from mriderived.group.records import Row
+from mriderived.group.variables import Variable, Variables
+
+PEOPLE, REGIONS = 120, 30
+AGE = Model('age', 'age', 'thickness')
+SEX = Model('sex', 'sex', 'thickness')
+
+
+def make_covariates(people: int = PEOPLE) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({
+        'age': rng.uniform(20, 80, people),
+        'sex': np.where(np.arange(people) % 2 == 0, 'F', 'M').astype(object),
+        'site': np.array(['A', 'B', 'C'])[np.arange(people) % 3].astype(object),
+    })  # fmt: skip
+
+
+def make_variables(values: np.ndarray, people: list[str] | None = None) -> Variables:
+    count, width = values.shape
+    variables = tuple(
+        Variable(f'v{n}', 'surface_regions', 'thickness', 'mm', '', 'DK', f'r{n}', str(n))
+        for n in range(width)
+    )
+    names = people or [f'{n:03d}' for n in range(count)]
+    return Variables(tuple(Row('', name) for name in names), variables, values)
+
+
+def make_thickness(covariates: pd.DataFrame, seed: int = 1) -> np.ndarray:
+    """Return thickness of which ten regions fall with age and five are less in men."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(0, 0.12, (len(covariates), REGIONS)) + 2.5
+    values[:, :10] -= 0.005 * covariates['age'].to_numpy()[:, None]
+    values[:, 10:15] -= 0.12 * (covariates['sex'] == 'M').to_numpy()[:, None]
+    return values
+
+
+@pytest.mark.parametrize('learner', ['linear', 'svm', 'boosting'])
+def test_age_is_predicted_by_models_that_did_not_see_it(learner: Learner) -> None:
+    covariates = make_covariates()
+    task = pose_task(AGE, make_variables(make_thickness(covariates)), covariates)
+    found = predict(task, learner)
+    assert found.scores['r2'] > (0.5 if learner == 'boosting' else 0.6)
+    assert found.scores['mae'] < 0.7 * found.scores['mae_of_mean']
+    # The bias towards the mean is there, and the correction takes it away.
+    assert found.scores['r_error_target'] < -0.3
+    assert abs(found.scores['r_corrected_error_target']) < 0.15
+    # What goes with age is in the first ten regions, and falls.
+    assert found.importance[:10].max() < 0
+    assert np.abs(found.importance[:10]).min() > np.abs(found.importance[10:]).mean()
+
+
+@pytest.mark.parametrize('learner', ['linear', 'svm'])
+def test_a_class_is_predicted(learner: Learner) -> None:
+    covariates = make_covariates()
+    task = pose_task(SEX, make_variables(make_thickness(covariates)), covariates)
+    assert task.classes == ('F', 'M')
+    found = predict(task, learner)
+    assert found.scores['auc'] > 0.85 and found.scores['balanced_accuracy'] > 0.75
+
+
+def test_nothing_is_predicted_from_noise() -> None:
+    covariates = make_covariates(40)
+    noise = np.random.default_rng(3).normal(size=(40, 10))
+    found = predict(pose_task(AGE, make_variables(noise), covariates), permutations=10)
+    assert found.scores['r2'] < 0.1 and found.p > 0.1
+    assert found.by_chance.max() < 0.4 and len(found.by_chance) == 9
+
+
+def test_p_is_small_where_there_is_an_effect() -> None:
+    covariates = make_covariates(60)
+    task = pose_task(AGE, make_variables(make_thickness(covariates)), covariates)
+    assert predict(task, permutations=10).p == pytest.approx(1 / 10)
+
+
+def test_a_choice_of_features_outside_of_the_folds_would_have_been_caught() -> None:
+    """Of noise, leaked selection 'predicts' sex; ours does not."""
+    covariates = make_covariates(60)
+    noise = np.random.default_rng(0).normal(size=(60, 2000))
+    target = (covariates['sex'] == 'M').to_numpy(int)
+    chosen = SelectKBest(f_classif, k=20).fit_transform(noise, target)
+    leaked = cross_val_predict(LogisticRegression(), chosen, target, cv=5)
+    assert (leaked == target).mean() > 0.85
+    found = predict(pose_task(SEX, make_variables(noise), covariates))
+    assert abs(found.scores['auc'] - 0.5) < 0.17
+
+
+def test_harmonisation_outside_of_the_folds_would_have_been_caught() -> None:
+    """ComBat of everybody that keeps the class puts it into noise; ours is of training alone."""
+    covariates = make_covariates(60)
+    noise = np.random.default_rng(1).normal(size=(60, 200))
+    target = (covariates['sex'] == 'M').to_numpy(int)
+    # Sites of unequal shares of men, where what is kept and what is taken off trade places.
+    sites = np.where(np.random.default_rng(2).random(60) < np.where(target, 0.85, 0.15), 'A', 'B')
+    covariates['site'] = sites.astype(object)
+    leaked = apply_combat(fit_combat(noise, sites, target), noise, sites, target)
+    ours = predict(pose_task(SEX, make_variables(noise), covariates, 'site')).scores['auc']
+    theirs = predict(pose_task(SEX, make_variables(leaked), covariates)).scores['auc']
+    assert theirs > ours + 0.2
+    assert ours < 0.67
+
+
+def test_sites_are_harmonised_within_training() -> None:
+    covariates = make_covariates()
+    values = make_thickness(covariates)
+    values += np.random.default_rng(5).normal(0, 0.5, (3, REGIONS))[np.arange(PEOPLE) % 3]
+    variables = make_variables(values)
+    plain = predict(pose_task(AGE, variables, covariates)).scores['r2']
+    even = predict(pose_task(AGE, variables, covariates, 'site')).scores['r2']
+    assert even > plain and even > 0.6
+
+
+def test_sessions_of_somebody_are_never_in_training_and_test() -> None:
+    covariates = pd.concat([make_covariates(40)] * 3, ignore_index=True)
+    rng = np.random.default_rng(0)
+    # A fingerprint of each person, nothing of age: from another session it could be looked up.
+    values = np.tile(rng.normal(size=(40, REGIONS)), (3, 1)) + rng.normal(0, 0.01, (120, REGIONS))
+    people = [f'{n:02d}' for n in range(40)] * 3
+    found = predict(pose_task(AGE, make_variables(values, people), covariates), 'svm')
+    assert found.scores['r2'] < 0.1
+
+
+def test_missing_values_are_filled_and_features_that_most_lack_left_out() -> None:
+    covariates = make_covariates()
+    values = make_thickness(covariates)
+    values[::7, 3] = np.nan
+    values[::3, 4] = np.nan
+    values[5] = np.nan
+    covariates.loc[9, 'age'] = np.nan
+    task = pose_task(AGE, make_variables(values), covariates)
+    assert 'v3' in task.names and 'v4' not in task.names
+    assert 5 not in task.rows and 9 not in task.rows
+    assert predict(task).scores['r2'] > 0.6
+
+
+@pytest.mark.parametrize(
+    ('model', 'sites', 'message'),
+    [
+        (Model('m', 'height', 'thickness'), '', 'there is no column height to predict'),
+        (Model('m', 'age', 'thicknes'), '', 'Did you mean thickness'),
+        (Model('m', 'site', 'thickness'), '', 'site has 3 classes (A, B, C)'),
+        (Model('m', 'rare', 'thickness'), '', '3 participants are yes, 6 are needed'),
+        (Model('m', 'few', 'thickness'), '', '10 participants have few and features, 20 are'),
+        (AGE, 'scanner', 'there is no column scanner'),
+        (AGE, 'lonely', 'site Z has 4 participants, 10 are needed'),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused(model: Model, sites: str, message: str) -> None:
+    covariates = make_covariates()
+    covariates['rare'] = np.where(np.arange(PEOPLE) < 3, 'yes', 'no')
+    covariates['lonely'] = np.where(np.arange(PEOPLE) < 4, 'Z', 'Y')
+    covariates['few'] = np.where(np.arange(PEOPLE) < 10, 1.0 * np.arange(PEOPLE), np.nan)
+    with pytest.raises(ModelError) as caught:
+        pose_task(model, make_variables(make_thickness(covariates)), covariates, sites)
+    assert message in str(caught.value)
+
+
+def test_numbers_of_everybody_and_a_picture_are_written(tmp_path: Path) -> None:
+    covariates = make_covariates()
+    config = replace(make_config(tmp_path), nprocs=1)
+    chapters, refused = find_prediction_chapters(
+        config, [AGE, SEX, Model('m', 'height', 'thickness')],
+        make_variables(make_thickness(covariates)), covariates,
+    )  # fmt: skip
+    assert len(refused) == 1 and chapters[2].text == 'Nothing was predicted.'
+    table = pd.read_csv(tmp_path / 'models' / 'predicted-age.tsv', sep='\t')
+    assert len(table) == PEOPLE and table['predicted'].std() > 5
+    np.testing.assert_allclose(table['gap'], table['predicted'] - table['target'], atol=1e-5)
+    assert abs(np.corrcoef(table['corrected_gap'], table['target'])[0, 1]) < 0.15
+    assert pd.read_csv(tmp_path / 'models' / 'predicted-sex.tsv', sep='\t')['target'][0] == 'F'
+    assert all((tmp_path / one.path).exists() for chapter in chapters for one in chapter.pictures)
