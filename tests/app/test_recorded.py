@@ -27,7 +27,7 @@ def test_only_tables_of_what_was_asked_for_have_columns(tmp_path):
     leave(tmp_path, 'a')
     assert {name for name, _ in planned_units(tmp_path)} == {
         'surfaces', 'tissue_volume', 'structure_volume', 'regional_volume', 'thickness',
-        'thickness_regions', 'surface_regions', 't1w_quality',
+        'thickness_regions', 'surface_regions', 't1w_quality', 'landmarks',
     }  # fmt: skip
 
 
