@@ -82,7 +82,8 @@ def write_outputs(out_dir: Path, participants: int, columns: int) -> None:
     (out_dir / 'dataset_description.json').write_text(json.dumps({'Name': 'Benchmark'}))
     n_regions = (columns - sum(ONE_ROW.values())) // len(ATLASES)
     labels = [f'{place + 1}\tRegion_{place + 1}' for place in range(n_regions)]
-    dseg = 'index\tname\n' + '\n'.join(labels) + '\n'
+    header = 'index\tname\themisphere\ttissue\n'
+    dseg = header + ''.join(f'{label}\tL\tGM\n' for label in labels)
     for number in range(participants):
         label = f'{number:05d}'
         folder = out_dir / f'sub-{label}' / 'anat'

@@ -1,8 +1,8 @@
 """The group level: from the outputs of the participants to the tables of the cohort.
 
 It reads the output folder only, and the label table of an atlas for which nobody has a value.
-Neither the raw dataset's ``participants.tsv`` nor anything else about a person goes into a table:
-join them by ``participant_id``.
+Neither the raw dataset's ``participants.tsv`` nor anything else about a person goes into a table,
+unless ``--join-covariates`` asks for one with it (``group.joined``).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from mriderived.group.outliers import FEWEST, THRESHOLD
 from mriderived.group.readers import read_derivatives
 from mriderived.group.records import Cohort, read_cohort
 from mriderived.group.runs import write_runs
+from mriderived.group.table_forms import write_forms
 from mriderived.group.variables import gather_variables
 from mriderived.group.writing import replace_listing, write_lines, write_tables
 from mriderived.measures.base import Measure
@@ -50,7 +51,7 @@ class GroupResult(NamedTuple):
     exports: tuple[PurePosixPath, ...] = ()
     #: The same for matrices and maps of the cohort.
     files: tuple[PurePosixPath, ...] = ()
-    #: Why models that were asked for were not fitted.
+    #: Why models that were asked for were not fitted, or a table not written.
     refused: tuple[str, ...] = ()
 
 
@@ -87,14 +88,16 @@ def run_group(
         findings.add(rows, first, blocks)
         first += len(rows)
     tables += write_runs(config.out_dir, cohort, blocks, is_sloppy)
+    forms, refused = write_forms(config, cohort, blocks, is_sloppy)
+    tables += forms
     exports: tuple[PurePosixPath, ...] = ()
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
     chapters = functional.find_chapters(config, cohort, measures, is_sloppy)
-    refused: list[str] = []
     if config.models or config.map_models or config.harmonise or config.predict:
-        fitted, refused = _fit_models(config, cohort, blocks, measures)
+        fitted, unfitted = _fit_models(config, cohort, blocks, measures)
         chapters += fitted
+        refused += unfitted
     if is_sloppy:
         mark_sidecars(config.out_dir, chapters)
     tables += [table for chapter in chapters for table in chapter.tables]
