@@ -36,7 +36,7 @@ TrackingAlgorithm = Literal['probabilistic', 'deterministic']
 Export = Literal['none', 'enigma']
 
 #: Whose results ``--derivatives`` reads.
-Readable = Literal['freesurfer']
+Readable = Literal['freesurfer', 'mriqc', 'fmriprep', 'xcp_d', 'qsirecon']
 
 #: More forms of the cohort table; the wide one as TSV is always written.
 TableForm = Literal['long', 'parquet', 'long-parquet']
