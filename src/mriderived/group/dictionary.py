@@ -8,6 +8,7 @@ from typing import Any
 from mriderived import __version__
 from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
 from mriderived.group.columns import CohortColumn
+from mriderived.group.uk_biobank import find_field
 from mriderived.measures.base import Column, Measure
 
 PARTICIPANT = {'participant_id': {'Description': 'Participant, as in the raw dataset.'}}
@@ -133,4 +134,7 @@ def _entry(column: CohortColumn) -> dict[str, Any]:
         entry['Atlas' if source.measure.over == 'atlas' else 'Space'] = source.variant
     if key.region:
         entry |= {'Region': key.region, 'RegionIndex': key.number}
+    counterpart = find_field(source.measure.name, source.variant or '', key.region, key.column)
+    if counterpart is not None:
+        entry['UKBiobank'] = {'FieldID': counterpart.field, 'Title': counterpart.title}
     return entry

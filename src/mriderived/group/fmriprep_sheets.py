@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +30,8 @@ _COLUMNS = (
     Column('non_steady_state', 'Volumes before the steady state.', '1', 'Non-steady-state'),
     Column('motion_outliers', 'Volumes that have a motion_outlier regressor.', '1', 'Outliers'),
 )
-#: fMRIPrep's column → ours, and what is made of it.
-_SERIES = {
+#: Our column → fMRIPrep's, and what is made of it.
+_SERIES: Mapping[str, tuple[str, Callable[[NDArray[np.float64]], Any]]] = {
     'fd_mean': ('framewise_displacement', np.mean),
     'fd_max': ('framewise_displacement', np.max),
     'rmsd_mean': ('rmsd', np.mean),

@@ -22,6 +22,7 @@ from mriderived.config import Config
 from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
 from mriderived.group.chapters import Chapter, mark_sidecars
+from mriderived.group.cohort_checks import check_participants
 from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.derivatives import Derivatives, place_sheets
 from mriderived.group.findings import Findings
@@ -75,7 +76,7 @@ def run_group(
     """
     others = read_derivatives(config)
     cohort = read_cohort(config, planned, others.rows)
-    cohort.warnings += others.warnings
+    cohort.warnings += [*others.warnings, *check_participants(config)]
     check_cohort(config, cohort)
     blocks = _build_blocks(config, cohort, measures, others)
     tables: list[PurePosixPath] = []
