@@ -106,7 +106,7 @@ def test_another_atlas_under_the_same_name_is_left_out(config: Config) -> None:
     result = run_group(config, MEASURES)
     table = read_table(config.out_dir, 'mriderived.tsv')
     assert table['sub-03']['tissue_gm'] == '600000.125'
-    assert set(cell for name, cell in table['sub-03'].items() if 'regional' in name) == {'n/a'}
+    assert {cell for name, cell in table['sub-03'].items() if 'regional' in name} == {'n/a'}
     assert any('sub-03' in warning and 'other regions than the label table of DK' in warning
                for warning in result.warnings)  # fmt: skip
     assert len(LABELS) == sum('regional' in name for name in table['sub-01'])
