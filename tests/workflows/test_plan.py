@@ -15,7 +15,7 @@ from mriderived.bids.known_files import Look
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
 from mriderived.measures.registry import find_measures
-from mriderived.workflows import sources
+from mriderived.workflows import bold_source, sources
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import (
     ParticipantPlan,
@@ -42,7 +42,7 @@ def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
         return BoldCheck(path, (), {}, (), 10, time, None, metadata.get('PhaseEncodingDirection'))
 
     monkeypatch.setattr(sources, 'check_image', check)
-    monkeypatch.setattr(sources, 'check_bold', check_series)
+    monkeypatch.setattr(bold_source, 'check_bold', check_series)
 
 
 def config(bids_dir: Path, **settings: object) -> Config:

@@ -27,7 +27,8 @@ from mriderived.group.writing import write_lines
 SHOWN = 40
 #: A model of one family has a figure for each contrast, as long as there are no more than these.
 MOST_FIGURES = 24
-_HEADER = ('Contrast', 'Variable', 'n', 'Estimate', '95 %', 't', 'p', 'p corrected', 'd')
+_HEADER = ('Contrast', 'Region', 'Estimate', 'Unit', 't', 'p', 'p corrected', 'd', 'n', '95 %',
+           'Table')  # fmt: skip
 _CORRECTED = {'fdr': 'false discovery rate', 'holm': 'Holm', 'bonferroni': 'Bonferroni'}
 _ERRORS = {
     'classical': 'Ordinary least squares.',
@@ -152,11 +153,15 @@ def _list_rows(fitted: RegionModel) -> list[Sequence[str]]:
     shown = fitted.table[fitted.table['p'].notna()].sort_values('p', kind='stable').head(SHOWN)
     corrected = f'p_{fitted.model.correction}'
     return [
-        (row['contrast'], row['variable'], str(row['n']), f'{row["estimate"]:.4g} {row["unit"]}',
-         f'{row["ci_low"]:.4g} to {row["ci_high"]:.4g}', f'{row["t"]:.2f}', _p(row['p']),
-         _p(row[corrected]), f'{row["cohens_d"]:.2f}')
+        (row['contrast'], row['region'] or row['variable'], f'{row["estimate"]:.4g}', row['unit'],
+         f'{row["t"]:.2f}', _p(row['p']), _p(row[corrected]), f'{row["cohens_d"]:.2f}',
+         str(row['n']), f'{row["ci_low"]:.3g} to {row["ci_high"]:.3g}', _table(row))
         for _, row in shown.iterrows()
     ]  # fmt: skip
+
+
+def _table(row: pd.Series) -> str:
+    return ' '.join(filter(None, (row['measure'], row['variant'], row['column'])))
 
 
 def _p(value: float) -> str:
@@ -203,8 +208,7 @@ def _draw(
     """Draw one contrast over one family, and the partial regression of its smallest p."""
     model = fitted.model
     first = family.iloc[0]
-    told = ' '.join(filter(None, (first['measure'], first['variant'], first['column'])))
-    title = f'{first["contrast"]}: {told}'
+    title = f'{first["contrast"]}: {_table(first)}'
     pictures = []
     stem = f'model_{snake(model.name)}_{number}'
     if len(family) > 1:

@@ -11,6 +11,7 @@ from typing import Any
 from nipype.pipeline import engine as pe
 
 from mriderived import __version__
+from mriderived.bids.qmri_collections import kind_of
 from mriderived.bids.sidecar import write_json
 from mriderived.config import Config
 from mriderived.interfaces.call import Call
@@ -84,9 +85,10 @@ def _offer_acquisition(
     if acquisition and unit.source is not None:
         path = base_dir / 'acquisitions' / f'{_word(unit.image)}.json'
         write_json(path, acquisition)
-        resources.offer(f'{unit.source.suffix}_acquisition', None, path)
+        kind = kind_of(unit.source.suffix)
+        resources.offer(f'{kind}_acquisition', None, path)
         if acquisition.get('events'):
-            resources.offer(f'{unit.source.suffix}_events', None, Path(acquisition['events']))
+            resources.offer(f'{kind}_events', None, Path(acquisition['events']))
 
 
 def work_folder(config: Config, participant: str) -> Path:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mriderived.bids.dataset import reference_image
 from mriderived.bids.known_files import hash_file
+from mriderived.bids.qmri_collections import kind_of
 from mriderived.measures.base import Measure, Scope
 from mriderived.workflows.sources import Source, digest, keep_fullest
 
+#: The step that tells why other images of quantitative MRI than collections are not measured.
+FIRST_OF_COLLECTIONS = 'qmri_alignment'
 #: With fewer directions than a tensor has numbers, a shell tells nothing by itself.
 FEWEST_DIRECTIONS = 6
 
@@ -17,15 +21,23 @@ FEWEST_DIRECTIONS = 6
 def is_in_scope(measure: Measure, source: Source) -> bool:
     """Tell whether a measure runs on an image."""
     scope = measure.scope
+    if source.lack:  # one row says why
+        return measure.name == FIRST_OF_COLLECTIONS
     return (
-        measure.source == source.image.suffix
+        measure.source == kind_of(source.image.suffix)
+        and (not scope.collections or source.image.suffix in scope.collections)
         and (not scope.tasks or source.image.entities.get('task') in scope.tasks)
         and (not scope.is_multi_echo or len(source.acquisition.get('echoes', ())) > 1)
+        and (not scope.needs_phase or bool(source.fault) or _has_phase(source.acquisition, any))
     )
 
 
 def explain_scope(measure: Measure, source: Source) -> str:
-    """Say why the gradient table of a diffusion series does not do for a measure, or nothing."""
+    """Say why the gradient table or the images of a source do not do for a measure, or nothing."""
+    if source.lack:
+        return source.lack
+    if 'collection' in source.acquisition:
+        return _explain_collection(measure.scope, source.acquisition)
     scope = measure.scope
     shells = source.acquisition.get('shells')
     if not scope.least_shells or shells is None:
@@ -51,6 +63,23 @@ def explain_scope(measure: Measure, source: Source) -> str:
         needed += f', up to b = {scope.largest_b:g}'
     found = ' and '.join(f'{count} at b = {b:g}' for b, count in weighted) or 'none'
     return f'it needs {needed}; directions here: {found}'
+
+
+def _has_phase(acquisition: Mapping[str, Any], how_many: Callable[[Iterable[Any]], bool]) -> bool:
+    """Tell whether any, or all, images of a collection come with their phase."""
+    return how_many(image['phase'] or image['imag'] for image in acquisition['images'])
+
+
+def _explain_collection(scope: Scope, acquisition: Mapping[str, Any]) -> str:
+    """Say what a collection lacks for a measure, or nothing."""
+    images = acquisition['images']
+    if len(images) < scope.least_images:
+        return f'it needs {scope.least_images} images, there are {len(images)}'
+    if scope.needs_phase and not _has_phase(acquisition, all):
+        return 'it needs the phase of every image'
+    if scope.needs_transmit_field and not acquisition['transmit_field']:
+        return str(acquisition['field_reason'])
+    return scope.obstacle(acquisition) if scope.obstacle else ''
 
 
 def find_references(

@@ -9,7 +9,7 @@ from typing import Any
 from mriderived.bids.names import figure_path
 from mriderived.bids.sidecar import bids_uri, build_sidecar, sidecar_path, table_dictionary
 from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE, Config
-from mriderived.measures.base import Figure, Output
+from mriderived.measures.base import COLLECTION, Figure, Output
 from mriderived.workflows.plan import Unit
 
 
@@ -45,6 +45,8 @@ def describe_output(config: Config, unit: Unit, output: Output) -> dict[str, Any
         content |= {**table_dictionary(other.columns), **other.sidecar}
     if output.entities.get('space') == 'T1w':  # not a template, whose name says all
         content['SpatialReference'] = bids_uri('raw', unit.lender)
+    elif output.entities.get('space') == COLLECTION:
+        content['SpatialReference'] = bids_uri('raw', unit.image)
     if config.sloppy:
         content['Sloppy'] = f'{SLOPPY_TITLE}. {SLOPPY_TEXT}'
     return build_sidecar(
