@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -13,8 +15,11 @@ import pytest
 from cohort_outputs import MEASURES, Participant, make_config, write_complete, write_description
 
 from mriderived import cli
+from mriderived.bids.names import bidsignore
+from mriderived.bids.validate import validate_dataset
 from mriderived.config import Config
 from mriderived.group.stage import GroupResult, run_group
+from mriderived.reports.group import write_group_report
 
 
 @pytest.fixture
@@ -193,3 +198,50 @@ def test_the_options_of_the_command_line(
     for name in ('group_long.tsv', 'group_wide.parquet', 'group_joined.tsv'):
         assert (config.out_dir / name).exists()
         assert name in told.out + told.err
+
+
+def test_the_page_links_to_what_is_there(config: Config) -> None:
+    write_participants(config, 'participant_id\tage\nsub-01\t30\nsub-02\t40\n')
+    run(config, 'long', 'parquet', 'long-parquet', join=True)
+    page = write_group_report(config.out_dir).read_text()
+    links = {unquote(link) for link in re.findall(r'<a [^>]*href="(group_[^"]+)"', page)}
+    assert links == {
+        'group_long.tsv', 'group_long.json', 'group_joined.tsv', 'group_joined.json',
+        'group_wide.parquet', 'group_long.parquet',
+    }  # fmt: skip
+    assert all((config.out_dir / link).exists() for link in links)
+    assert 'except <code>group_joined.tsv</code>' in page
+
+
+def test_the_validator_accepts_them(config: Config) -> None:
+    write_participants(config, 'participant_id\tage\nsub-01\t30\nsub-02\t40\n')
+    run(config, 'long', 'parquet', 'long-parquet', join=True)
+    (config.out_dir / '.bidsignore').write_text(bidsignore())
+    assert len(list(config.out_dir.glob('group_*'))) == 6
+    for strict in (True, False):
+        result = validate_dataset(config.out_dir, kind='derivatives', strict=strict)
+        issues = (*result.errors, *result.warnings)
+        assert [issue for issue in issues if 'group_' in issue.location] == []
+
+
+@pytest.mark.real
+def test_fifty_adults_beside_their_age(test_data: Path, tmp_path: Path) -> None:
+    """Age and volume of FreeSurfer from one table, as joined by hand from the raw files."""
+    raw = test_data / 'tables' / 'fair-nidm'
+    given = f'freesurfer={raw / "derivatives" / "freesurfer"}'
+    words = [str(raw), str(tmp_path / 'out'), 'group', '--derivatives', given,
+             '--tables', 'long-parquet', '--join-covariates']  # fmt: skip
+    assert cli.main(words) == 0
+    joined = tmp_path / 'out' / 'group_joined.tsv'
+    table = pd.read_csv(joined, sep='\t', na_values='n/a', float_precision='round_trip')
+    people = pd.read_csv(raw / 'participants.tsv', sep='\t').set_index('participant_id')
+    assert len(table) == 50
+    mine = table.set_index('participant_id')
+    assert (mine['age'] == people.loc[mine.index, 'age']).all()
+    long = pd.read_parquet(tmp_path / 'out' / 'group_long.parquet')
+    thickness = long[(long['quantity'] == 'thickness') & (long['hemisphere'] == 'L')]
+    assert set(thickness['unit']) == {'mm'} and len(thickness) == 50 * (34 + 74)
+    name = 'freesurfer_brain_grey_matter_volume'
+    volume = long[long['column'] == name].set_index('participant_id')['value']
+    assert (mine[name] == volume[mine.index]).all()
+    assert np.corrcoef(mine['age'], mine[name])[0, 1] < -0.2
