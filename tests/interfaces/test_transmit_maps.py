@@ -94,8 +94,8 @@ def test_maps_of_angles(tmp_path: Path, scale: float) -> None:
 
 @pytest.mark.parametrize(
     ('scale', 'shift'),
-    [(1.0, 0.0), (4096 / np.pi, 0.0), (2048 / np.pi, 2048.0)],
-    ids=['rad', 'signed', 'unsigned'],
+    [(1.0, 0.0), (4096 / np.pi, 0.0), (2048 / np.pi, 2048.0), (1000.0, 0.0)],
+    ids=['rad', 'signed', 'unsigned', 'thousandths'],
 )
 def test_phase_is_scaled_to_radians(scale: float, shift: float) -> None:
     phase = np.linspace(-np.pi, np.pi * 0.999, 2001)

@@ -18,7 +18,7 @@ from mriderived.bids.known_files import Look
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
 from mriderived.interfaces.acquisition import read_acquisition
-from mriderived.workflows import bold_source, sources
+from mriderived.workflows import bold_source, contrast_source, sources
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import ParticipantPlan, plan_participant
 from mriderived.workflows.plan_preview import plan_participants
@@ -41,7 +41,9 @@ def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
         time = float(metadata['RepetitionTime'])
         return BoldCheck(path, (), {}, (), 10, time, (0.0, 1.0), direction)
 
-    monkeypatch.setattr(sources, 'check_image', lambda path, look: ImageCheck(path, (), {}, ()))
+    monkeypatch.setattr(
+        contrast_source, 'check_image', lambda path, *_: ImageCheck(path, (), {}, ())
+    )
     monkeypatch.setattr(bold_source, 'check_bold', check_series)
     monkeypatch.setattr(bold_source, 'check_field_map_geometry', lambda files, run: [])
 

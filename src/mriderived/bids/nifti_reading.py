@@ -251,7 +251,7 @@ def _require_three_dimensions(path: Path, header: nib.Nifti1Header) -> tuple[int
     if any(size > 1 for size in shape[3:]):
         raise BadImageError(
             path,
-            f'a T1w image has three dimensions, this one has {" x ".join(map(str, shape))}',
+            f'a structural image has three dimensions, here are {" x ".join(map(str, shape))}',
             'Save every volume as a run of its own (run-1, run-2, ...), or their average as one.',
         )
     return shape

@@ -110,6 +110,8 @@ class Scope:
     largest_b: float = 0.0
     #: Whether it needs volumes without diffusion weighting.
     needs_unweighted: bool = False
+    #: Whether the T1w image that it leans on has to be of the same session.
+    is_of_t1w_session: bool = False
     #: Of quantitative MRI: suffixes of the collections; empty: all.
     collections: tuple[str, ...] = ()
     #: Images (settings) that the model takes at least.
@@ -119,6 +121,8 @@ class Scope:
     needs_transmit_field: bool = False
     #: Says why what goes with an image does not do for the model, or nothing.
     obstacle: Callable[[Mapping[str, Any]], str] | None = None
+    #: Images with a longer edge of their voxels, in mm, do not do; 0: all do.
+    largest_voxel: float = 0.0
     key: str = ''
     family: str = ''
 

@@ -80,7 +80,7 @@ def load_participant(
     pictures = _by_image(_find_pictures(out_dir, participant), paths)
     owners = {out_dir / name: unit.image for unit in units for name in unit.outputs}
     tables = _by_image(_find_tables(out_dir, participant, units), paths, owners)
-    declared = {figure.name: figure for measure in measures for figure in measure.figures}
+    declared = _declare_figures(measures)
     titles = {measure.name: measure.title for measure in measures}
     extra = [] if '' in paths or not (pictures.get('') or tables.get('')) else ['']
     images = tuple(
@@ -158,6 +158,7 @@ def _by_image(
     """Give each file to its owner, or to the image whose entities it has; ``''`` holds the rest.
 
     Results of a collection are named without what tells its members apart, and hold its suffix.
+    Of images with the same entities the one whose suffix a file has goes before.
     """
     entities = {image: _own_entities(_name(image)) for image in images}
     grouped: dict[str, list[Path]] = {}
@@ -165,12 +166,17 @@ def _by_image(
         if owners and file in owners:
             grouped.setdefault(owners[file], []).append(file)
             continue
+        suffix = _name(file).suffix
         own = _name(file).entities.items()
         fitting = [image for image, wanted in entities.items() if wanted and wanted.items() <= own]
         collection = _collection_of(file)
         if collection:
             fitting = [image for image in fitting if _name(image).suffix == collection]
-        best = max(fitting, key=lambda image: len(entities[image]), default='')
+        best = max(
+            fitting,
+            key=lambda image: (len(entities[image]), _name(image).suffix == suffix),
+            default='',
+        )
         grouped.setdefault(best, []).append(file)
     return grouped
 
@@ -190,6 +196,13 @@ def _collection_of(file: Path) -> str:
     return next((s for s in QMRI_SUFFIXES if any(text.endswith(s) for text in told)), '')
 
 
+def _declare_figures(measures: Iterable[Measure]) -> dict[str, Figure]:
+    """Return figures by name, and by suffix and name: images of several kinds share names."""
+    pairs = [(measure, figure) for measure in measures for figure in measure.figures]
+    found = {figure.name: figure for _, figure in pairs}
+    return found | {f'{measure.source} {figure.name}': figure for measure, figure in pairs}
+
+
 def _describe_pictures(files: Sequence[Path], declared: dict[str, Figure]) -> tuple[Picture, ...]:
     found: list[Picture] = []
     for file in files:
@@ -197,7 +210,7 @@ def _describe_pictures(files: Sequence[Path], declared: dict[str, Figure]) -> tu
         name = entities.get('desc', file.stem)
         if name.removesuffix('Reference') in declared and name not in declared:
             continue
-        figure = declared.get(name)
+        figure = declared.get(f'{_name(file).suffix} {name}', declared.get(name))
         reference = file.with_name(file.name.replace(f'desc-{name}_', f'desc-{name}Reference_'))
         found.append(
             Picture(

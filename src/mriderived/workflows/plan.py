@@ -14,6 +14,8 @@ from mriderived.config import Config
 from mriderived.measures.base import Measure
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.asked import asked_measures
+from mriderived.workflows.contrast_source import LESION_MASKS_OF
+from mriderived.workflows.guests import hash_guests, order_for_guests
 from mriderived.workflows.output_names import output_paths
 from mriderived.workflows.renewal import renew
 from mriderived.workflows.scopes import (
@@ -23,7 +25,6 @@ from mriderived.workflows.scopes import (
     is_in_scope,
 )
 from mriderived.workflows.sources import (
-    LESION_MASK,
     RAW_RESOURCES,
     AnyCheck,
     Source,
@@ -215,9 +216,16 @@ def plan_participant(
         for source in sources
         for measure in measures
         if is_in_scope(measure, source)
-        for unit in _units(config, source, measure, previous, source in references[measure.name])
+        for unit in _units(
+            config,
+            source,
+            measure,
+            previous,
+            source in references[measure.name],
+            hash_guests(measure, source, sources, measures),
+        )
     ]
-    units = renew(listed, previous)
+    units = renew(order_for_guests(listed), previous)
     checks = {source.relative: source.check for source in sources if source.check}
     acquisitions = {source.relative: source.acquisition for source in sources}
     masks = {source.relative: source.lesion_mask for source in sources if source.lesion_mask}
@@ -238,8 +246,9 @@ def _units(
     measure: Measure,
     previous: Mapping[tuple[str, str, str | None], UnitRecord],
     is_reference: bool,
+    lent: Sequence[str] = (),
 ) -> Iterator[Unit]:
-    beside = hash_scope(measure, source)
+    beside = (*hash_scope(measure, source), *lent)
     for variant in variants(measure, config):
         fingerprint = digest(source.content, config.hash, measure.name, variant or '', *beside)
         is_named = not (source.fault or source.lack)
@@ -261,7 +270,8 @@ def _units(
 
 def _tell_mask(source: Source, measure: Measure) -> str:
     """Say for a dry run which units a lesion mask goes into."""
-    if source.lesion_mask is None or LESION_MASK not in measure.optional:
+    mask = LESION_MASKS_OF.get(source.image.suffix)
+    if source.lesion_mask is None or mask not in measure.optional:
         return ''
     return f'uses {source.lesion_mask.name}'
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel as nb
+
 from mriderived.bids.dataset import reference_image
 from mriderived.bids.known_files import hash_file
 from mriderived.bids.qmri_collections import kind_of
@@ -33,15 +35,40 @@ def is_in_scope(measure: Measure, source: Source) -> bool:
 
 
 def explain_scope(measure: Measure, source: Source) -> str:
-    """Say why the gradient table or the images of a source do not do for a measure, or nothing."""
+    """Say why an image does not do for a measure, or nothing.
+
+    Its voxels may be too large, the gradient table of a diffusion series or the images of a
+    collection may not do, or the T1w image be of another session.
+    """
     if source.lack:
         return source.lack
     if 'collection' in source.acquisition:
         return _explain_collection(measure.scope, source.acquisition)
-    scope = measure.scope
     shells = source.acquisition.get('shells')
-    if not scope.least_shells or shells is None:
-        return ''
+    if measure.scope.least_shells and shells is not None:
+        return _explain_shells(measure.scope, shells)
+    return _explain_image(measure.scope, source)
+
+
+def _explain_image(scope: Scope, source: Source) -> str:
+    """Say why the voxels of an image or the T1w that it leans on do not do, or nothing."""
+    image = source.image
+    if scope.largest_voxel and not source.fault:
+        edges = [float(edge) for edge in nb.load(image.path).header.get_zooms()[:3]]
+        if max(edges) > scope.largest_voxel + 1e-3:
+            size = ' x '.join(f'{edge:.3g}' for edge in edges)
+            return f'voxels of {size} mm are too large for it; {scope.largest_voxel:g} mm at most'
+    if (
+        scope.is_of_t1w_session
+        and source.lender
+        and Path(source.lender).parts[:-2] != Path(source.relative).parts[:-2]
+    ):
+        return f'the T1w image is of another session than this {image.suffix}'
+    return ''
+
+
+def _explain_shells(scope: Scope, shells: Sequence[Sequence[float]]) -> str:
+    """Say why a gradient table does not do, or nothing."""
     weighted = [(b, int(count)) for b, count in shells[1:]]
     usable = [
         count

@@ -13,20 +13,15 @@ from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
 from mriderived.bids.dwi_checks import DwiCheck
 from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
-from mriderived.bids.image_checks import (
-    BadImageError,
-    ImageCheck,
-    check_image,
-    look_at_volume,
-)
+from mriderived.bids.image_checks import BadImageError, ImageCheck
 from mriderived.bids.known_files import KnownFiles, known_files_path
 from mriderived.bids.lesion_masks import SUFFIXES as LESION_MASKS
-from mriderived.bids.lesion_masks import find_lesion_mask
 from mriderived.bids.qmri_collections import KIND as QMRI
 from mriderived.bids.qmri_collections import kind_of, name_collection
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 from mriderived.workflows.bold_source import check_run, fingerprint_run
+from mriderived.workflows.contrast_source import CONTRASTS, check_contrast
 from mriderived.workflows.dwi_source import (
     check_diffusion,
     fingerprint_diffusion,
@@ -45,10 +40,9 @@ RAW_RESOURCES: Mapping[str, str] = {
     'T1w': 'raw_t1w',
     'bold': 'raw_bold',
     'dwi': 'raw_dwi',
+    **CONTRASTS,
     QMRI: 'raw_qmri',
 }
-#: The resource that a lesion mask is.
-LESION_MASK = 'raw_lesion_mask'
 
 
 AnyCheck = ImageCheck | BoldCheck | DwiCheck
@@ -170,18 +164,10 @@ def _check(config: Config, run: tuple[Image, ...], check: Check, hash_of: Hash |
                   lesion_mask=mask, lack=acquisition.get('lack', ''))  # fmt: skip
 
 
-def _check_t1w(
+def _check_structural(
     config: Config, files: KnownFiles, images: Iterable[Image], run: tuple[Image, ...]
 ) -> tuple[ImageCheck, dict[str, Any]]:
-    """Check a T1w image, and find the lesion mask that belongs to it."""
-    check = check_image(run[0].path, files.remembering(look_at_volume))
-    mask = find_lesion_mask(run[0], images)
-    if mask is None:
-        return check, {}
-    if not mask.exists():
-        raise BadImageError(mask, 'its content is not here', 'Get it: datalad get')
-    row = ('Lesion mask', mask.relative_to(config.bids_dir.absolute()).as_posix())
-    return replace(check, rows=(*check.rows, row)), {'lesion_mask': mask}
+    return check_contrast(config.bids_dir, files, images, run)
 
 
 def _check_bold(
@@ -203,7 +189,7 @@ def _check_qmri(
 
 
 _CHECKS: Mapping[str, Callable[..., tuple[AnyCheck | None, dict[str, Any]]]] = {
-    'T1w': _check_t1w,
+    **dict.fromkeys(('T1w', *CONTRASTS), _check_structural),
     'bold': _check_bold,
     'dwi': _check_dwi,
     QMRI: _check_qmri,

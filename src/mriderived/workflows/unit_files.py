@@ -43,10 +43,12 @@ def describe_output(config: Config, unit: Unit, output: Output) -> dict[str, Any
     content: dict[str, Any] = {}
     for other in sharing:
         content |= {**table_dictionary(other.columns), **other.sidecar}
-    if output.entities.get('space') == 'T1w':  # not a template, whose name says all
-        content['SpatialReference'] = bids_uri('raw', unit.lender)
-    elif output.entities.get('space') == COLLECTION:
-        content['SpatialReference'] = bids_uri('raw', unit.image)
+    # none of these is a template, whose name says all
+    grids = {'T1w': unit.lender, COLLECTION: unit.image}
+    if unit.source is not None:
+        grids[unit.source.suffix] = unit.image
+    if grid := grids.get(output.entities.get('space', '')):
+        content['SpatialReference'] = bids_uri('raw', grid)
     if config.sloppy:
         content['Sloppy'] = f'{SLOPPY_TITLE}. {SLOPPY_TEXT}'
     return build_sidecar(
