@@ -82,7 +82,8 @@ def write_outputs(out_dir: Path, participants: int, columns: int) -> None:
     (out_dir / 'dataset_description.json').write_text(json.dumps({'Name': 'Benchmark'}))
     n_regions = (columns - sum(ONE_ROW.values())) // len(ATLASES)
     labels = [f'{place + 1}\tRegion_{place + 1}' for place in range(n_regions)]
-    dseg = 'index\tname\n' + '\n'.join(labels) + '\n'
+    header = 'index\tname\themisphere\ttissue\n'
+    dseg = header + ''.join(f'{label}\tL\tGM\n' for label in labels)
     for number in range(participants):
         label = f'{number:05d}'
         folder = out_dir / f'sub-{label}' / 'anat'
@@ -116,11 +117,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--participants', type=int, default=500)
     parser.add_argument('--columns', type=int, default=3000)
+    parser.add_argument(
+        '--tables', nargs='*', default=(), help='long, parquet, long-parquet: these forms as well'
+    )
     parser.add_argument('--folder', type=Path, default=None, help='where to make the outputs')
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=options.folder))
     out_dir = folder / 'out'
-    config = Config(folder / 'raw', out_dir, out_dir / 'work', 'group', atlases=ATLASES)
+    config = Config(folder / 'raw', out_dir, out_dir / 'work', 'group', atlases=ATLASES,
+                    tables=tuple(options.tables))  # fmt: skip
     # Made in another process, so that the peak memory is that of the group level alone.
     maker = mp.get_context('spawn').Process(
         target=write_outputs, args=(out_dir, options.participants, options.columns)
@@ -128,12 +133,12 @@ def main() -> None:
     try:
         maker.start()
         maker.join()
-        start = time.perf_counter()
+        start = _now()
         result = run_group(config, make_measures())
-        _print('tables', time.perf_counter() - start)
-        start = time.perf_counter()
+        _print('tables', start)
+        start = _now()
         report = write_group_report(out_dir)
-        _print('report', time.perf_counter() - start)
+        _print('report', start)
         size = report.stat().st_size / 1e6
         print(f'{result.participants} participants x {result.columns} columns, '
               f'{len(result.warnings)} warnings, report {size:.1f} MB')  # fmt: skip
@@ -141,9 +146,15 @@ def main() -> None:
         shutil.rmtree(folder)
 
 
-def _print(stage: str, seconds: float) -> None:
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _print(stage: str, start: tuple[float, float]) -> None:
+    wall, processor = (end - first for end, first in zip(_now(), start, strict=True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(f'{stage:8} {seconds:7.1f} s   peak memory so far {peak:5.2f} GB', flush=True)
+    print(f'{stage:8} {wall:7.1f} s, {processor:6.1f} s of a processor   '
+          f'peak memory so far {peak:5.2f} GB', flush=True)  # fmt: skip
 
 
 if __name__ == '__main__':

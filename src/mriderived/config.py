@@ -36,7 +36,10 @@ TrackingAlgorithm = Literal['probabilistic', 'deterministic']
 Export = Literal['none', 'enigma']
 
 #: Whose results ``--derivatives`` reads.
-Readable = Literal['freesurfer']
+Readable = Literal['freesurfer', 'mriqc', 'fmriprep', 'xcp_d', 'qsirecon']
+
+#: More forms of the cohort table; the wide one as TSV is always written.
+TableForm = Literal['long', 'parquet', 'long-parquet']
 
 #: What learns to predict; see ``group.prediction``.
 Learner = Literal['linear', 'svm', 'boosting']
@@ -103,6 +106,10 @@ class Config:
     tangent: bool = False
     #: At the group level, results of others for the cohort table: name=folder.
     derivatives: tuple[str, ...] = ()
+    #: At the group level: the cohort table in more forms.
+    tables: tuple[str, ...] = ()
+    #: At the group level: a table of the measures with what the dataset says of participants.
+    join_covariates: bool = False
     #: At the group level: formulas, or YAML files of models.
     models: tuple[str, ...] = ()
     #: Sites whose differences are taken off, and what is kept: 'site ~ age + C(sex)'.

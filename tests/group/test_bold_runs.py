@@ -210,4 +210,4 @@ def test_without_bold_there_is_no_table_of_runs(tmp_path):
 
 
 def test_the_validator_is_told_to_leave_it_alone():
-    assert 'group_bold*' in bidsignore().splitlines()
+    assert 'group_*' in bidsignore().splitlines()

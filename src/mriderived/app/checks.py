@@ -47,6 +47,8 @@ def _check_group_options(config: Config) -> Iterator[Problem]:
         f'--ica-components {config.ica_components}': config.ica_components > 0,
         '--tangent': config.tangent,
         '--derivatives': bool(config.derivatives),
+        '--tables': bool(config.tables),
+        '--join-covariates': config.join_covariates,
         '--model': bool(config.models),
         '--map-model': bool(config.map_models),
         '--harmonise': bool(config.harmonise),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -22,6 +23,7 @@ from mriderived.config import (
     Readable,
     RehoNeighbours,
     SkullStrip,
+    TableForm,
     TrackingAlgorithm,
 )
 
@@ -162,6 +164,10 @@ def _derivatives(name: str, words: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _forms(name: str, words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(partial(_one_of(*get_args(TableForm)), name), split_list(name, words)))
+
+
 def _permutations(name: str, text: str) -> int:
     if not re.fullmatch(r'\d{1,7}', text) or 0 < int(text) < LEAST_PERMUTATIONS:
         _refuse(name, text, f'Give a whole number from {LEAST_PERMUTATIONS}, or 0 for none.')
@@ -234,6 +240,7 @@ CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'ica_components': _components,
     **dict.fromkeys(('models', 'map_models', 'harmonise', 'predict'), _models),
     'derivatives': _derivatives,
+    'tables': _forms,
     'permutations': _permutations,
     'smoothing': _millimetres,
     'learner': _one_of(*get_args(Learner)),

@@ -18,6 +18,7 @@ from mriderived.config import (
     Readable,
     RehoNeighbours,
     SkullStrip,
+    TableForm,
     TrackingAlgorithm,
 )
 
@@ -201,6 +202,18 @@ def _add_group_level(group: argparse._ArgumentGroup) -> None:
         '--derivatives',
         metavar='NAME=DIR',
         help=f'group only: results of others for the tables ({", ".join(get_args(Readable))})',
+    )
+    _list(
+        group,
+        '--tables',
+        metavar='|'.join(get_args(TableForm)),
+        help='group only: the cohort table in these forms too (default: none)',
+    )
+    group.add_argument(
+        '--join-covariates',
+        action='store_true',
+        help='group only: a table with participants.tsv and phenotype/*.tsv of the raw dataset '
+        'in front of the measures, which tells of people what these tell',
     )
     _list(
         group,

@@ -38,11 +38,12 @@ class Covariates:
         return own.where(own.notna(), shared).infer_objects()
 
 
-def read_covariates(bids_dir: Path) -> Covariates:
+def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
     """Read ``participants.tsv``, ``sub-*/*_sessions.tsv`` and ``phenotype/*.tsv`` of a dataset.
 
     A column of the same name in two tables is taken from the first of these, and a note says so;
-    columns of ``phenotype/`` are also there as ``<table>_<column>``.
+    columns of ``phenotype/`` are also there as ``<table>_<column>``. Columns of numbers alone
+    are numbers, unless ``as_text`` asks for all as it was written.
 
     Raises
     ------
@@ -58,7 +59,8 @@ def read_covariates(bids_dir: Path) -> Covariates:
         if prefix:
             table = pd.concat([table, table.add_prefix(f'{prefix}_')], axis=1)
         _join(found, table, name)
-    found.frame = found.frame.apply(_with_type)
+    if not as_text:
+        found.frame = found.frame.apply(_with_type)
     return found
 
 

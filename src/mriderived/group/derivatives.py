@@ -67,13 +67,22 @@ def _place(sheet: Sheet, rows: Sequence[Row], taken: set[str]) -> Block:
         found = [mine.get(key, np.nan) for key in keys]
         why = _of(sheet.reasons, row) or f'{sheet.title} has no result of this participant'
         partly = f'{sheet.title} has no such number of this participant'
-        values.append('\t'.join(f'{v:.10g}' if np.isfinite(v) else MISSING for v in found))
+        values.append('\t'.join(_write(v) if np.isfinite(v) else MISSING for v in found))
         reasons.append(
             '\t'.join(MISSING if np.isfinite(v) else (partly if mine else why) for v in found)
         )
         numbers.append(found)
     return Block(tuple(named), tuple(values), tuple(reasons),
                  np.array(numbers, float).reshape(len(rows), len(keys)))  # fmt: skip
+
+
+def _write(number: float) -> str:
+    """Return the shortest text of a number that is read back as the same one.
+
+    >>> _write(1000.0), _write(712345.123456789)
+    ('1000', '712345.123456789')
+    """
+    return repr(float(number)).removesuffix('.0')
 
 
 def _sort(cells: Iterable[tuple[str, str]], columns: Sequence[Column]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 from mriderived import __version__
 from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
 from mriderived.group.columns import CohortColumn
+from mriderived.group.uk_biobank import find_field
 from mriderived.measures.base import Column, Measure
 
 PARTICIPANT = {'participant_id': {'Description': 'Participant, as in the raw dataset.'}}
@@ -19,6 +20,14 @@ WIDE = (
 RUNS = (
     'Every run of BOLD, one row per run. The columns behind denoising are those of '
     'mriderived.tsv, which has the reference runs only.'
+)
+LONG = (
+    'One row per participant, session and column of mriderived.tsv, in the same order. Sessions '
+    'and participants repeat, so it lies outside of phenotype/.'
+)
+JOINED = (
+    'What the raw dataset says of the participants, in front of all measures of MRIderived; one '
+    'row per participant and session.'
 )
 REASONS = 'Why the table beside this one has n/a in a cell; n/a here means that a value is there.'
 
@@ -54,17 +63,32 @@ def describe_reasons(columns: Iterable[CohortColumn]) -> dict[str, Any]:
 
 def describe_runs(about: Sequence[Column], columns: Iterable[CohortColumn]) -> dict[str, Any]:
     """Return the dictionary of the table of all runs."""
-    return _of_runs(RUNS, about, {column.name: _entry(column) for column in columns})
+    return _of_rows(RUNS, about, {column.name: _entry(column) for column in columns})
 
 
 def describe_run_reasons(
     about: Sequence[Column], columns: Iterable[CohortColumn]
 ) -> dict[str, Any]:
     """Return the dictionary of its companion of reasons."""
-    return _of_runs(REASONS, about, _reason_entries(columns))
+    return _of_rows(REASONS, about, _reason_entries(columns))
 
 
-def _of_runs(text: str, about: Sequence[Column], entries: dict[str, Any]) -> dict[str, Any]:
+def describe_long(about: Sequence[Column]) -> dict[str, Any]:
+    """Return the dictionary of the long table."""
+    return _of_rows(LONG, about, {})
+
+
+def describe_joined(
+    about: Sequence[Column],
+    covariates: Mapping[str, Mapping[str, Any]],
+    columns: Iterable[CohortColumn],
+) -> dict[str, Any]:
+    """Return the dictionary of measures behind what is known of the participants."""
+    measured = {column.name: _entry(column) for column in columns}
+    return _of_rows(JOINED, about, {**{k: dict(v) for k, v in covariates.items()}, **measured})
+
+
+def _of_rows(text: str, about: Sequence[Column], entries: dict[str, Any]) -> dict[str, Any]:
     told = {column.name: {'Description': column.description} for column in about}
     return {'Description': f'MRIderived {__version__}. {text}', **told, **entries}
 
@@ -110,4 +134,7 @@ def _entry(column: CohortColumn) -> dict[str, Any]:
         entry['Atlas' if source.measure.over == 'atlas' else 'Space'] = source.variant
     if key.region:
         entry |= {'Region': key.region, 'RegionIndex': key.number}
+    counterpart = find_field(source.measure.name, source.variant or '', key.region, key.column)
+    if counterpart is not None:
+        entry['UKBiobank'] = {'FieldID': counterpart.field, 'Title': counterpart.title}
     return entry

@@ -58,8 +58,15 @@ def read_freesurfer(folder: Path) -> Derivatives:
         for kind, (name, title, variant, columns) in _SHEETS.items()
     }
     whole = Sheet('freesurfer_brain', 'FreeSurfer brain', _REFERENCE, tuple(WHOLE.values()))
+    folders: dict[Row, str] = {}
     for participant, session, path in find_people(folder):
         row = Row(session, participant)
+        if folders.setdefault(row, path.name) != path.name:
+            found.warnings.append(
+                f'{path.name} and {folders[row]} are of the same participant: {path.name} is '
+                'left out; leave one of them'
+            )
+            continue
         for name, kind in FILES.items():
             file = path / 'stats' / name
             if not file.exists():

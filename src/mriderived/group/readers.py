@@ -7,11 +7,21 @@ from pathlib import Path
 
 from mriderived.config import Config
 from mriderived.group.derivatives import Derivatives
+from mriderived.group.fmriprep_sheets import read_fmriprep
 from mriderived.group.freesurfer_sheets import read_freesurfer
+from mriderived.group.mriqc_sheets import read_mriqc
+from mriderived.group.qsirecon_sheets import read_qsirecon
 from mriderived.group.records import Row
+from mriderived.group.xcp_d_sheets import read_xcp_d
 
 #: By the name that stands in front of the folder in ``--derivatives NAME=FOLDER``.
-READERS: Mapping[str, Callable[[Path], Derivatives]] = {'freesurfer': read_freesurfer}
+READERS: Mapping[str, Callable[[Path], Derivatives]] = {
+    'freesurfer': read_freesurfer,
+    'mriqc': read_mriqc,
+    'fmriprep': read_fmriprep,
+    'xcp_d': read_xcp_d,
+    'qsirecon': read_qsirecon,
+}
 
 
 def read_derivatives(config: Config) -> Derivatives:

@@ -2,8 +2,8 @@
 
 It reads the output folder only, results of others where asked, and the label table of an atlas for
 which nobody has a value. Neither the raw dataset's ``participants.tsv`` nor anything else about a
-person goes into a table of the cohort: join them by ``participant_id``. Models that are asked for
-read it, and what they find stands below ``models/``.
+person goes into a table of the cohort, unless ``--join-covariates`` asks for one with it
+(``group.joined``). Models that are asked for read it, and what they find stands below ``models/``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mriderived.config import Config
 from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
 from mriderived.group.chapters import Chapter, mark_sidecars
+from mriderived.group.cohort_checks import check_participants
 from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.derivatives import Derivatives, place_sheets
 from mriderived.group.findings import Findings
@@ -31,6 +32,7 @@ from mriderived.group.outliers import FEWEST, THRESHOLD
 from mriderived.group.readers import read_derivatives
 from mriderived.group.records import Cohort, read_cohort
 from mriderived.group.runs import write_runs
+from mriderived.group.table_forms import write_forms
 from mriderived.group.variables import gather_variables
 from mriderived.group.writing import replace_listing, write_lines, write_tables
 from mriderived.measures.base import Measure
@@ -51,7 +53,7 @@ class GroupResult(NamedTuple):
     exports: tuple[PurePosixPath, ...] = ()
     #: The same for matrices and maps of the cohort.
     files: tuple[PurePosixPath, ...] = ()
-    #: Why models that were asked for were not fitted.
+    #: Why models that were asked for were not fitted, or a table not written.
     refused: tuple[str, ...] = ()
 
 
@@ -75,7 +77,7 @@ def run_group(
     """
     others = read_derivatives(config)
     cohort = read_cohort(config, planned, others.rows)
-    cohort.warnings += others.warnings
+    cohort.warnings += [*others.warnings, *check_participants(config)]
     check_cohort(config, cohort)
     blocks = _build_blocks(config, cohort, measures, others)
     tables: list[PurePosixPath] = []
@@ -88,14 +90,16 @@ def run_group(
         findings.add(rows, first, blocks)
         first += len(rows)
     tables += write_runs(config.out_dir, cohort, blocks, is_sloppy)
+    forms, refused = write_forms(config, cohort, blocks, is_sloppy)
+    tables += forms
     exports: tuple[PurePosixPath, ...] = ()
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
     chapters = functional.find_chapters(config, cohort, measures, is_sloppy)
-    refused: list[str] = []
     if config.models or config.map_models or config.harmonise or config.predict:
-        fitted, refused = _fit_models(config, cohort, blocks, measures)
+        fitted, unfitted = _fit_models(config, cohort, blocks, measures)
         chapters += fitted
+        refused += unfitted
     if is_sloppy:
         mark_sidecars(config.out_dir, chapters)
     tables += [table for chapter in chapters for table in chapter.tables]

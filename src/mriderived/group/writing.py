@@ -119,9 +119,10 @@ def replace_listing(path: Path, content: Mapping[str, Any]) -> None:
         former = json.loads(path.read_text(encoding='utf-8'))
     except (FileNotFoundError, ValueError):
         former = {}
-    for table in _outdated(former, content, 'tables', 'phenotype/|group_bold'):
+    for table in _outdated(former, content, 'tables', 'phenotype/|group_'):
         (out_dir / table).unlink(missing_ok=True)
-        (out_dir / table).with_suffix('.json').unlink(missing_ok=True)
+        if table.suffix == '.tsv':
+            (out_dir / table).with_suffix('.json').unlink(missing_ok=True)
     for export in _outdated(former, content, 'exports', 'exports/'):
         (out_dir / export).unlink(missing_ok=True)
     for file in _outdated(former, content, 'files', _OF_COHORT):

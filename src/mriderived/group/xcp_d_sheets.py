@@ -1,0 +1,83 @@
+"""What XCP-D found: ALFF, ReHo and coverage of regions, and the quality of each run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mriderived.group.derivatives import Derivatives, Sheet
+from mriderived.group.named_files import (
+    Named,
+    choose_runs,
+    choose_space,
+    find_named,
+    read_each,
+    read_rows,
+    to_number,
+)
+from mriderived.group.sheets import SheetError
+from mriderived.measures.base import Column
+
+_REFERENCE = 'https://doi.org/10.1162/imag_a_00257'
+_STATS = {
+    'alff': ('ALFF', Column('alff', 'Amplitude of low-frequency fluctuations.', '', 'ALFF')),
+    'reho': ('ReHo', Column('reho', "Regional homogeneity (Kendall's W).", '1', 'ReHo')),
+    'coverage': (
+        'coverage', Column('coverage', 'Share of the region that has a signal.', '1', 'Coverage')
+    ),
+}  # fmt: skip
+_QUALITY = (
+    Column('mean_fd', 'Mean framewise displacement, of all volumes.', 'mm', 'FD'),
+    Column('mean_fd_post_censoring', 'Mean framewise displacement of the volumes that were kept.',
+           'mm', 'FD, kept'),
+    Column('mean_relative_rms', 'Mean root mean square displacement.', 'mm', 'RMS'),
+    Column('max_relative_rms', 'Largest root mean square displacement.', 'mm', 'Largest RMS'),
+    Column('mean_dvars_initial', 'Mean DVARS before denoising.', '', 'DVARS before'),
+    Column('mean_dvars_final', 'Mean DVARS after denoising.', '', 'DVARS after'),
+    Column('num_dummy_volumes', 'Volumes that were removed at the start.', '1', 'Dummies'),
+    Column('num_censored_volumes', 'Volumes that were censored.', '1', 'Censored'),
+    Column('num_retained_volumes', 'Volumes that were kept.', '1', 'Kept'),
+    Column('fd_dvars_correlation_initial', 'Correlation of FD and DVARS before denoising.', '1'),
+    Column('fd_dvars_correlation_final', 'Correlation of FD and DVARS after denoising.', '1'),
+)  # fmt: skip
+
+
+def read_xcp_d(folder: Path) -> Derivatives:
+    """Read the region tables and ``linc_qc`` of the run that stands for everybody's session."""
+    found = Derivatives()
+    quality = Sheet('xcp_d_qc', 'XCP-D quality', _REFERENCE, _QUALITY)
+    files = choose_space(find_named(folder, 'sub-*_desc-linc_qc.tsv'), found.warnings)
+    known = {column.name for column in _QUALITY}
+    for one, row in read_each(choose_runs(files), _read_one, found, quality.reasons):
+        for name, cell in row.items():
+            number = to_number(cell)
+            if name in known and number is not None:
+                quality.add(one.row, '', name, number)
+    found.sheets.append(quality)
+    for stat, (title, column) in _STATS.items():
+        for atlas, mine in _by_atlas(find_named(folder, f'sub-*_stat-{stat}_bold.tsv')).items():
+            sheet = Sheet(f'xcp_d_{stat}', f'XCP-D {title}', _REFERENCE, (column,), atlas)
+            runs = choose_runs(choose_space(mine, found.warnings))
+            for one, row in read_each(runs, _read_one, found, sheet.reasons):
+                for region, cell in row.items():
+                    number = to_number(cell)
+                    if number is not None:
+                        sheet.add(one.row, region, column.name, number)
+            found.sheets.append(sheet)
+    return found
+
+
+def _by_atlas(files: list[Named]) -> dict[str, list[Named]]:
+    """Sort by atlas, which is called ``seg`` in the names (``atlas`` in older ones)."""
+    found: dict[str, list[Named]] = {}
+    for one in files:
+        atlas = one.entities.get('seg') or one.entities.get('atlas')
+        if atlas:
+            found.setdefault(atlas, []).append(one)
+    return dict(sorted(found.items()))
+
+
+def _read_one(path: Path) -> dict[str, str]:
+    rows = read_rows(path)
+    if len(rows) != 1:
+        raise SheetError(f'the table has {len(rows)} rows instead of one')
+    return rows[0]
