@@ -224,6 +224,33 @@ def _add_group_level(group: argparse._ArgumentGroup) -> None:
         help='group only: predict a column from regions, by cross-validation, as in '
         "'age ~ thickness + area'",
     )
+    _list(
+        group,
+        '--norms',
+        metavar='FORMULA',
+        help='group only: how far everybody is from what is normal, as in '
+        "'thickness ~ age + C(sex)'",
+    )
+    _value(
+        group,
+        '--norms-reference',
+        metavar='RULE',
+        help='who draws the curves of --norms, as in \'group == "control"\' (default: everybody)',
+    )
+    _list(
+        group,
+        '--exclude',
+        metavar='RULE',
+        help="group only: leave out of statistics whom this is true of, as in 't1w_quality_cjv > "
+        "0.8', in quotes",
+    )
+    _value(
+        group,
+        '--ratings',
+        metavar='FILE',
+        help='group only: leave out of statistics whose images this file excludes (ratings.tsv of '
+        'the reports)',
+    )
     _value(
         group,
         '--learner',

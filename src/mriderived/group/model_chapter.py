@@ -105,7 +105,7 @@ def _write(out_dir: Path, fitted: RegionModel, variables: Variables, known: Cova
     model = fitted.model
     chapter = Chapter(_anchor(model), f'Model: {model.formula}', _tell(fitted), _HEADER)
     path = PurePosixPath('models', f'model-{model.name}_stats.tsv')
-    _write_table(out_dir / path, fitted)
+    write_table(out_dir / path, fitted)
     chapter.files.append(path)
     chapter.rows = _list_rows(fitted)
     chapter.notes = [*_list_notes(fitted), *known.notes]
@@ -163,7 +163,8 @@ def _p(value: float) -> str:
     return f'{value:.1e}' if value < 0.001 else f'{value:.3f}'
 
 
-def _write_table(path: Path, fitted: RegionModel) -> None:
+def write_table(path: Path, fitted: RegionModel) -> None:
+    """Write all estimates of a model, and what the columns are."""
     table, model = fitted.table, fitted.model
     header = '\t'.join(map(str, table.columns))
     body = ('\t'.join(map(_cell, row)) for row in table.itertuples(index=False))
