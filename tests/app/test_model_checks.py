@@ -82,8 +82,8 @@ def test_rules_and_ratings_that_cannot_be_read_are_problems(tmp_path: Path) -> N
     assert problems == [
         '--norms-reference needs --norms. Give a formula, or leave it out.',
         '--exclude: \'sex > "M"\': words have == and != only. See docs/exclusion.md.',
-        "--norms-reference: 'a ~ b' is no rule: write a column, one of >= <= == != > < and a value, "
-        'as in \'age > 60\' or \'group == "control"\'. See docs/exclusion.md.',
+        "--norms-reference: 'a ~ b' is no rule: write a column, one of >= <= == != > < and a "
+        "value, as in 'age > 60' or 'group == \"control\"'. See docs/exclusion.md.",
         "--ratings ratings.tsv, line 2: rating 'good' is none of accept, uncertain, exclude. "
         'See docs/exclusion.md.',
     ]

@@ -34,7 +34,9 @@ def test_others_are_judged_as_they_were_made() -> None:
     assert found.z.std() == pytest.approx(1, abs=0.02)
     for low, high in ((20, 35), (35, 65), (65, 80)):
         part = found.z[(others >= low) & (others < high)]
-        assert part.mean() == pytest.approx(0, abs=0.05) and part.std() == pytest.approx(1, abs=0.05)
+        assert part.mean() == pytest.approx(0, abs=0.05) and part.std() == pytest.approx(
+            1, abs=0.05
+        )
     levels = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
     np.testing.assert_allclose(share_below(found.centile, levels).mean(axis=1), levels, atol=0.01)
     truth = 0.1 * np.exp(0.02 * (others - 50))

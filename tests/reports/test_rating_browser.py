@@ -28,8 +28,9 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
         pytest.skip('Chromium and chromedriver are not here')
     options = ChromeOptions()
     options.binary_location = chromium
+    profile = tmp_path / 'profile'
     for argument in ('--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
-                     '--window-size=1280,900', f'--user-data-dir={tmp_path / "profile"}'):  # fmt: skip
+                     '--window-size=1280,900', f'--user-data-dir={profile}'):  # fmt: skip
         options.add_argument(argument)
     options.add_experimental_option(
         'prefs', {'download.default_directory': str(tmp_path / 'saved')}
@@ -70,7 +71,7 @@ def test_ratings_are_kept_and_saved_as_the_group_level_reads_them(
     browser.get(outputs.page.as_uri())
     type_into(browser, '#rater', 'AB')
     press(browser, '.rating:nth-of-type(1) [data-rating=exclude]')
-    type_into(browser, '.rating:nth-of-type(1) .comment', 'ringing\tand\nmotion')
+    type_into(browser, '.rating:nth-of-type(1) .comment', 'ringing\tand  motion')
     press(browser, '.rating:nth-of-type(2) [data-rating=accept]')
     press(browser, '.rating:nth-of-type(2) [data-rating=uncertain]')
     assert browser.find_element(By.ID, 'rating-count').text == '2 images rated'

@@ -151,7 +151,7 @@ def _models(name: str, words: Iterable[str]) -> tuple[str, ...]:
 
 def _rule(name: str, text: str) -> str:
     if not re.search(r'[<>=!]', text):
-        _refuse(name, text, 'Give a comparison in quotes, such as \'age > 60\'.')
+        _refuse(name, text, "Give a comparison in quotes, such as 'age > 60'.")
     return text
 
 

@@ -203,7 +203,8 @@ def judge(
 
     Examples
     --------
-    >>> sure = Norms(np.array([[3.0]]), np.array([[0.0]]), np.zeros((1, 1, 1)), np.zeros((1, 1, 1)))
+    >>> nothing = np.zeros((1, 1, 1))
+    >>> sure = Norms(np.array([[3.0]]), np.array([[0.0]]), nothing, nothing)
     >>> judge(sure, [[4.0]], [[1.0]], [[1.0]]).z.round(3).tolist()
     [[1.0]]
     """

@@ -74,7 +74,8 @@ def _apply_ratings(found: Exclusion, ratings: Sequence[Rating], rows: Sequence[R
     )
     if unknown:
         found.notes.append(
-            f'ratings of {len(unknown)} who are not in the tables: {", ".join(sorted(unknown)[:8])}'
+            f'ratings of {len(unknown)} who are not in the tables: '
+            f'{", ".join(sorted(unknown)[:8])}'
         )
 
 

@@ -11,11 +11,10 @@ import pandas as pd
 from mriderived import __version__
 from mriderived.bids.sidecar import write_sidecar
 from mriderived.config import Config
-from mriderived.figures.agreement import draw_agreement
-from mriderived.figures.style import save_svg
-from mriderived.group.agreement import Agreement, compare
+from mriderived.group.agreement import compare
+from mriderived.group.agreement_chapter import draw_pair, list_names, number_text
 from mriderived.group.blocks import MISSING
-from mriderived.group.chapters import Chapter, Picture, figure_file
+from mriderived.group.chapters import Chapter, figure_file
 from mriderived.group.columns import snake
 from mriderived.group.exclusion import Exclusion
 from mriderived.group.model_chapter import write_table
@@ -31,8 +30,8 @@ _COLUMNS = {
 }
 _COMPARED = ('Model', 'Contrast', 'Table', 'n with', 'n without', 'r of estimates', 'r of t',
              'hold in both', 'with only', 'without only')  # fmt: skip
-#: Those who hold in one only are named up to so many, and drawn for so many families.
-NAMED, DRAWN = 6, 6
+#: So many families are drawn.
+DRAWN = 6
 
 
 def tell_exclusion(config: Config, found: Exclusion, variables: Variables) -> Chapter:
@@ -44,8 +43,11 @@ def tell_exclusion(config: Config, found: Exclusion, variables: Variables) -> Ch
         'prediction and norms, by --exclude and --ratings. The tables keep them.',
         ('Participant', 'Session', 'Reason'), notes=list(found.notes),
     )  # fmt: skip
-    rows = [(f'sub-{row.participant}', f'ses-{row.session}' if row.session else MISSING,
-             '; '.join(found.reasons[row])) for row in variables.rows if row in found.reasons]  # fmt: skip
+    rows = [
+        (f'sub-{row.participant}', f'ses-{row.session}' if row.session else MISSING,
+         '; '.join(found.reasons[row]))
+        for row in variables.rows if row in found.reasons
+    ]  # fmt: skip
     chapter.rows = list(rows)
     path = PurePosixPath('models', 'excluded.tsv')
     write_lines(config.out_dir / path, ['\t'.join(_COLUMNS), *map('\t'.join, rows)])
@@ -106,28 +108,3 @@ def _compare_families(
             chapter.pictures.append(draw_pair(
                 out_dir, path, found, ('everybody', 'without those left out'), f'{key[0]}: {table}'
             ))  # fmt: skip
-
-
-def draw_pair(
-    out_dir: Path, path: PurePosixPath, found: Agreement, names: tuple[str, str], title: str
-) -> Picture:
-    """Draw two answers against each other."""
-    changed = np.isin(found.names, [*found.first_only, *found.second_only])
-    told = (f'r = {number_text(found.r_estimate)}', f'r = {number_text(found.r_t)}')
-    save_svg(draw_agreement(found.estimates, found.t, changed, names, told, title), out_dir / path)
-    caption = (
-        'Each dot is a region; on the dashed line, both are the same. Red: holds after correction '
-        'in one only.'
-    )
-    return Picture(path, title, caption)
-
-
-def number_text(value: float) -> str:
-    """Return a correlation as text."""
-    return f'{value:.3f}' if np.isfinite(value) else MISSING
-
-
-def list_names(names: Sequence[str]) -> str:
-    """Count names, and list the first."""
-    shown = ', '.join(names[:NAMED]) + ', …' * (len(names) > NAMED)
-    return f'{len(names)}: {shown}' if names else '0'

@@ -52,7 +52,7 @@ class NormTask(NamedTuple):
 class NormResult(NamedTuple):
     """Arrays (n, m) of z, centile and expected mean; the norms of all the reference for curves.
 
-    ``reasons`` (n,) say why somebody is not judged; ``without`` names variables that have no norms.
+    ``reasons`` (n,) say why somebody is not judged; ``without`` names variables without norms.
     """
 
     task: NormTask
@@ -226,9 +226,7 @@ def _deal(task: NormTask, seed: int) -> NDArray[np.intp]:
     two = [column for column in task.design.matrix.T if len(np.unique(column)) == 2]
     chance = rng.permutation(len(names))
     kinds = {name: tuple(column[where[str(name)]] for column in two) for name in map(str, names)}
-    order = sorted(
-        range(len(names)), key=lambda place: (kinds[str(names[place])], chance[place])
-    )
+    order = sorted(range(len(names)), key=lambda place: (kinds[str(names[place])], chance[place]))
     folds = {str(names[place]): number % FOLDS for number, place in enumerate(order)}
     return np.array([folds.get(str(name), -1) for name in task.people])
 

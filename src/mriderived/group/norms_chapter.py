@@ -37,8 +37,8 @@ _HEADER = ('Participant', 'Regions', 'Below 2.5 %', 'Above 97.5 %', 'Lowest', 'H
 _TEXT = (
     'For each variable, mean and log-variance go with the covariates{along}. Nobody was judged by '
     'a curve that they helped to draw: {who}. z is the normal deviate of the centile, under a law '
-    'that counts how unsure the curve is. Of {m} variables and {n} rows, z has mean {mean:.3f} and '
-    'standard deviation {sd:.3f}; {low:.1f} % are below the 5th centile and {high:.1f} % above '
+    'that counts how unsure the curve is. Of {m} variables and {n} rows, z has mean {mean:.3f} '
+    'and standard deviation {sd:.3f}; {low:.1f} % are below the 5th centile and {high:.1f} % above '
     'the 95th. A deviation is a distance from these people, no diagnosis.'
 )
 _FIT = {
@@ -76,7 +76,6 @@ def find_norms_chapters(
 def _fill(
     out_dir: Path, chapter: Chapter, found: NormResult, variables: Variables, rule: Rule | None
 ) -> None:
-    task = found.task
     fit = describe_fit(found, variables)
     chapter.text = _tell(found, rule)
     chapter.rows = _list_people(found, variables)
@@ -173,7 +172,10 @@ def _write_values(
         ' '.join(_who(variables, int(task.design.rows[place]))): str(reason)
         for place, reason in enumerate(found.reasons) if reason
     }  # fmt: skip
-    text = {'z': 'standard deviations from what is expected', 'centile': 'per cent of people below'}
+    text = {
+        'z': 'standard deviations from what is expected',
+        'centile': 'per cent of people below',
+    }
     write_sidecar(out_dir / path, {
         'Description': f'MRIderived {__version__}: {model.formula}, {text[kind]}, out of sample.',
         'Formula': model.formula,

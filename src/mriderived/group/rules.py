@@ -81,7 +81,7 @@ def read_rule(text: str) -> Rule:
     if not match or not match[1]:
         raise ModelError(
             f'{text!r} is no rule: write a column, one of {" ".join(_OPERATORS)} and a value, as '
-            'in \'age > 60\' or \'group == "control"\''
+            "in 'age > 60' or 'group == \"control\"'"
         )
     column, comparison, value = match.groups()
     try:

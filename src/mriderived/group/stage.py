@@ -20,7 +20,7 @@ from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
-from mriderived.group.chapters import Chapter, mark_sidecars
+from mriderived.group.chapters import mark_sidecars
 from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.derivatives import Derivatives, place_sheets
 from mriderived.group.findings import Findings

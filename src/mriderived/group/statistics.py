@@ -64,9 +64,7 @@ def _find_all(
         find_harmonised_chapters(
             config.out_dir, read_models(config.harmonise), variables, covariates
         ),
-        find_model_chapters(
-            config.out_dir, read_models(config.models), variables, known, covariates
-        ),
+        find_model_chapters(config, read_models(config.models), variables, known, covariates),
         find_map_chapters(
             config, cohort, measures, read_models(config.map_models), known, covariates
         ),
