@@ -1,4 +1,4 @@
-"""Effects painted where they are: the right side, the right region, faded where they do not hold."""
+"""Effects are painted on the right side and region, and faded where they do not hold."""
 
 from __future__ import annotations
 

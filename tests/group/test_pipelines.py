@@ -62,8 +62,10 @@ def test_tables_without_common_regions_are_not_compared(tmp_path: Path) -> None:
 
 
 def test_what_holds_in_one_only_is_named() -> None:
-    one = pd.DataFrame({'region': list('abcd'), 'estimate': [1.0, 2.0, 3.0, 4.0],
-                        't': [1.0, 5.0, 5.0, np.nan], 'p_fdr': [0.5, 0.01, 0.01, np.nan]})  # fmt: skip
+    one = pd.DataFrame({
+        'region': list('abcd'), 'estimate': [1.0, 2.0, 3.0, 4.0], 't': [1.0, 5.0, 5.0, np.nan],
+        'p_fdr': [0.5, 0.01, 0.01, np.nan],
+    })  # fmt: skip
     other = one.assign(t=[5.0, 5.0, 1.0, 2.0], p_fdr=[0.01, 0.01, 0.5, 0.5])
     found = compare(one, other, 'region', 'p_fdr', 0.05)
     assert (found.names, found.both) == (['a', 'b', 'c'], 1)

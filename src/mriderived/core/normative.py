@@ -155,7 +155,8 @@ def _solve(design: Matrix, weights: Matrix, wanted: Matrix) -> tuple[Matrix, Mat
     """Return coefficients (p, m) of weighted least squares, and the inverses (m, p, p)."""
     inverse = np.linalg.inv(_weighted_squares(design, weights))
     right = (design.T @ (weights * wanted)).T
-    return np.einsum('mpq,mq->pm', inverse, right), inverse
+    found: Matrix = np.einsum('mpq,mq->pm', inverse, right)
+    return found, np.asarray(inverse, float)
 
 
 def _quadratic(design: Matrix, inverse: Matrix) -> Matrix:

@@ -98,7 +98,7 @@ def find_axis(design: Design, covariates: pd.DataFrame) -> Axis | None:
     for place, name in enumerate(design.names):
         column = design.matrix[:, place]
         if name in covariates and len(np.unique(column)) > CURVED:
-            return Axis(name, place, np.quantile(column, BENDS))
+            return Axis(name, place, np.asarray(np.quantile(column, BENDS), float))
     return None
 
 
@@ -155,7 +155,9 @@ def find_norms(task: NormTask, seed: int = 42) -> NormResult:
     axis = task.axis
     if axis is not None:
         column = task.design.matrix[task.reference, axis.place]
-        task = task._replace(axis=axis._replace(knots=np.quantile(column, BENDS)))
+        task = task._replace(
+            axis=axis._replace(knots=np.asarray(np.quantile(column, BENDS), float))
+        )
     reasons = np.full(len(task.people), '', object)
     reasons[~inside] = _beyond(task)
     mean, spread = _designs_inside(task, inside)

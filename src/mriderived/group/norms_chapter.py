@@ -38,8 +38,8 @@ _TEXT = (
     'For each variable, mean and log-variance go with the covariates{along}. Nobody was judged by '
     'a curve that they helped to draw: {who}. z is the normal deviate of the centile, under a law '
     'that counts how unsure the curve is. Of {m} variables and {n} rows, z has mean {mean:.3f} '
-    'and standard deviation {sd:.3f}; {low:.1f} % are below the 5th centile and {high:.1f} % above '
-    'the 95th. A deviation is a distance from these people, no diagnosis.'
+    'and standard deviation {sd:.3f}; {low:.1f} % are below the 5th centile and {high:.1f} % '
+    'above the 95th. A deviation is a distance from these people, no diagnosis.'
 )
 _FIT = {
     'variable': 'Column of phenotype/mriderived.tsv.',
@@ -126,7 +126,7 @@ def _list_people(found: NormResult, variables: Variables) -> list[Sequence[str]]
     known = np.isfinite(z).sum(axis=1)
     far = (np.abs(z) > FAR).sum(axis=1)
     order = np.argsort(-far / np.maximum(known, 1), kind='stable')
-    rows = []
+    rows: list[Sequence[str]] = []
     for place in order[:SHOWN]:
         if not known[place]:
             continue

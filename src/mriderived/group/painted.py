@@ -116,7 +116,7 @@ def _look_up(labels: NDArray[np.int32], values: dict[int, float]) -> NDArray[np.
 def _paint_cortex(
     atlas: _Atlas, t: dict[int, float], weights: dict[int, float], limit: float, title: str
 ) -> Figure:
-    painted = {}
+    painted: dict[str, Painted] = {}
     for side in SIDES:
         mesh, labels = load_fsaverage(side), atlas.vertices[side]
         painted[side] = Painted(
