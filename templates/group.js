@@ -461,6 +461,41 @@
     else if (order.length > 100) table.tBodies[0].append(el('tr', {}, el('td', { class: 'empty', colspan: 4 }, `and ${order.length - 100} more reasons in the table of reasons`)));
   }
 
+  // ---- tables of chapters: sort, search, save
+  const asNumber = (text) => { const n = parseFloat(text.replace(/−/g, '-').replace(/,/g, '')); return Number.isNaN(n) ? null : n; };
+  function compare(a, b) {
+    const [x, y] = [asNumber(a), asNumber(b)];
+    if (x !== null && y !== null) return x - y;
+    return (x === null) - (y === null) || a.localeCompare(b, 'en', { numeric: true });
+  }
+  function sortable(table) {
+    const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
+    const cell = (row, k) => row.cells[k].textContent.trim();
+    heads.forEach((head, k) => {
+      const button = el('button', { type: 'button', onclick: () => {
+        const down = head.getAttribute('aria-sort') === 'ascending' ? -1 : 1;
+        heads.forEach((other) => other.removeAttribute('aria-sort'));
+        head.setAttribute('aria-sort', down === 1 ? 'ascending' : 'descending');
+        body.append(...[...body.rows].sort((a, b) => down * compare(cell(a, k), cell(b, k))));
+      } }, head.textContent);
+      head.replaceChildren(button);
+    });
+    const rows = [...body.rows], count = el('span', { class: 'push' }, plural(rows.length, 'row'));
+    const search = el('input', { type: 'search', placeholder: 'Search this table …', 'aria-label': 'Search this table', oninput: () => {
+      const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+      rows.forEach((row) => { row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word)); });
+      count.textContent = `${counts.format(rows.filter((row) => !row.hidden).length)} of ${plural(rows.length, 'row')}`;
+    } });
+    const save = el('button', { type: 'button', class: 'button', onclick: () => {
+      const lines = [heads, ...[...body.rows].filter((row) => !row.hidden).map((row) => [...row.cells])];
+      const text = lines.map((line) => line.map((one) => one.textContent.trim().replace(/\s+/g, ' ')).join('\t')).join('\n') + '\n';
+      const link = el('a', { href: URL.createObjectURL(new Blob([text], { type: 'text/tab-separated-values' })), download: `${table.closest('section').querySelector('h2').id}.tsv` });
+      link.click();
+    } }, 'Save as TSV');
+    if (rows.length > 1) table.parentElement.before(el('div', { class: 'tools' }, search, save, count));
+  }
+  for (const table of document.querySelectorAll('.chapter table')) sortable(table);
+
   // ---- start
   function open(place) {
     const before = view.column && view.column.name;

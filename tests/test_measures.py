@@ -18,7 +18,9 @@ ALL_MEASURES = find_measures(model=catalogue.EXAMPLE)
 EVERY = (*preprocessing_steps(), *ALL_MEASURES)
 PROVIDED = {
     *('raw_t1w', 'raw_bold', 'bold_acquisition', 'bold_events', 'raw_lesion_mask'),
+    *('raw_t2w', 'raw_flair', 'raw_flair_lesion_mask'),
     *('raw_dwi', 'dwi_acquisition'),
+    *('raw_qmri', 'qmri_acquisition'),
     *('space_brain', 'space_mask', 'space_tissues'),
     *('atlas_image', 'atlas_table', 'structures_image', 'structures_table'),
 }

@@ -105,7 +105,8 @@ def test_dry_run_of_a_dataset_writes_nothing(
     assert 'Nothing was written.' in out
     opt_in = [
         *('thickness_laplace', 'seed_maps', 'denoised_in_space', 'free_water'),
-        *('diffusion_gradient', 'thickness_laplace_regions'),
+        *('diffusion_gradient', 'dwi_in_space', 'perivascular_spaces'),
+        *('perivascular_spaces_t2w', 'thickness_laplace_regions'),
         *(f'fwtensor_{name}_regions' for name in ('fwf', 'fa', 'md', 'ad', 'rd')),
         *(f'fwtensor_{name}_in_space' for name in ('fa', 'md', 'ad', 'rd')),
     ]

@@ -14,7 +14,7 @@ from mriderived.app.settled import is_settled
 from mriderived.bids.image_checks import ImageCheck
 from mriderived.bids.status import UnitRecord, read_record, record_file, write_record
 from mriderived.config import Config, replace
-from mriderived.workflows import sources
+from mriderived.workflows import contrast_source
 from mriderived.workflows.participant import work_folder
 from mriderived.workflows.plan import plan_participant
 
@@ -24,7 +24,9 @@ Skeleton = Callable[[str], Path]
 @pytest.fixture
 def config(skeleton: Skeleton, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """A participant of whom everything is done."""
-    monkeypatch.setattr(sources, 'check_image', lambda path, look: ImageCheck(path, (), {}, ()))
+    monkeypatch.setattr(
+        contrast_source, 'check_image', lambda path, *_: ImageCheck(path, (), {}, ())
+    )
     out_dir = tmp_path / 'out'
     config = Config(skeleton('single'), out_dir, tmp_path / 'work', measures=('tissue_volume',))
     plan = plan_participant(config, '01')
@@ -105,11 +107,11 @@ def test_a_work_folder_is_to_be_removed(config: Config) -> None:
 def test_the_values_of_an_image_were_never_read(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def check(path: Path, look: Callable[[Path], object]) -> ImageCheck:
+    def check(path: Path, look: Callable[[Path], object], content: str) -> ImageCheck:
         look(path)
         return ImageCheck(path, (), {}, ())
 
-    monkeypatch.setattr(sources, 'check_image', check)
+    monkeypatch.setattr(contrast_source, 'check_image', check)
     monkeypatch.setattr('mriderived.bids.known_files.looks_whole', lambda path: True)
     assert not is_settled(config, '01')
 

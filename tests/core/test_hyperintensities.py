@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flair_phantom import FLUID, GREY, WHITE, Ball, draw
 from scipy import ndimage
 
+from flair_phantom import FLUID, GREY, WHITE, Ball, draw
 from mriderived.core.hyperintensities import Scan, find_hyperintensities
 from mriderived.core.hyperintensity_contrast import find_normal
 from mriderived.core.hyperintensity_territory import find_septum, find_territory, weigh

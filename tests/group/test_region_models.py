@@ -157,11 +157,13 @@ def test_sessions_of_a_participant_are_not_independent() -> None:
         ('thickness', 'C(label)', 'label has 60 different words'),
         ('thickness', 'empty', 'nobody has every covariate (left out: 60 without empty)'),
         ('thickness', 'rare', '1 participants (left out: 59 without rare)'),
+        ('thickness', 'iq', 'iq is -9999 for 7 participants, and between 90 and 142'),
     ],
 )
 def test_a_model_that_cannot_be_fitted_is_refused(outcome: str, terms: str, message: str) -> None:
     covariates = make_covariates().assign(only='F', empty=np.nan)
     covariates['rare'] = [1.0] + [np.nan] * 59
+    covariates['iq'] = [-9999.0] * 7 + [float(n) for n in range(90, 143)]
     with pytest.raises(ModelError) as caught:
         fit_regions(Model('m', outcome, terms), make_variables(covariates), covariates)
     assert message in str(caught.value)

@@ -340,3 +340,53 @@ def test_colouring_stays_in_the_browser(driver, out_dir, tmp_path):
         "return [...document.querySelectorAll('#detail circle')].map((c) => c.style.fill)"
     )
     assert len(fills) == len(set(fills)) == 3
+
+
+@pytest.mark.browser
+@needs_browser
+def test_tables_of_chapters_are_sorted_searched_and_saved(driver, out_dir):
+    lines = ['participant_id\tage']
+    for place in range(12):
+        write_complete(out_dir, f'{place:02d}', gm=f'{600000 - 999 * place + 77 * (place % 3)}')
+        lines.append(f'sub-{place:02d}\t{20 + 3 * place}')
+    config = make_config(out_dir, models=('volume ~ age', 'gm ~ age'))
+    config.bids_dir.mkdir()
+    (config.bids_dir / 'participants.tsv').write_text('\n'.join(lines) + '\n')
+    # Volumes that differ between people, or there is nothing to fit.
+    for place in range(12):
+        table = next((out_dir / f'sub-{place:02d}').rglob('*atlas-DK_morph.tsv'))
+        rows = table.read_text().splitlines()
+        changed = [f'{row.rsplit(chr(9), 2)[0]}\t{number * 10 + (place * number) % 7}\t7'
+                   for number, row in enumerate(rows[1:], start=1)]  # fmt: skip
+        table.write_text('\n'.join([rows[0], *changed]) + '\n')
+    run_group(config, MEASURES)
+    open_page(driver, write_group_report(out_dir))
+    cells = '#model-volumeage + .note ~ .scroll tbody tr:not([hidden]) td:nth-child({})'
+    regions = texts(driver, cells.format(2))
+    assert len(regions) == 3
+    script = (
+        "document.querySelectorAll('#model-volumeage ~ .scroll th button')[arguments[0]].click()"
+    )
+    driver.execute_script(script, 2)
+    up = [float(text) for text in texts(driver, cells.format(3))]
+    driver.execute_script(script, 2)
+    down = [float(text) for text in texts(driver, cells.format(3))]
+    assert up == sorted(up) and down == up[::-1]
+    driver.execute_script(script, 1)
+    assert texts(driver, cells.format(2)) == sorted(regions, key=str.lower)
+    driver.execute_script(
+        "const s = document.querySelector('#model-volumeage ~ .tools input');"
+        "s.value = 'thalamus left';"
+        "s.dispatchEvent(new Event('input'))"
+    )
+    assert texts(driver, cells.format(2)) == ['Left-Thalamus']
+    assert texts(driver, '#model-volumeage ~ .tools .push') == ['1 of 3 rows']
+    saved = driver.execute_async_script(
+        'const done = arguments[0]; const make = URL.createObjectURL;'
+        "URL.createObjectURL = (blob) => { blob.text().then(done); return '#'; };"
+        "document.querySelector('#model-volumeage ~ .tools button').click();"
+        'URL.createObjectURL = make'
+    )
+    header, row, end = saved.split('\n')
+    assert header.split('\t')[:3] == ['Contrast', 'Region', 'Estimate'] and end == ''
+    assert row.split('\t')[:2] == ['age', 'Left-Thalamus']

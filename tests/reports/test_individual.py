@@ -8,7 +8,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from participant_outputs import HOSTILE, MEASURES, Outputs, unit, write_outputs
+from participant_outputs import (
+    HOSTILE,
+    MEASURES,
+    SVG,
+    Outputs,
+    figure,
+    measure,
+    unit,
+    write_outputs,
+)
 
 from mriderived.bids.status import UnitRecord, read_record, write_record
 from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
@@ -327,3 +336,32 @@ def test_thousands_of_rows_stay_small_and_quick(tmp_path: Path) -> None:
     outputs = write_outputs(tmp_path, sessions=('a', 'b', 'c', 'd'), n_regions=500)
     write(outputs)
     assert outputs.page.stat().st_size < 500_000
+
+
+def test_pictures_and_tables_of_images_with_the_same_name_but_for_the_suffix(
+    tmp_path: Path,
+) -> None:
+    outputs = Outputs(tmp_path)
+    images = {name: f'sub-01/anat/sub-01_{name}.nii.gz' for name in ('T1w', 'FLAIR')}
+    figures = tmp_path / 'sub-01' / 'figures'
+    figures.mkdir(parents=True)
+    measures = []
+    records = []
+    table = tmp_path / 'sub-01' / 'anat' / 'sub-01_desc-wmh_morph.tsv'
+    table.parent.mkdir()
+    table.write_text('volume\n7\n')
+    for name, image in images.items():
+        (figures / f'sub-01_desc-mask_{name}.svg').write_text(SVG.format(fill='#fff'))
+        own = (figure('mask', 'brain', f'Mask of {name}', f'The mask of the {name}.'),)
+        measures.append(measure(f'{name}_brain', f'Brain of {name}', source=name, figures=own))
+        paths = (table.relative_to(tmp_path).as_posix(),) if name == 'FLAIR' else ()
+        records.append(unit(image, f'{name}_brain', outputs=paths))
+    write_record(outputs.out_dir, '01', records)
+    view = load_participant(outputs.out_dir, '01', measures)
+    assert {
+        (image.label, picture.title) for image in view.images for picture in image.pictures
+    } == {(name, f'Mask of {name}') for name in images}
+    assert [(image.label, len(image.tables)) for image in view.images] == [
+        ('T1w', 0),
+        ('FLAIR', 1),
+    ]

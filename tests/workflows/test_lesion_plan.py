@@ -10,7 +10,7 @@ import pytest
 
 from mriderived.bids.image_checks import ImageCheck
 from mriderived.config import Config
-from mriderived.workflows import sources
+from mriderived.workflows import contrast_source
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import plan_participant
 from mriderived.workflows.plan_preview import plan_participants
@@ -22,7 +22,9 @@ ANAT = 'sub-01/anat/'
 
 @pytest.fixture(autouse=True)
 def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, 'check_image', lambda path, *_: ImageCheck(path, (), {}, ()))
+    monkeypatch.setattr(
+        contrast_source, 'check_image', lambda path, *_: ImageCheck(path, (), {}, ())
+    )
 
 
 def config(bids_dir: Path, **settings: object) -> Config:
@@ -53,17 +55,19 @@ def test_which_names_are_read(skeleton: Skeleton, name: str, is_found: bool) -> 
     assert {unit.image for unit in plan.units if unit.measure.source == 'T1w'} == {image}
 
 
-def test_it_goes_to_registration_and_lesions_and_the_dry_run_says_so(skeleton: Skeleton) -> None:
+def test_it_goes_to_the_steps_that_use_it_and_the_dry_run_says_so(skeleton: Skeleton) -> None:
     settings = config(skeleton('single'))
     name = 'sub-01_T1w_label-lesion_roi.nii.gz'
     write_image(settings.bids_dir / ANAT / name)
     told = {unit.measure: unit.reason for unit in plan_participants(settings, ['01'])}
-    assert {measure for measure, reason in told.items() if reason} == {'registration', 'lesions'}
+    assert {measure for measure, reason in told.items() if reason} == {
+        *('tissue', 'registration', 'lesions')
+    }
     assert told['lesions'] == f'uses {name}'
     plan = plan_participant(settings, '01')
     assert ('Lesion mask', ANAT + name) in plan.checks[f'{ANAT}sub-01_T1w.nii.gz'].rows
     graph = init_participant_wf(settings, plan).workflow
-    for step in ('registration_MNI152NLin2009cAsym', 'lesions'):
+    for step in ('tissue', 'registration_MNI152NLin2009cAsym', 'lesions'):
         node = graph.get_node(f'T1w_{step}').get_node('inputnode')
         assert node.inputs.raw_lesion_mask == str(settings.bids_dir / ANAT / name)
 

@@ -15,7 +15,7 @@ from mriderived.bids.known_files import Look
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
 from mriderived.measures.registry import find_measures
-from mriderived.workflows import sources
+from mriderived.workflows import bold_source, contrast_source
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import (
     ParticipantPlan,
@@ -32,7 +32,7 @@ Skeleton = Callable[[str], Path]
 def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of skeletons are no heads; a missing one is still refused."""
 
-    def check(path: Path, look: Look) -> ImageCheck:
+    def check(path: Path, look: Look, content: str) -> ImageCheck:
         if not path.exists():
             raise BadImageError(path, 'its content is not here', 'Get it: datalad get')
         return ImageCheck(path, (), {}, ())
@@ -41,8 +41,8 @@ def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
         time = float(metadata['RepetitionTime'])
         return BoldCheck(path, (), {}, (), 10, time, None, metadata.get('PhaseEncodingDirection'))
 
-    monkeypatch.setattr(sources, 'check_image', check)
-    monkeypatch.setattr(sources, 'check_bold', check_series)
+    monkeypatch.setattr(contrast_source, 'check_image', check)
+    monkeypatch.setattr(bold_source, 'check_bold', check_series)
 
 
 def config(bids_dir: Path, **settings: object) -> Config:
@@ -51,7 +51,7 @@ def config(bids_dir: Path, **settings: object) -> Config:
 
 
 def images(plan: ParticipantPlan) -> dict[str, bool]:
-    return {unit.image: unit.is_reference for unit in plan.units}
+    return {u.image: u.is_reference for u in plan.units if u.measure.source == 'T1w'}
 
 
 def test_each_session_has_its_reference(skeleton: Skeleton) -> None:
@@ -107,7 +107,8 @@ def test_some_measures_run_only_where_named(skeleton: Skeleton) -> None:
 
     opt_in = [
         *('thickness_laplace', 'seed_maps', 'denoised_in_space', 'free_water'),
-        *('diffusion_gradient', 'thickness_laplace_regions'),
+        *('diffusion_gradient', 'dwi_in_space', 'perivascular_spaces'),
+        *('perivascular_spaces_t2w', 'thickness_laplace_regions'),
         *(f'fwtensor_{name}_regions' for name in ('fwf', 'fa', 'md', 'ad', 'rd')),
         *(f'fwtensor_{name}_in_space' for name in ('fa', 'md', 'ad', 'rd')),
     ]

@@ -18,7 +18,7 @@ from mriderived.bids.known_files import Look
 from mriderived.bids.status import UnitRecord, write_record
 from mriderived.config import Config
 from mriderived.interfaces.acquisition import read_acquisition
-from mriderived.workflows import sources
+from mriderived.workflows import bold_source, contrast_source, sources
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import ParticipantPlan, plan_participant
 from mriderived.workflows.plan_preview import plan_participants
@@ -41,9 +41,11 @@ def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
         time = float(metadata['RepetitionTime'])
         return BoldCheck(path, (), {}, (), 10, time, (0.0, 1.0), direction)
 
-    monkeypatch.setattr(sources, 'check_image', lambda path, look: ImageCheck(path, (), {}, ()))
-    monkeypatch.setattr(sources, 'check_bold', check_series)
-    monkeypatch.setattr(sources, 'check_field_map_geometry', lambda files, run: [])
+    monkeypatch.setattr(
+        contrast_source, 'check_image', lambda path, *_: ImageCheck(path, (), {}, ())
+    )
+    monkeypatch.setattr(bold_source, 'check_bold', check_series)
+    monkeypatch.setattr(bold_source, 'check_field_map_geometry', lambda files, run: [])
 
 
 def config(bids_dir: Path, **settings: object) -> Config:
@@ -182,7 +184,7 @@ def test_the_reason_against_slice_times_goes_to_the_nodes(
     def check(path: Path, metadata: Mapping[str, Any], look: Look) -> BoldCheck:
         return BoldCheck(path, (), {'slice_timing': 'in ms'}, (), 10, 2.0, None, None)
 
-    monkeypatch.setattr(sources, 'check_bold', check)
+    monkeypatch.setattr(bold_source, 'check_bold', check)
     settings = config(skeleton('bold'), atlases=('Thalamus',), measures=('tsnr',))
     plan = plan_participant(settings, '01')
     path = settings.bids_dir.parent / 'acquisition.json'
@@ -217,7 +219,7 @@ def test_field_maps_whose_geometry_does_not_fit_are_left_out_with_a_note(
         raise sources.BadImageError(files['phasediff'], 'it lies elsewhere', 'Look at it.')
 
     root = skeleton('bold')
-    monkeypatch.setattr(sources, 'check_field_map_geometry', refuse)
+    monkeypatch.setattr(bold_source, 'check_field_map_geometry', refuse)
     settings = dataclasses.replace(config(root), session_labels=('a',))
     (root / f'{A}/fmap/sub-01_ses-a_dir-PA_epi.nii.gz').unlink()
     found = acquisition(plan_participant(settings, '01'), REST_1)

@@ -12,7 +12,7 @@ import pytest
 
 from mriderived.bids import known_files
 from mriderived.config import Config
-from mriderived.workflows import sources
+from mriderived.workflows import bold_source, contrast_source
 from mriderived.workflows.plan import PlannedUnit, plan_participant
 from mriderived.workflows.plan_preview import plan_participants
 
@@ -108,8 +108,8 @@ def test_what_is_known_is_not_read_again_and_gives_the_same_plan(
     def refuse(path: Path) -> None:
         raise AssertionError(f'{path} was read again')
 
-    monkeypatch.setattr(sources, 'look_at_volume', refuse)
-    monkeypatch.setattr(sources, 'look_at_series', refuse)
+    monkeypatch.setattr(contrast_source, 'look_at_volume', refuse)
+    monkeypatch.setattr(bold_source, 'look_at_series', refuse)
     monkeypatch.setattr(known_files, 'hash_file', refuse)
     again = plan_participant(config, '01')
     assert again.units == first.units

@@ -20,7 +20,7 @@ from mriderived.group.records import Row
 from mriderived.measures.base import Scope
 from mriderived.measures.registry import find_measures
 from mriderived.measures.t2star import T2STAR
-from mriderived.workflows import sources
+from mriderived.workflows import bold_source, contrast_source
 from mriderived.workflows.asked import asked_measures, measures_of_folder
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import ParticipantPlan, plan_participant, selected_measures
@@ -57,9 +57,11 @@ def accept_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
         time = float(metadata['RepetitionTime'])
         return BoldCheck(path, (), {}, (), 10, time, (0.0, 1.0), direction)
 
-    monkeypatch.setattr(sources, 'check_image', lambda path, look: ImageCheck(path, (), {}, ()))
-    monkeypatch.setattr(sources, 'check_bold', check_series)
-    monkeypatch.setattr(sources, 'check_field_map_geometry', lambda files, run: [])
+    monkeypatch.setattr(
+        contrast_source, 'check_image', lambda path, *_: ImageCheck(path, (), {}, ())
+    )
+    monkeypatch.setattr(bold_source, 'check_bold', check_series)
+    monkeypatch.setattr(bold_source, 'check_field_map_geometry', lambda files, run: [])
 
 
 @pytest.fixture

@@ -49,12 +49,12 @@ def _check_matches(config: Config, labels: Sequence[str]) -> None:
         return
     filters = read_filters(config.bids_filter_file) if config.bids_filter_file else None
     # Imports what computes, which only such a choice costs here.
-    from mriderived.workflows.sources import RAW_RESOURCES
+    from mriderived.workflows.sources import RAW_RESOURCES, list_suffixes
 
     if not has_images(
         config.bids_dir,
         labels,
-        suffixes=tuple(RAW_RESOURCES),
+        suffixes=list_suffixes(RAW_RESOURCES),
         sessions=config.session_labels,
         filters=filters,
     ):

@@ -52,10 +52,11 @@ class ImageCheck:
     rows: tuple[tuple[str, str], ...]
 
 
-def check_image(path: Path, look: Look | None = None) -> ImageCheck:
-    """Check one raw T1w image; raise :class:`BadImageError` if it cannot be processed.
+def check_image(path: Path, look: Look | None = None, content: str = 'T1w') -> ImageCheck:
+    """Check one raw structural image; raise :class:`BadImageError` if it cannot be processed.
 
-    ``look`` stands for :func:`look_at_volume`, which reads all of the image.
+    ``look`` stands for :func:`look_at_volume`, which reads all of the image; ``content`` is its
+    suffix.
 
     Flags: ``squeezed``, ``no_orientation``, ``qform_sform_conflict`` (degrees),
     ``invalid_qform``, ``voxel_size_mismatch``, ``units``, ``left_handed``, ``oblique`` (degrees),
@@ -73,12 +74,12 @@ def check_image(path: Path, look: Look | None = None) -> ImageCheck:
         path=path,
         notes=tuple(sentence for _, _, sentence in findings),
         flags={flag: value for flag, value, _ in findings},
-        rows=(*_rows(header, geometry), ('Content', 'T1w')),
+        rows=(*_rows(header, geometry), ('Content', content)),
     )
 
 
 def look_at_volume(path: Path) -> tuple[Finding, ...]:
-    """Check the values of a T1w image; raise :class:`BadImageError` if they cannot be used."""
+    """Check the values of an image; raise :class:`BadImageError` if they cannot be used."""
     volume = read_volume(path)
     geometry = find_geometry(path, volume.header, volume.repaired, volume.data.shape)
     head = _find_head(path, volume)

@@ -1,4 +1,4 @@
-"""Which of a participant's files is the lesion mask of a T1w image."""
+"""Which of a participant's files is the lesion mask of a structural image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ LABEL = 'lesion'
 
 
 def find_lesion_mask(image: Image, images: Iterable[Image]) -> Path | None:
-    """Return the lesion mask beside a T1w image, or nothing.
+    """Return the lesion mask beside an image, or nothing.
+
+    A mask whose name holds no suffix of an image (``sub-01_label-lesion_mask``) is the T1w's.
 
     Raises
     ------
@@ -35,7 +37,10 @@ def _is_mask_of(mask: Image, image: Image) -> bool:
         return False
     try:
         # the suffix of the image stands in the middle of the name that fMRIPrep reads
-        entities = split_name(mask.path.name.replace(f'_{image.suffix}_', '_', 1)).entities
+        plain = mask.path.name.replace(f'_{image.suffix}_', '_', 1)
+        if image.suffix != 'T1w' and plain == mask.path.name:
+            return False
+        entities = split_name(plain).entities
         mine = split_name(image.path).entities
     except InvalidNameError:
         return False

@@ -226,14 +226,17 @@ def repair(path: Path, header: nib.Nifti1Header) -> nib.Nifti1Header:
     return repaired
 
 
-def stored_shape(path: Path, header: nib.Nifti1Header) -> tuple[int, ...]:
-    """Return the dimensions that the header gives; the first three are those of a head."""
+def stored_shape(path: Path, header: nib.Nifti1Header, least: int = 8) -> tuple[int, ...]:
+    """Return the dimensions that the header gives; each of the first three is ``least`` or more.
+
+    By default they are those of a head.
+    """
     count = int(header['dim'][0])
     if not 1 <= count <= 7 or (header['dim'][1 : 1 + count] < 1).any():
         dims = header['dim'].tolist()
         raise BadImageError(path, f'the header holds impossible dimensions {dims}', _RECONVERT)
     shape = tuple(int(size) for size in header['dim'][1 : 1 + count])
-    if len(shape) < 3 or min(shape[:3]) < 8:
+    if len(shape) < 3 or min(shape[:3]) < least:
         name = ' x '.join(map(str, shape))
         raise BadImageError(
             path,
@@ -248,7 +251,7 @@ def _require_three_dimensions(path: Path, header: nib.Nifti1Header) -> tuple[int
     if any(size > 1 for size in shape[3:]):
         raise BadImageError(
             path,
-            f'a T1w image has three dimensions, this one has {" x ".join(map(str, shape))}',
+            f'a structural image has three dimensions, here are {" x ".join(map(str, shape))}',
             'Save every volume as a run of its own (run-1, run-2, ...), or their average as one.',
         )
     return shape

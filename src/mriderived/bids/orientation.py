@@ -33,14 +33,21 @@ class Geometry(NamedTuple):
 
 
 def find_geometry(
-    path: Path, header: nib.Nifti1Header, repaired: nib.Nifti1Header, shape: tuple[int, ...]
+    path: Path,
+    header: nib.Nifti1Header,
+    repaired: nib.Nifti1Header,
+    shape: tuple[int, ...],
+    least_mm: float = MIN_EXTENT_MM,
 ) -> Geometry:
-    """Choose sform before qform; raise :class:`BadImageError` if what is chosen is unusable."""
+    """Choose sform before qform; raise :class:`BadImageError` if what is chosen is unusable.
+
+    A field of view below ``least_mm`` along any axis is taken for a fault.
+    """
     _require_voxel_sizes(path, header)
     qform = _qform(repaired)
     affine, source = _choose(path, repaired, qform)
     voxel = voxel_sizes(affine)
-    _require_plausible(path, voxel, np.array(shape), header)
+    _require_plausible(path, voxel, np.array(shape), header, least_mm)
     oblique = float(np.degrees(obliquity(affine).max()))
     findings = (
         *_source_findings(header, affine, source, qform, np.array(shape)),
@@ -95,7 +102,11 @@ def _choose(path: Path, header: nib.Nifti1Header, qform: Affine | None) -> tuple
 
 
 def _require_plausible(
-    path: Path, voxel: NDArray[Any], shape: NDArray[Any], header: nib.Nifti1Header
+    path: Path,
+    voxel: NDArray[Any],
+    shape: NDArray[Any],
+    header: nib.Nifti1Header,
+    least_mm: float,
 ) -> None:
     name = ' x '.join(f'{size:.4g}' for size in voxel)
     unit = header.get_xyzt_units()[0]
@@ -105,7 +116,7 @@ def _require_plausible(
             path, f'voxels of {name} mm are implausible{unit_note}', f'{_HEADER} Sizes are in mm.'
         )
     extent = voxel * shape
-    if (extent < MIN_EXTENT_MM).any() or (extent > MAX_EXTENT_MM).any():
+    if (extent < least_mm).any() or (extent > MAX_EXTENT_MM).any():
         size = ' x '.join(f'{length:.0f}' for length in extent)
         raise BadImageError(
             path, f'a field of view of {size} mm is implausible for a head', _HEADER

@@ -34,13 +34,13 @@ class SeriesHeader(NamedTuple):
     shape: tuple[int, int, int, int]
 
 
-def read_series_header(path: Path) -> SeriesHeader:
-    """Read the header of an image of three or four dimensions."""
+def read_series_header(path: Path, least: int = 8) -> SeriesHeader:
+    """Read the header of an image of three or four dimensions, ``least`` voxels along each."""
     require_content(path)
     with reading(path), open_file(path) as stream:
         header = parse_header(path, stream)
     data_type(path, header)
-    shape = stored_shape(path, header)
+    shape = stored_shape(path, header, least)
     if any(size > 1 for size in shape[4:]):
         raise BadImageError(
             path,
@@ -51,12 +51,12 @@ def read_series_header(path: Path) -> SeriesHeader:
     return SeriesHeader(header, repair(path, header), (shape[0], shape[1], shape[2], volumes))
 
 
-def iterate_volumes(path: Path) -> Iterator[NDArray[np.float32]]:
+def iterate_volumes(path: Path, least: int = 8) -> Iterator[NDArray[np.float32]]:
     """Give one scaled volume after the other, as stored; raise if the file ends before.
 
     After the last volume the rest of the file is read, because its end holds the checksum.
     """
-    series = read_series_header(path)
+    series = read_series_header(path, least)
     dtype, total = data_type(path, series.header), series.shape[3]
     size = math.prod(series.shape[:3]) * dtype.itemsize
     with reading(path), open_file(path) as stream:

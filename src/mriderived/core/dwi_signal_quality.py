@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mriderived.core.gradient_table import Gradients
+from mriderived.core.gradient_table import Gradients, count_axes
 from mriderived.core.spherical_harmonics import even_harmonics, find_order
 
 Signals = NDArray[np.float32]
@@ -82,7 +82,9 @@ def contrast_to_noise(signals: Signals, gradients: Gradients, shell: int) -> tup
     if mine.size < LEAST_DIRECTIONS:
         reason = f'shell {shell} has {mine.size} directions, fewer than {LEAST_DIRECTIONS}'
         return float('nan'), reason
-    basis = even_harmonics(gradients.directions[mine], find_order(mine.size, most=6))
+    basis = even_harmonics(
+        gradients.directions[mine], find_order(count_axes(gradients.directions[mine]), most=6)
+    )
     values = signals[:, mine].astype(np.float64)
     fitted = values @ np.linalg.pinv(basis).T @ basis.T
     freedom = mine.size - np.linalg.matrix_rank(basis)

@@ -19,13 +19,15 @@ Volume = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 #: A voxel is all one tissue from this fraction on, if the template agrees by so much.
-PURE, LIKELY = 0.9, {'wm': 0.9, 'gm': 0.7}
+PURE, LIKELY = 0.9, {'wm': 0.9, 'gm': 0.7, 'csf': 0.7}
 #: Normal is what lies within so many robust standard deviations of the median.
 NORMAL_SIGMAS = 2.5
 #: Width of the average that the brightness of white matter is known by, per place, in mm.
 FIELD_MM = 15.0
 #: Without a T1w, fluid is darker than this share of white matter (it is suppressed).
 FLUID_SHARE = 0.5
+#: Grey matter is brighter than white matter in a FLAIR; less than this share of it is no FLAIR.
+LEAST_GREY = 0.9
 #: Fewer voxels tell nothing of a tissue.
 LEAST_VOXELS = 500
 TO_SIGMA = 1.4826
@@ -87,7 +89,8 @@ def find_normal(
     Raises
     ------
     ValueError
-        If there is too little white or grey matter, or fluid is not dark, as it is in a FLAIR.
+        If there is too little white or grey matter, or fluid is not dark and grey matter not
+        bright, as they are in a FLAIR.
     """
     if tissues is None:
         white, grey = priors[2] > LIKELY['wm'], priors[1] > LIKELY['gm']
@@ -103,8 +106,9 @@ def find_normal(
             )
     middle = float(np.median(flair[white]))
     solid = brain & (flair > FLUID_SHARE * middle)
+    fluid = priors[0] > LIKELY['csf'] if tissues is None else tissues.csf > PURE
+    _check_contrast(flair, brain & fluid, grey, middle)
     if tissues is not None:
-        _check_fluid(flair, brain & (tissues.csf > PURE), middle)
         solid &= tissues.csf < PURE
     white &= solid & _is_normal(flair, white & solid)
     grey &= solid
@@ -163,10 +167,15 @@ def robust(values: NDArray[np.float32]) -> tuple[float, float]:
     return centre, TO_SIGMA * float(np.median(np.abs(values - centre)))
 
 
-def _check_fluid(flair: Volume, fluid: Mask, white: float) -> None:
+def _check_contrast(flair: Volume, fluid: Mask, grey: Mask, white: float) -> None:
     if np.count_nonzero(fluid) >= LEAST_VOXELS and np.median(flair[fluid]) > white:
         raise ValueError(
             'fluid is brighter than white matter: this is no FLAIR, or it does not lie on the T1w'
+        )
+    if np.median(flair[grey]) < LEAST_GREY * white:
+        raise ValueError(
+            'grey matter is darker than white matter: this is no FLAIR, or it does not lie on '
+            'the template'
         )
 
 

@@ -26,6 +26,6 @@ def respond(  # type: ignore[no-untyped-def]
                 shape = (1 - math.exp(-(plate**2) / (2 * roundness**2))) * math.exp(
                     -(blob**2) / (2 * straightness**2)
                 )
-                answer = shape * across / background
+                answer = shape * across / background[i, j, k]
                 if answer > best[i, j, k]:
                     best[i, j, k] = answer

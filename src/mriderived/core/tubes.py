@@ -4,7 +4,8 @@ Across a tube the intensity bends strongly in two directions, along it in none; 
 the second derivatives say so at every scale (Frangi et al. 1998, doi:10.1007/BFb0056195), and the
 largest answer over scales counts (tuned to visual ratings of perivascular spaces by Ballerini et
 al. 2018, doi:10.1038/s41598-018-19781-5). The answer is measured in units of what noise and
-texture of the searched tissue give, so that no threshold depends on the scale of an image.
+texture of the searched tissue give nearby, so that no threshold depends on the scale of an image,
+and what would drown beside the cortex is found in quiet deep white matter.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ Mask = NDArray[np.bool_]
 MOST_MM = 1.2
 #: Width of the average of what surrounds a tube, in mm, and how dark its core is.
 AROUND_MM, CORE_PERCENTILE = 2.0, 75
+#: Width of the average that tells noise and texture nearby, in mm.
+NEARBY_MM = 6.0
+#: Mean of what pure noise gives, capped at its median, over that median.
+CAPPED = np.float32(0.87)
+#: Places that are calmer than this percentile of all count as being as calm as it.
+LEAST_PERCENTILE = 5
 _TOUCHING = np.ones((3, 3, 3), bool)
 
 
@@ -43,7 +50,7 @@ class Settings:
     roundness: float = 0.5
     straightness: float = 0.5
     #: Where a tube begins, and how far it goes on, in units of the background's answer.
-    seed: float = 2.5
+    seed: float = 2.0
     edge: float = 1.2
 
 
@@ -127,9 +134,7 @@ def find_tubes(
     best = np.zeros(inside.shape, np.float32)
     for sigma in settings.scales_mm:
         values = hessian_eigenvalues(part, sigma, spacing, inside, threads)
-        background = float(np.median(np.abs(values[..., 2][inside])))
-        if background == 0:
-            raise ValueError('the image is constant where perivascular spaces are looked for')
+        background = _measure_background(np.abs(values[..., 2]), inside, spacing, threads)
         run_slabs(
             respond, len(best), threads, values, -1.0 if is_bright else 1.0,
             background, settings.roundness, settings.straightness, best,
@@ -141,6 +146,25 @@ def find_tubes(
     mask = np.zeros(image.shape, bool)
     mask[box] = _trim(depth, followed, inside, spacing, threads)
     return Tubes(strength, mask)
+
+
+def _measure_background(
+    bend: Volume, region: Mask, spacing: Sequence[float], threads: int
+) -> Volume:
+    """Return what noise and texture give around each voxel, never more than everywhere's median.
+
+    The cap keeps a tube from hiding itself.
+    """
+    usual = float(np.median(bend[region]))
+    if usual == 0:
+        raise ValueError('the image is constant where perivascular spaces are looked for')
+    sigma = NEARBY_MM / np.asarray(spacing, float)
+    known = region & (bend > 0)  # on the faces of the grid nothing is known
+    share = smooth(known.astype(np.float32), sigma, threads) + np.float32(1e-4)
+    capped = np.where(known, np.minimum(bend, usual), 0).astype(np.float32)
+    local = smooth(capped, sigma, threads) / (CAPPED * share)
+    least = float(np.percentile(local[region], LEAST_PERCENTILE))
+    return np.maximum(local, np.float32(max(least, 1e-6 * usual)))
 
 
 def _follow(strength: Volume, settings: Settings) -> Mask:

@@ -114,7 +114,7 @@ def _explain_absence(source: Source, row: Row) -> str:
     if source.measure.source == 'T1w':
         return 'not run for this participant'
     scope = source.measure.scope
-    if scope.tasks or scope.is_multi_echo:
+    if scope.tasks or scope.is_multi_echo or scope.collections:
         return f'{"this" if row.image else "there"} is no {scope.describe()}'
     if row.image:
         return 'not run for this image'

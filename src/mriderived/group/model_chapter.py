@@ -18,7 +18,7 @@ from mriderived.group.blocks import MISSING
 from mriderived.group.chapters import Chapter
 from mriderived.group.columns import snake
 from mriderived.group.model_design import impute_policy
-from mriderived.group.model_figures import CORRECTED, draw_family, p_text
+from mriderived.group.model_figures import CORRECTED, draw_family, name_table, p_text
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.region_models import RegionModel, fit_regions
 from mriderived.group.variables import Variables
@@ -28,7 +28,8 @@ from mriderived.group.writing import write_lines
 SHOWN = 40
 #: A model of one family has a figure for each contrast, as long as there are no more than these.
 MOST_FIGURES = 24
-_HEADER = ('Contrast', 'Variable', 'n', 'Estimate', '95 %', 't', 'p', 'p corrected', 'd')
+_HEADER = ('Contrast', 'Region', 'Estimate', 'Unit', 't', 'p', 'p corrected', 'd', 'n', '95 %',
+           'Table')  # fmt: skip
 _ERRORS = {
     'classical': 'Ordinary least squares.',
     'robust': 'Ordinary least squares with standard errors that hold for unequal variances (HC3).',
@@ -156,9 +157,9 @@ def _list_rows(fitted: RegionModel) -> list[Sequence[str]]:
     shown = fitted.table[fitted.table['p'].notna()].sort_values('p', kind='stable').head(SHOWN)
     corrected = f'p_{fitted.model.correction}'
     return [
-        (row['contrast'], row['variable'], str(row['n']), f'{row["estimate"]:.4g} {row["unit"]}',
-         f'{row["ci_low"]:.4g} to {row["ci_high"]:.4g}', f'{row["t"]:.2f}', p_text(row['p']),
-         p_text(row[corrected]), f'{row["cohens_d"]:.2f}')
+        (row['contrast'], row['region'] or row['variable'], f'{row["estimate"]:.4g}', row['unit'],
+         f'{row["t"]:.2f}', p_text(row['p']), p_text(row[corrected]), f'{row["cohens_d"]:.2f}',
+         str(row['n']), f'{row["ci_low"]:.3g} to {row["ci_high"]:.3g}', name_table(row))
         for _, row in shown.iterrows()
     ]  # fmt: skip
 

@@ -22,6 +22,8 @@ INTERCEPT = 'Intercept'
 LEAST_DOF = 3
 #: A text column with more levels than this share of the participants is no category.
 MOST_LEVELS = 0.5
+#: Numbers that stand for a missing value in many tables.
+CODES = (-9999.0, -999.0, -99.0, -9.0, 99.0, 999.0, 9999.0)
 _COLOURS = re.compile(r'\x1b\[[0-9;]*m|[⧛⧚]')
 
 
@@ -53,6 +55,7 @@ def build_design(model: Model, covariates: pd.DataFrame) -> Design:
     wanted = sorted(map(str, formula.required_variables))
     _require_known(model, wanted, covariates)
     table = covariates[wanted].reset_index(drop=True)
+    _refuse_codes(model, table)
     filled: dict[str, int] = {}
     if model.missing == 'mean':
         table, filled = fill_missing(table)
@@ -99,6 +102,26 @@ def _require_known(model: Model, wanted: Iterable[str], covariates: pd.DataFrame
             f'{model.formula}: {name} is no column of participants.tsv, of phenotype/ or of the '
             f'cohort table. {hint}'
         )
+
+
+def _refuse_codes(model: Model, table: pd.DataFrame) -> None:
+    """Refuse numbers that look like a code for a missing value: far from all others."""
+    for name in table:
+        if not is_numeric_dtype(table[name]):
+            continue
+        known = table[name].dropna()
+        for code in CODES:
+            rest = known[~known.isin(CODES)]
+            count = int((known == code).sum())
+            if not count or not len(rest):
+                continue
+            span = max(float(rest.max() - rest.min()), 1.0)
+            if code < rest.min() - span or code > rest.max() + span:
+                raise ModelError(
+                    f'{model.formula}: {name} is {code:g} for {count} participants, and between '
+                    f'{rest.min():g} and {rest.max():g} for the others: if it stands for a '
+                    'missing value, write n/a'
+                )
 
 
 def _require_varied(

@@ -34,8 +34,7 @@ def draw_family(
     """Draw one contrast over one family, where it is, and the smallest p."""
     model, out_dir = fitted.model, config.out_dir
     first = family.iloc[0]
-    told = ' '.join(filter(None, (first['measure'], first['variant'], first['column'])))
-    title = f'{first["contrast"]}: {told}'
+    title = f'{first["contrast"]}: {name_table(first)}'
     pictures = []
     stem = f'model_{snake(model.name)}_{number}'
     if len(family) > 1:
@@ -114,3 +113,8 @@ def _draw_best(
 def p_text(value: float) -> str:
     """Return a p-value as text."""
     return f'{value:.1e}' if value < 0.001 else f'{value:.3f}'
+
+
+def name_table(row: pd.Series) -> str:
+    """Return measure, atlas and kind of number as text."""
+    return ' '.join(filter(None, (row['measure'], row['variant'], row['column'])))

@@ -1,8 +1,9 @@
 """The group level: from the outputs of the participants to the tables of the cohort.
 
-It reads the output folder only, and the label table of an atlas for which nobody has a value.
-Neither the raw dataset's ``participants.tsv`` nor anything else about a person goes into a table:
-join them by ``participant_id``.
+It reads the output folder only, results of others where asked, and the label table of an atlas for
+which nobody has a value. Neither the raw dataset's ``participants.tsv`` nor anything else about a
+person goes into a table of the cohort: join them by ``participant_id``. Models that are asked for
+read it, and what they find stands below ``models/``.
 """
 
 from __future__ import annotations

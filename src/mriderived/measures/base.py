@@ -10,6 +10,10 @@ from typing import Any, Literal
 
 from mriderived.config import Config
 
+#: In names of outputs: the suffix of the raw image, such as MESE, where results of several kinds
+#: of images lie in one folder.
+COLLECTION = 'COLLECTION'
+
 #: One instance of a measure per image, per image and atlas, or per image and space.
 Over = Literal['image', 'atlas', 'space']
 
@@ -106,11 +110,26 @@ class Scope:
     largest_b: float = 0.0
     #: Whether it needs volumes without diffusion weighting.
     needs_unweighted: bool = False
+    #: Whether the T1w image that it leans on has to be of the same session.
+    is_of_t1w_session: bool = False
+    #: Of quantitative MRI: suffixes of the collections; empty: all.
+    collections: tuple[str, ...] = ()
+    #: Images (settings) that the model takes at least.
+    least_images: int = 0
+    #: Whether it needs phase images, or a map of the transmit field.
+    needs_phase: bool = False
+    needs_transmit_field: bool = False
+    #: Says why what goes with an image does not do for the model, or nothing.
+    obstacle: Callable[[Mapping[str, Any]], str] | None = None
+    #: Images with a longer edge of their voxels, in mm, do not do; 0: all do.
+    largest_voxel: float = 0.0
     key: str = ''
     family: str = ''
 
     def describe(self) -> str:
         """Say which images these are, as in 'there is no ...'."""
+        if self.collections:
+            return f'collection {" or ".join(self.collections)}'
         words = ['multi-echo'] if self.is_multi_echo else []
         return ' '.join([*words, 'run', *(['of ' + ' or '.join(self.tasks)] * bool(self.tasks))])
 
@@ -136,8 +155,9 @@ class Measure:
     over: Over = 'image'
     #: The atlas whose regions it needs, where it is not over atlases.
     atlas: str = ''
-    #: The suffix of the raw images that it runs on. Those of other suffixes than T1w may need
-    #: what is offered for the T1w image of their session, too.
+    #: The kind of the raw images that it runs on: a suffix, or ``qmri`` for collections of
+    #: quantitative MRI. Other kinds than T1w may need what is offered for the T1w image of their
+    #: session, too.
     source: str = 'T1w'
     #: What it uses where it is offered, and does without elsewhere.
     optional: tuple[str, ...] = ()

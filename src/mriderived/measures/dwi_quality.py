@@ -27,7 +27,7 @@ from mriderived.measures.dwi_quality_columns import COLUMNS
 from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('dwi_acquisition', *SIGNALS, 'dwi_reference')
-OPTIONAL = ('dwi_noise', 'dwi_motion', 'dwi_outliers', 'tensor_fa', 'tensor_v1')
+OPTIONAL = ('dwi_noise', 'dwi_bias', 'dwi_motion', 'dwi_outliers', 'tensor_fa', 'tensor_v1')
 #: Air is what lies this many voxels and more from the head.
 AIR_VOXELS = 3
 #: Fewer voxels of a slice are no sample of its air.
@@ -57,6 +57,7 @@ def measure_dwi_run(
     dwi_mask: Path,
     dwi_reference: Path,
     dwi_noise: Path | None = None,
+    dwi_bias: Path | None = None,
     dwi_motion: Path | None = None,
     dwi_outliers: Path | None = None,
     tensor_fa: Path | None = None,
@@ -74,7 +75,7 @@ def measure_dwi_run(
         affine=signals.affine,
         fa=load(tensor_fa) if tensor_fa else None,
         first=load_vectors(tensor_v1) if tensor_v1 else None,
-        noise=load(dwi_noise)[signals.mask] if dwi_noise else None,
+        noise=_read_noise(dwi_noise, dwi_bias)[signals.mask] if dwi_noise else None,
         displacement=_read_displacement(dwi_motion) if dwi_motion else None,
         outliers=_read_outliers(dwi_outliers) if dwi_outliers else None,
         air=raw.air,
@@ -91,6 +92,15 @@ def measure_dwi_run(
     ]
     write_remarks(out_file, notes=notes, MissingReasons=found.reasons)
     return DwiQc(out_file)
+
+
+def _read_noise(dwi_noise: Path, dwi_bias: Path | None) -> NDArray[np.float32]:
+    """Return the noise in the unit of the series, which was divided by its inhomogeneity."""
+    noise = load(dwi_noise)
+    if dwi_bias is None:
+        return noise
+    bias = load(dwi_bias)
+    return np.where(bias > 0, noise / np.where(bias > 0, bias, 1), noise).astype(np.float32)
 
 
 def _read_raw(

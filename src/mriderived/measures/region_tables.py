@@ -68,6 +68,11 @@ def tabulate_map(
     return RegionTable(table=out_file)
 
 
+def find_grid(measure: Measure, output: Output) -> str:
+    """Return the kind of image on whose grid a map is."""
+    return 'T1w' if output.entities.get('space') == 'T1w' else measure.source
+
+
 def label_needs(source: str) -> tuple[str, str]:
     """Return the resources with the regions of an atlas on the grid of images of one kind."""
     prefix = '' if source == 'T1w' else f'{source}_'
@@ -105,7 +110,7 @@ def region_measure(measure: Measure, output: Output) -> Measure:
     return Measure(
         name=f'{output.field}_regions',
         title=f'{output.title or measure.title}, by region',
-        needs=(output.field, *label_needs(measure.source)),
+        needs=(output.field, *label_needs(find_grid(measure, output))),
         outputs=(
             Output(
                 field=f'{output.field}_regions',
@@ -120,7 +125,7 @@ def region_measure(measure: Measure, output: Output) -> Measure:
                 draft=output.draft,
             ),
         ),
-        init_wf=partial(init_region_table_wf, output, measure.source),
+        init_wf=partial(init_region_table_wf, output, find_grid(measure, output)),
         reference=measure.reference,
         methods='',
         over='atlas',

@@ -71,10 +71,7 @@ class Head(NamedTuple):
 def draw_head(options: HeadOptions, threads: int = 1) -> Head:
     """Draw a head; the same options give the same bits, with any number of threads."""
     shape, affine = _grid(options)
-    deformation = Deformation(
-        draw_matrix(np.random.default_rng([*options.scan, 1]), options.zoom, flip=options.flip),
-        draw_field(np.random.default_rng([*options.anatomy, 2]), options.warp),
-    )
+    deformation = draw_deformation(options)
     cavity = NO_CAVITY
     if options.cavity is not None:
         *centre, radius = options.cavity
@@ -88,6 +85,14 @@ def draw_head(options: HeadOptions, threads: int = 1) -> Head:
     found = cavity if options.cavity is not None else None
     head = Head(t1w, affine, drawn.counts, drawn.cells, bias, deformation, found)
     return _turn(head, options.orientation)
+
+
+def draw_deformation(options: HeadOptions) -> Deformation:
+    """Draw where the head lies and its shape."""
+    return Deformation(
+        draw_matrix(np.random.default_rng([*options.scan, 1]), options.zoom, flip=options.flip),
+        draw_field(np.random.default_rng([*options.anatomy, 2]), options.warp),
+    )
 
 
 def _grid(options: HeadOptions) -> tuple[tuple[int, int, int], Affine]:

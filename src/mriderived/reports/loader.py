@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
 from mriderived.bids.names import InvalidNameError, Name, split_name
+from mriderived.bids.qmri_collections import SUFFIXES as QMRI_SUFFIXES
+from mriderived.bids.qmri_collections import common_entities
 from mriderived.bids.status import RecordError, UnitRecord, read_record, shorten_paths
 from mriderived.measures.base import Figure, Measure
 from mriderived.reports.tables import Table, read_json, read_mapping, read_table
@@ -76,8 +78,9 @@ def load_participant(
     checks = _read_checks(logs / 'inputs.json', problems)
     paths = list(dict.fromkeys([*(unit.image for unit in units), *checks]))
     pictures = _by_image(_find_pictures(out_dir, participant), paths)
-    tables = _by_image(_find_tables(out_dir, participant, units), paths)
-    declared = {figure.name: figure for measure in measures for figure in measure.figures}
+    owners = {out_dir / name: unit.image for unit in units for name in unit.outputs}
+    tables = _by_image(_find_tables(out_dir, participant, units), paths, owners)
+    declared = _declare_figures(measures)
     titles = {measure.name: measure.title for measure in measures}
     extra = [] if '' in paths or not (pictures.get('') or tables.get('')) else ['']
     images = tuple(
@@ -149,16 +152,55 @@ def _name(path: PurePath | str) -> Name:
         return Name({}, '', '')
 
 
-def _by_image(files: Iterable[Path], images: Sequence[str]) -> dict[str, list[Path]]:
-    """Give each file to the image whose entities it has; ``''`` holds what fits none."""
-    entities = {image: _name(image).entities for image in images}
+def _by_image(
+    files: Iterable[Path], images: Sequence[str], owners: Mapping[Path, str] | None = None
+) -> dict[str, list[Path]]:
+    """Give each file to its owner, or to the image whose entities it has; ``''`` holds the rest.
+
+    Results of a collection are named without what tells its members apart, and hold its suffix.
+    Of images with the same entities the one whose suffix a file has goes before.
+    """
+    entities = {image: _own_entities(_name(image)) for image in images}
     grouped: dict[str, list[Path]] = {}
     for file in files:
+        if owners and file in owners:
+            grouped.setdefault(owners[file], []).append(file)
+            continue
+        suffix = _name(file).suffix
         own = _name(file).entities.items()
         fitting = [image for image, wanted in entities.items() if wanted and wanted.items() <= own]
-        best = max(fitting, key=lambda image: len(entities[image]), default='')
+        collection = _collection_of(file)
+        if collection:
+            fitting = [image for image in fitting if _name(image).suffix == collection]
+        best = max(
+            fitting,
+            key=lambda image: (len(entities[image]), _name(image).suffix == suffix),
+            default='',
+        )
         grouped.setdefault(best, []).append(file)
     return grouped
+
+
+def _own_entities(name: Name) -> dict[str, str]:
+    if name.suffix in QMRI_SUFFIXES:
+        return common_entities(name.entities, name.suffix)
+    return name.entities
+
+
+def _collection_of(file: Path) -> str:
+    """Return the collection that the name of a result tells, or nothing."""
+    entities, suffix, _ = _name(file)
+    if suffix in QMRI_SUFFIXES and 'desc' in entities:
+        return suffix
+    told = (entities.get('space', ''), entities.get('desc', ''), entities.get('from', ''))
+    return next((s for s in QMRI_SUFFIXES if any(text.endswith(s) for text in told)), '')
+
+
+def _declare_figures(measures: Iterable[Measure]) -> dict[str, Figure]:
+    """Return figures by name, and by suffix and name: images of several kinds share names."""
+    pairs = [(measure, figure) for measure in measures for figure in measure.figures]
+    found = {figure.name: figure for _, figure in pairs}
+    return found | {f'{measure.source} {figure.name}': figure for measure, figure in pairs}
 
 
 def _describe_pictures(files: Sequence[Path], declared: dict[str, Figure]) -> tuple[Picture, ...]:
@@ -168,7 +210,7 @@ def _describe_pictures(files: Sequence[Path], declared: dict[str, Figure]) -> tu
         name = entities.get('desc', file.stem)
         if name.removesuffix('Reference') in declared and name not in declared:
             continue
-        figure = declared.get(name)
+        figure = declared.get(f'{_name(file).suffix} {name}', declared.get(name))
         reference = file.with_name(file.name.replace(f'desc-{name}_', f'desc-{name}Reference_'))
         found.append(
             Picture(

@@ -32,7 +32,9 @@ class BrainFiles(NamedTuple):
     brain_mask: Path
 
 
-class _Found(NamedTuple):
+class FoundBrain(NamedTuple):
+    """A brain mask, whether the image ended at it, and where it is from."""
+
     mask: Mask
     is_extracted: bool
     note: str
@@ -44,7 +46,7 @@ def prepare_t1w(
     """Reorient, find the brain and remove the bias."""
     data, affine = load_clean(raw_t1w)
     size = voxel_size(affine)
-    found = _find_brain(data, size, skull_strip, device, threads)
+    found = find_brain(data, size, skull_strip, device, threads)
     if not found.mask.any():
         raise ValueError(f'{raw_t1w} holds no brain; check the image, or use --skull-strip force')
     notes = [found.note]
@@ -56,13 +58,14 @@ def prepare_t1w(
     return BrainFiles(t1w, mask)
 
 
-def _find_brain(
+def find_brain(
     data: NDArray[np.float32],
     size: NDArray[np.float64],
     skull_strip: SkullStrip,
     device: Device,
     threads: int,
-) -> _Found:
+) -> FoundBrain:
+    """Segment the brain, or take it from an image that was already brain-extracted."""
     foreground = find_foreground(data)
     if skull_strip == 'skip':
         if foreground.mean() > FULL:
@@ -71,12 +74,12 @@ def _find_brain(
                 'it; use --skull-strip auto'
             )
         note = 'Brain mask: from the image, as --skull-strip skip asks.'
-        return _Found(clean_mask(foreground), True, note)
+        return FoundBrain(clean_mask(foreground), True, note)
     mask = extract_brain(data, device, threads)
     if skull_strip == 'auto' and is_brain_extracted(foreground, mask, size):
         note = 'Brain mask: from the image, which was already brain-extracted.'
-        return _Found(clean_mask(foreground), True, note)
-    return _Found(mask, False, 'Brain mask: segmented from the head.')
+        return FoundBrain(clean_mask(foreground), True, note)
+    return FoundBrain(mask, False, 'Brain mask: segmented from the head.')
 
 
 def init_brain_wf(config: Config) -> Any:

@@ -70,6 +70,7 @@ def init_network_tissue_wf(config: Config) -> Any:
 NETWORK_TISSUE = replace(
     TISSUE,
     needs=NEEDS,
+    optional=(),  # lesions are not filled for networks
     init_wf=init_network_tissue_wf,
     reference='https://doi.org/10.48550/arXiv.2408.10656',
     methods=(

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from mriderived.config import Config
 from mriderived.core.affine import Brain
+from mriderived.core.lesion_filling import fill_lesions
 from mriderived.core.masks import find_box
 from mriderived.core.partial_volume import Fractions, segmentation, tissue_map
 from mriderived.core.registration import COARSE, SLOPPY, align, to_brain
 from mriderived.core.tissue import segment
+from mriderived.interfaces.lesion_masks import read_lesion_mask
+from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.space_files import load_template, load_tissues
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
@@ -48,24 +51,35 @@ def segment_t1w(
     space_tissues: Path,
     threads: int,
     sloppy: bool,
+    raw_lesion_mask: Path | None = None,
 ) -> TissueFiles:
-    """Estimate tissue fractions with the priors of the brain template."""
+    """Estimate tissue fractions with the priors of the brain template.
+
+    Lesions of white matter that were marked are filled with the intensity of white matter.
+    """
     mask, affine = load(brain_mask, bool), load_affine(t1w)
     box = find_box(mask, (3, 3, 3))
     inside = np.ascontiguousarray(mask[box])
     brain = Brain(np.where(inside, load(t1w)[box], 0).astype(np.float32), affine.copy())
     brain.affine[:3, 3] = (affine @ [*(part.start for part in box), 1])[:3]
     template = load_template(space_brain, space_tissues, threads)
-    found = align(template, brain, schedule=SLOPPY if sloppy else COARSE, threads=threads)
+    lesion = read_lesion_mask(raw_lesion_mask, t1w, brain_mask)[box] if raw_lesion_mask else None
+    schedule = SLOPPY if sloppy else COARSE
+    found = align(template, brain, schedule=schedule, threads=threads, lesion=lesion)
     priors = np.stack(
         [
             to_brain(prior, brain.affine, inside.shape, found, threads)
             for prior in load_tissues(space_tissues, ('csf', 'gm', 'wm'))
         ]
     )
-    fractions = segment(brain.data, inside, priors, voxel_size(affine), threads=threads)
+    size = voxel_size(affine)
+    data, count = brain.data, 0
+    if lesion is not None:
+        data, filled = fill_lesions(data, lesion, inside, priors, size.tolist(), threads)
+        count = int(np.count_nonzero(filled))
+    fractions = segment(data, inside, priors, size, threads=threads)
     whole = Fractions(*(place(part, mask.shape, box) for part in fractions))
-    return TissueFiles(
+    files = TissueFiles(
         gm_probseg=save(whole.gm, affine, 'gm_probseg.nii.gz'),
         wm_probseg=save(whole.wm, affine, 'wm_probseg.nii.gz'),
         csf_probseg=save(whole.csf, affine, 'csf_probseg.nii.gz'),
@@ -73,6 +87,20 @@ def segment_t1w(
         dseg_labels=write_labels(),
         tissue_map=save(tissue_map(whole), affine, 'tissue_map.nii.gz'),
     )
+    if lesion is not None:
+        _tell_filling(files.tissue_map, count, float(size.prod()))
+    return files
+
+
+def _tell_filling(path: Path, count: int, voxel_mm3: float) -> None:
+    volume = count * voxel_mm3
+    note = (
+        f'{volume / 1000:.2f} mL of the lesion mask lie in white matter and were given its '
+        'intensity before tissues were segmented.'
+        if count
+        else 'Nothing of the lesion mask is white matter that could be filled.'
+    )
+    write_remarks(path, notes=[note], FilledLesionVolume=round(volume, 3))
 
 
 def write_labels() -> Path:
@@ -85,11 +113,17 @@ def write_labels() -> Path:
 
 
 NEEDS = ('t1w', 'brain_mask', 'space_brain', 'space_tissues')
+OPTIONAL = ('raw_lesion_mask',)
 
 
 def init_tissue_wf(config: Config) -> Any:
     """Build the workflow of the step ``tissue``."""
-    return one_node_wf(segment_t1w, NEEDS, threads=config.omp_nthreads, sloppy=config.sloppy)
+    return one_node_wf(
+        segment_t1w,
+        (*NEEDS, *OPTIONAL),
+        threads=config.omp_nthreads,
+        sloppy=config.sloppy,
+    )
 
 
 def _fraction(label: str, name: str) -> Output:
@@ -108,6 +142,7 @@ TISSUE = Measure(
     name='tissue',
     title='Tissue segmentation',
     needs=NEEDS,
+    optional=OPTIONAL,
     outputs=(
         _fraction('GM', 'grey matter'),
         _fraction('WM', 'white matter'),
@@ -150,7 +185,9 @@ TISSUE = Measure(
         'doi:10.1016/j.neuroimage.2005.02.018), classes of mixed voxels (Santago & Gage 1993, '
         'doi:10.1109/42.241885), locally varying means (Tohka et al. 2004, '
         'doi:10.1016/j.neuroimage.2004.05.007) and the tissue probabilities of the brain '
-        'template, brought to the image by a coarse registration.'
+        'template, brought to the image by a coarse registration. Lesions of white matter that '
+        'were marked by a mask were first given the intensity of the white matter around them '
+        '(in the manner of Valverde et al. 2014, doi:10.1016/j.nicl.2014.08.016).'
     ),
     is_preprocessing=True,
     figures=(

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from mriderived.bids.names import build_path
 from mriderived.bids.stats_model import Condition, Contrast, StatsModel
 from mriderived.config import DEFAULT_MEASURES
-from mriderived.measures.base import Measure, Output
+from mriderived.measures.base import COLLECTION, Measure, Output
 from mriderived.measures.registry import find_measures
+from mriderived.workflows.output_names import fill_collection
 from mriderived.workflows.steps import preprocessing_steps
 
 HEADER = """# Outputs
@@ -24,6 +25,8 @@ and `registration` ([networks](networks.md)). `<contrast>` and CONTRAST stand fo
 `--task-model` ([task](measures/task_glm.md)). What the group level writes beside its tables is on
 [a page of its own](group.md).
 """
+#: Stands for the collections of quantitative MRI that there can be.
+STAND_IN = 'MP2RAGE'
 #: Stands for the models that there can be.
 EXAMPLE = StatsModel(
     name='example',
@@ -39,7 +42,7 @@ def example_name(measure: Measure, output: Output) -> str:
     """Return the name of an output for a participant ``01``."""
     tasks = measure.scope.tasks or ('rest',)
     task = {'task': tasks[0]} if measure.source == 'bold' else {}
-    entities = {'sub': '01', **task, **output.entities}
+    entities = fill_collection({'sub': '01', **task, **output.entities}, STAND_IN)
     if measure.over == 'space':
         if '*' in entities.values():
             entities = {k: 'SPACE' if v == '*' else v for k, v in entities.items()}
@@ -48,12 +51,16 @@ def example_name(measure: Measure, output: Output) -> str:
     elif measure.over == 'atlas':
         entities['atlas'] = 'ATLAS'
     path = build_path(
-        entities, datatype=output.datatype, suffix=output.suffix, extension=output.extension
+        entities,
+        datatype=output.datatype,
+        suffix=output.suffix.replace(COLLECTION, STAND_IN),
+        extension=output.extension,
     )
     return (
         path.name.replace('SPACE', '<space>')
         .replace('ATLAS', '<atlas>')
         .replace('CONTRAST', '<contrast>')
+        .replace(STAND_IN, '<collection>')
     )
 
 

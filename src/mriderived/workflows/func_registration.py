@@ -22,7 +22,7 @@ from mriderived.interfaces.acquisition import read_phase_direction
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
-from mriderived.measures.base import Column, Figure, Measure, Output
+from mriderived.measures.base import COLLECTION, Column, Figure, Measure, Output
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_figures import draw_coregistration
 
@@ -85,7 +85,7 @@ def coregister(
     rough = register_rigid(load(t1w), affine, load(brain_mask) > 0, epi, epi_affine)
     boundary = find_boundary(load(gm_probseg), load(wm_probseg), affine)
     fine = register_boundary(boundary, epi, epi_affine, rough.matrix)
-    moved, turn = _difference(fine.matrix, rough.matrix, boundary.points.mean(axis=0))
+    moved, turn = find_difference(fine.matrix, rough.matrix, boundary.points.mean(axis=0))
     fits = moved <= MAX_SHIFT_MM and turn <= MAX_TURN and fine.contrast >= MIN_CONTRAST
     notes = [] if fits else [
         f'Boundaries moved the image by {moved:.1f} mm and {np.degrees(turn):.1f} degrees, or '
@@ -106,10 +106,10 @@ def coregister(
         NormalisedMutualInformation=round(rough.information + 1, 4),
     )
     values = (fine.cost if fits else np.nan, fine.contrast, rough.information + 1)
-    return RegistrationFiles(path, _tabulate(values))
+    return RegistrationFiles(path, tabulate_fit(values))
 
 
-def _tabulate(values: tuple[float, ...]) -> Path:
+def tabulate_fit(values: tuple[float, ...]) -> Path:
     """Write how well the two images fit, one row."""
     path = Path.cwd() / 'coregistration.tsv'
     table = pd.DataFrame([values], columns=list(COLUMNS))
@@ -143,7 +143,7 @@ def _doubt_field_map(boundary: Boundary, trial: Trial, fine: Refinement) -> list
     ]
 
 
-def _difference(first: Any, second: Any, centre: Any) -> tuple[float, float]:
+def find_difference(first: Any, second: Any, centre: Any) -> tuple[float, float]:
     """Return by how many mm and radians two rigid transforms differ at a point."""
     apart = np.linalg.inv(second) @ first
     shift = np.linalg.norm(apart[:3, :3] @ centre + apart[:3, 3] - centre)
@@ -190,14 +190,17 @@ def _columns(title: str) -> tuple[Column, ...]:
     return tuple(Column(name, *text) for name, text in zip(COLUMNS, texts, strict=True))
 
 
-def fit_output(source: Literal['bold', 'dwi'], datatype: str, title: str) -> Output:
+def fit_output(source: Literal['bold', 'dwi', 'qmri'], datatype: str, title: str) -> Output:
     """Return the table of how well the reference of images of one kind fits the T1w."""
+    # several collections of a session would take the same columns of the cohort table
+    is_only = source != 'qmri'
     return Output(
         field=f'{source}_coregistration',
         datatype=datatype,
         suffix='qc',
         extension='.tsv',
-        entities={'desc': 'coreg'},
+        entities={'desc': 'coreg' if is_only else f'coreg{COLLECTION}'},
+        in_cohort=is_only,
         description=f'How well the reference of {title} fits the T1w image.',
         columns=_columns(title),
         draft='mriderived',

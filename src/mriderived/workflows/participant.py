@@ -11,15 +11,17 @@ from typing import Any
 from nipype.pipeline import engine as pe
 
 from mriderived import __version__
+from mriderived.bids.qmri_collections import kind_of
 from mriderived.bids.sidecar import write_json
 from mriderived.config import Config
 from mriderived.interfaces.call import Call
 from mriderived.interfaces.draw import Draw
 from mriderived.interfaces.sink import save_output
 from mriderived.measures.base import Figure
+from mriderived.workflows.contrast_source import LESION_MASKS_OF
+from mriderived.workflows.guests import LENT, find_host
 from mriderived.workflows.plan import ParticipantPlan, Unit
 from mriderived.workflows.resources import Resources, shared_resources
-from mriderived.workflows.sources import LESION_MASK
 from mriderived.workflows.unit_files import describe_output, figure_files
 
 Key = tuple[str, str, str | None]
@@ -57,12 +59,14 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
         if unit.image not in per_image:
             per_image[unit.image] = Resources(unit, shared, per_image.get(unit.lender))
             _offer_acquisition(per_image[unit.image], unit, plan, base_dir)
-            if unit.image in plan.lesion_masks:
-                per_image[unit.image].offer(LESION_MASK, None, plan.lesion_masks[unit.image])
+            if unit.image in plan.lesion_masks and unit.source is not None:
+                mask = LESION_MASKS_OF[unit.source.suffix]
+                per_image[unit.image].offer(mask, None, plan.lesion_masks[unit.image])
         resources = per_image[unit.image]
         if unit.state == 'done':
             for field, path in unit.outputs.items():
                 resources.offer(field, unit.variant, config.out_dir / path)
+            _lend(unit, per_image)
         elif unit.state == 'to run':
             missing = _missing(unit, resources, plan, refused, config.atlases)
             if missing:
@@ -71,9 +75,19 @@ def init_participant_wf(config: Config, plan: ParticipantPlan) -> Assembly:
             name = unit_name(unit)
             units[name] = unit
             _add_unit(config, workflow, unit, name, resources)
+            _lend(unit, per_image)
         else:
             refused[unit.key] = _refuse(unit, refused)
     return Assembly(workflow, units, refused)
+
+
+def _lend(unit: Unit, per_image: Mapping[str, Resources]) -> None:
+    """Offer to the T1w image what a unit of another image has for it."""
+    host = per_image.get(find_host(unit))
+    if host is None:
+        return
+    for field in LENT & _fields(unit):
+        host.offer(field, unit.variant, per_image[unit.image].get((field, unit.variant)))
 
 
 def _offer_acquisition(
@@ -84,9 +98,10 @@ def _offer_acquisition(
     if acquisition and unit.source is not None:
         path = base_dir / 'acquisitions' / f'{_word(unit.image)}.json'
         write_json(path, acquisition)
-        resources.offer(f'{unit.source.suffix}_acquisition', None, path)
+        kind = kind_of(unit.source.suffix)
+        resources.offer(f'{kind}_acquisition', None, path)
         if acquisition.get('events'):
-            resources.offer(f'{unit.source.suffix}_events', None, Path(acquisition['events']))
+            resources.offer(f'{kind}_events', None, Path(acquisition['events']))
 
 
 def work_folder(config: Config, participant: str) -> Path:

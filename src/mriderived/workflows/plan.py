@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from mriderived.bids.dataset import Image
 from mriderived.bids.known_files import KnownFiles
-from mriderived.bids.names import build_path
 from mriderived.bids.status import UnitRecord, find_record
 from mriderived.config import Config
-from mriderived.measures.base import Measure, Output
+from mriderived.measures.base import Measure
 from mriderived.spaces import DEFAULT_SPACE, get_atlas
 from mriderived.workflows.asked import asked_measures
+from mriderived.workflows.contrast_source import LESION_MASKS_OF
+from mriderived.workflows.guests import hash_guests, order_for_guests
+from mriderived.workflows.output_names import output_paths
 from mriderived.workflows.renewal import renew
 from mriderived.workflows.scopes import (
     explain_scope,
@@ -23,7 +25,6 @@ from mriderived.workflows.scopes import (
     is_in_scope,
 )
 from mriderived.workflows.sources import (
-    LESION_MASK,
     RAW_RESOURCES,
     AnyCheck,
     Source,
@@ -201,13 +202,13 @@ def plan_participant(
         for record in find_record(config.out_dir, participant)
     }
     measures = selected_measures(config)
-    suffixes = [suffix for suffix in RAW_RESOURCES if suffix in {m.source for m in measures}]
+    kinds = [kind for kind in RAW_RESOURCES if kind in {m.source for m in measures}]
     files = known_files(config, participant, is_preview=is_preview)
     is_hashed = bool(previous) or not is_preview
-    sources = find_sources(config, participant, suffixes, files, is_hashed=is_hashed)
+    sources = find_sources(config, participant, kinds, files, is_hashed=is_hashed)
     if not sources:
         return ParticipantPlan(
-            participant, tuple(_without_images(config, participant, suffixes)), {}, previous
+            participant, tuple(_without_images(config, participant, kinds)), {}, previous
         )
     references = find_references(measures, sources)
     listed = [
@@ -215,20 +216,27 @@ def plan_participant(
         for source in sources
         for measure in measures
         if is_in_scope(measure, source)
-        for unit in _units(config, source, measure, previous, source in references[measure.name])
+        for unit in _units(
+            config,
+            source,
+            measure,
+            previous,
+            source in references[measure.name],
+            hash_guests(measure, source, sources, measures),
+        )
     ]
-    units = renew(listed, previous)
+    units = renew(order_for_guests(listed), previous)
     checks = {source.relative: source.check for source in sources if source.check}
     acquisitions = {source.relative: source.acquisition for source in sources}
     masks = {source.relative: source.lesion_mask for source in sources if source.lesion_mask}
     return ParticipantPlan(participant, tuple(units), checks, previous, acquisitions, masks, files)
 
 
-def _without_images(config: Config, participant: str, suffixes: Sequence[str]) -> Iterator[Unit]:
+def _without_images(config: Config, participant: str, kinds: Sequence[str]) -> Iterator[Unit]:
     """Say of every measure of the most basic image that there is none."""
-    reason = f'no {" or ".join(suffixes)} image of sub-{participant} matches'
+    reason = f'no {" or ".join(kinds)} image of sub-{participant} matches'
     for measure in selected_measures(config):
-        for variant in variants(measure, config) if measure.source == suffixes[0] else ():
+        for variant in variants(measure, config) if measure.source == kinds[0] else ():
             yield Unit(participant, None, 'n/a', measure, variant, 'not available', reason)
 
 
@@ -238,11 +246,13 @@ def _units(
     measure: Measure,
     previous: Mapping[tuple[str, str, str | None], UnitRecord],
     is_reference: bool,
+    lent: Sequence[str] = (),
 ) -> Iterator[Unit]:
-    beside = hash_scope(measure, source)
+    beside = (*hash_scope(measure, source), *lent)
     for variant in variants(measure, config):
         fingerprint = digest(source.content, config.hash, measure.name, variant or '', *beside)
-        outputs = {} if source.fault else output_paths(source.image, measure, variant)
+        is_named = not (source.fault or source.lack)
+        outputs = output_paths(source.image, measure, variant) if is_named else {}
         record = previous.get((source.relative, measure.name, variant))
         state: State = 'to run'
         if source.fault:
@@ -260,38 +270,10 @@ def _units(
 
 def _tell_mask(source: Source, measure: Measure) -> str:
     """Say for a dry run which units a lesion mask goes into."""
-    if source.lesion_mask is None or LESION_MASK not in measure.optional:
+    mask = LESION_MASKS_OF.get(source.image.suffix)
+    if source.lesion_mask is None or mask not in measure.optional:
         return ''
     return f'uses {source.lesion_mask.name}'
-
-
-def output_paths(image: Image, measure: Measure, variant: str | None) -> dict[str, str]:
-    """Return where every output of a unit goes, below the output folder, by field."""
-    return {
-        output.field: str(output_path(image, measure, output, variant))
-        for output in measure.outputs
-    }
-
-
-def output_path(image: Image, measure: Measure, output: Output, variant: str | None) -> Path:
-    """Return where an output goes, below the output folder."""
-    entities = {**image.entities, **output.entities}
-    if variant and measure.over == 'space':
-        # A transform names both of its ends instead of a space; ``*`` stands for this one.
-        if '*' in entities.values():
-            entities = {key: variant if v == '*' else v for key, v in entities.items()}
-        else:
-            entities['space'] = variant
-    elif variant and measure.over == 'atlas':
-        entities.update(get_atlas(variant).entities)
-    return Path(
-        build_path(
-            entities,
-            datatype=output.datatype,
-            suffix=output.suffix,
-            extension=output.extension,
-        )
-    )
 
 
 def _is_done(

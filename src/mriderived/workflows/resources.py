@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mriderived.bids.qmri_collections import kind_of
 from mriderived.config import Config
 from mriderived.measures.base import Measure
 from mriderived.spaces import DEFAULT_SPACE, get_atlas, get_space, prepare_atlas
@@ -35,7 +36,7 @@ class Resources:
         self._found: dict[ResourceKey, Resource | None] = dict(shared)
         self._lender = lender
         if unit.source is not None:
-            self._found[RAW_RESOURCES[unit.source.suffix], None] = unit.source.path
+            self._found[RAW_RESOURCES[kind_of(unit.source.suffix)], None] = unit.source.path
 
     def offer(self, name: str, variant: str | None, resource: Resource | None) -> None:
         """Add a resource; ``None`` means known to be absent, and optional."""

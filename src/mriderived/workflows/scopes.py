@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import nibabel as nb
 
 from mriderived.bids.dataset import reference_image
 from mriderived.bids.known_files import hash_file
+from mriderived.bids.qmri_collections import kind_of
 from mriderived.measures.base import Measure, Scope
 from mriderived.workflows.sources import Source, digest, keep_fullest
 
+#: The step that tells why other images of quantitative MRI than collections are not measured.
+FIRST_OF_COLLECTIONS = 'qmri_alignment'
 #: With fewer directions than a tensor has numbers, a shell tells nothing by itself.
 FEWEST_DIRECTIONS = 6
 
@@ -17,19 +23,52 @@ FEWEST_DIRECTIONS = 6
 def is_in_scope(measure: Measure, source: Source) -> bool:
     """Tell whether a measure runs on an image."""
     scope = measure.scope
+    if source.lack:  # one row says why
+        return measure.name == FIRST_OF_COLLECTIONS
     return (
-        measure.source == source.image.suffix
+        measure.source == kind_of(source.image.suffix)
+        and (not scope.collections or source.image.suffix in scope.collections)
         and (not scope.tasks or source.image.entities.get('task') in scope.tasks)
         and (not scope.is_multi_echo or len(source.acquisition.get('echoes', ())) > 1)
+        and (not scope.needs_phase or bool(source.fault) or _has_phase(source.acquisition, any))
     )
 
 
 def explain_scope(measure: Measure, source: Source) -> str:
-    """Say why the gradient table of a diffusion series does not do for a measure, or nothing."""
-    scope = measure.scope
+    """Say why an image does not do for a measure, or nothing.
+
+    Its voxels may be too large, the gradient table of a diffusion series or the images of a
+    collection may not do, or the T1w image be of another session.
+    """
+    if source.lack:
+        return source.lack
+    if 'collection' in source.acquisition:
+        return _explain_collection(measure.scope, source.acquisition)
     shells = source.acquisition.get('shells')
-    if not scope.least_shells or shells is None:
-        return ''
+    if measure.scope.least_shells and shells is not None:
+        return _explain_shells(measure.scope, shells)
+    return _explain_image(measure.scope, source)
+
+
+def _explain_image(scope: Scope, source: Source) -> str:
+    """Say why the voxels of an image or the T1w that it leans on do not do, or nothing."""
+    image = source.image
+    if scope.largest_voxel and not source.fault:
+        edges = [float(edge) for edge in nb.load(image.path).header.get_zooms()[:3]]
+        if max(edges) > scope.largest_voxel + 1e-3:
+            size = ' x '.join(f'{edge:.3g}' for edge in edges)
+            return f'voxels of {size} mm are too large for it; {scope.largest_voxel:g} mm at most'
+    if (
+        scope.is_of_t1w_session
+        and source.lender
+        and Path(source.lender).parts[:-2] != Path(source.relative).parts[:-2]
+    ):
+        return f'the T1w image is of another session than this {image.suffix}'
+    return ''
+
+
+def _explain_shells(scope: Scope, shells: Sequence[Sequence[float]]) -> str:
+    """Say why a gradient table does not do, or nothing."""
     weighted = [(b, int(count)) for b, count in shells[1:]]
     usable = [
         count
@@ -51,6 +90,23 @@ def explain_scope(measure: Measure, source: Source) -> str:
         needed += f', up to b = {scope.largest_b:g}'
     found = ' and '.join(f'{count} at b = {b:g}' for b, count in weighted) or 'none'
     return f'it needs {needed}; directions here: {found}'
+
+
+def _has_phase(acquisition: Mapping[str, Any], how_many: Callable[[Iterable[Any]], bool]) -> bool:
+    """Tell whether any, or all, images of a collection come with their phase."""
+    return how_many(image['phase'] or image['imag'] for image in acquisition['images'])
+
+
+def _explain_collection(scope: Scope, acquisition: Mapping[str, Any]) -> str:
+    """Say what a collection lacks for a measure, or nothing."""
+    images = acquisition['images']
+    if len(images) < scope.least_images:
+        return f'it needs {scope.least_images} images, there are {len(images)}'
+    if scope.needs_phase and not _has_phase(acquisition, all):
+        return 'it needs the phase of every image'
+    if scope.needs_transmit_field and not acquisition['transmit_field']:
+        return str(acquisition['field_reason'])
+    return scope.obstacle(acquisition) if scope.obstacle else ''
 
 
 def find_references(

@@ -3,50 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import nibabel as nb
-
-from mriderived.bids.bold_checks import BoldCheck, check_bold, look_at_series
-from mriderived.bids.bold_timing import slice_axis
+from mriderived.bids.bold_checks import BoldCheck
 from mriderived.bids.dataset import Image, find_images, read_filters, reference_image
 from mriderived.bids.dwi_checks import DwiCheck
-from mriderived.bids.events import find_events
-from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmaps import SUFFIXES as FIELD_MAPS
-from mriderived.bids.fieldmaps import TAKEN, find_field_map
-from mriderived.bids.image_checks import (
-    BadImageError,
-    ImageCheck,
-    check_image,
-    look_at_volume,
-)
+from mriderived.bids.image_checks import BadImageError, ImageCheck
 from mriderived.bids.known_files import KnownFiles, known_files_path
 from mriderived.bids.lesion_masks import SUFFIXES as LESION_MASKS
-from mriderived.bids.lesion_masks import find_lesion_mask
-from mriderived.bids.sidecar import sidecar_path
+from mriderived.bids.qmri_collections import KIND as QMRI
+from mriderived.bids.qmri_collections import kind_of, name_collection
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
+from mriderived.workflows.bold_source import check_run, fingerprint_run
+from mriderived.workflows.contrast_source import CONTRASTS, check_contrast
 from mriderived.workflows.dwi_source import (
     check_diffusion,
     fingerprint_diffusion,
     join_diffusion,
 )
-from mriderived.workflows.field_map_choice import describe_field
+from mriderived.workflows.qmri_source import (
+    SOURCE_SUFFIXES,
+    check_collection,
+    fingerprint_collection,
+    list_collections,
+)
 
-#: The resource that a raw image offers, by BIDS suffix; T1w first, for others lean on it.
-RAW_RESOURCES: Mapping[str, str] = {'T1w': 'raw_t1w', 'bold': 'raw_bold', 'dwi': 'raw_dwi'}
-#: The resource that a lesion mask is.
-LESION_MASK = 'raw_lesion_mask'
+#: The resource that a raw image offers, by its kind; T1w first, for others lean on it. A kind is
+#: a BIDS suffix, or ``qmri`` for all of quantitative MRI.
+RAW_RESOURCES: Mapping[str, str] = {
+    'T1w': 'raw_t1w',
+    'bold': 'raw_bold',
+    'dwi': 'raw_dwi',
+    **CONTRASTS,
+    QMRI: 'raw_qmri',
+}
 
 
 AnyCheck = ImageCheck | BoldCheck | DwiCheck
-Check = Callable[[tuple[Image, ...]], tuple[AnyCheck, dict[str, Any]]]
+Check = Callable[[tuple[Image, ...]], tuple[AnyCheck | None, dict[str, Any]]]
 Hash = Callable[[Path], str]
 
 
@@ -70,12 +70,14 @@ class Source:
     acquisition: Mapping[str, Any] = field(default_factory=dict, hash=False)
     #: The mask of lesions that somebody drew on the image.
     lesion_mask: Path | None = None
+    #: Why nothing is measured on a sound image that was recognised; most have none.
+    lack: str = ''
 
 
 def find_sources(
     config: Config,
     participant: str,
-    suffixes: Sequence[str] = tuple(RAW_RESOURCES),
+    kinds: Sequence[str] = tuple(RAW_RESOURCES),
     files: KnownFiles | None = None,
     *,
     is_hashed: bool = True,
@@ -90,21 +92,27 @@ def find_sources(
         config.bids_dir,
         participant,
         suffixes=(
-            *suffixes,
-            *(FIELD_MAPS if {'bold', 'dwi'} & {*suffixes} else ()),
+            *list_suffixes(kinds),
+            *(FIELD_MAPS if {'bold', 'dwi'} & {*kinds} else ()),
             *(LESION_MASKS if config.lesions != 'ignore' else ()),
         ),
         sessions=config.session_labels,
         filters=filters,
     )
     sources: list[Source] = []
-    for suffix in suffixes:
-        mine = [image for image in images if image.suffix == suffix]
-        check: Check = partial(_CHECKS[suffix], config, files, images)
+    for suffix in list_suffixes(kinds):
+        check: Check = partial(_CHECKS[kind_of(suffix)], config, files, images)
         hash_of = files.hash if is_hashed else None
-        checked = [_check(config, run, check, hash_of) for run in _join(mine, config.bids_dir)]
-        sources += _with_references(checked)
+        runs = _join(images, suffix, config.bids_dir)
+        sources += _with_references([_check(config, run, check, hash_of) for run in runs])
     return tuple(_with_lender(source, sources) for source in sources)
+
+
+def list_suffixes(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Return the BIDS suffixes of images of these kinds."""
+    return tuple(
+        suffix for kind in kinds for suffix in (SOURCE_SUFFIXES if kind == QMRI else (kind,))
+    )
 
 
 def known_files(config: Config, participant: str, *, is_preview: bool = False) -> KnownFiles:
@@ -113,13 +121,16 @@ def known_files(config: Config, participant: str, *, is_preview: bool = False) -
     return KnownFiles(path, config.bids_dir, is_preview=is_preview)
 
 
-def _join(images: Iterable[Image], bids_dir: Path) -> Iterator[tuple[Image, ...]]:
+def _join(images: Iterable[Image], suffix: str, bids_dir: Path) -> Iterator[tuple[Image, ...]]:
     """Gather the echoes of a run, or the parts of a diffusion acquisition, the first first.
 
     Phase images have no part in it.
     """
-    images = list(images)
-    if images and images[0].suffix == 'dwi':
+    if kind_of(suffix) == QMRI:
+        yield from list_collections(images, suffix)
+        return
+    images = [image for image in images if image.suffix == suffix]
+    if images and suffix == 'dwi':
         yield from join_diffusion(images, bids_dir)
         return
     runs: dict[tuple[Any, ...], list[Image]] = {}
@@ -138,7 +149,7 @@ def _join(images: Iterable[Image], bids_dir: Path) -> Iterator[tuple[Image, ...]
 
 
 def _check(config: Config, run: tuple[Image, ...], check: Check, hash_of: Hash | None) -> Source:
-    image = run[0]
+    image = name_collection(run[0]) if kind_of(run[0].suffix) == QMRI else run[0]
     relative = image.relative(config.bids_dir)
     faults = [part.fault for part in run if part.fault]
     if faults:
@@ -150,82 +161,19 @@ def _check(config: Config, run: tuple[Image, ...], check: Check, hash_of: Hash |
     mask = acquisition.pop('lesion_mask', None)
     content = _content(run, mask, acquisition, hash_of) if hash_of else ''
     return Source(image, relative, check=found, content=content, acquisition=acquisition,
-                  lesion_mask=mask)  # fmt: skip
+                  lesion_mask=mask, lack=acquisition.get('lack', ''))  # fmt: skip
 
 
-def _check_t1w(
+def _check_structural(
     config: Config, files: KnownFiles, images: Iterable[Image], run: tuple[Image, ...]
 ) -> tuple[ImageCheck, dict[str, Any]]:
-    """Check a T1w image, and find the lesion mask that belongs to it."""
-    check = check_image(run[0].path, files.remembering(look_at_volume))
-    mask = find_lesion_mask(run[0], images)
-    if mask is None:
-        return check, {}
-    if not mask.exists():
-        raise BadImageError(mask, 'its content is not here', 'Get it: datalad get')
-    row = ('Lesion mask', mask.relative_to(config.bids_dir.absolute()).as_posix())
-    return replace(check, rows=(*check.rows, row)), {'lesion_mask': mask}
+    return check_contrast(config.bids_dir, files, images, run)
 
 
 def _check_bold(
     config: Config, files: KnownFiles, images: Iterable[Image], run: tuple[Image, ...]
 ) -> tuple[BoldCheck, dict[str, Any]]:
-    """Check a BOLD run, and find the field map and the events that belong to it."""
-    image = run[0]
-    check = _check_echoes(files, run)
-    field = find_field_map(image, images, config.bids_dir, lambda path: nb.load(path).shape)
-    notes = [shorten_paths(reason, config.bids_dir) for reason in field.reasons]
-    kind = field.kind
-    try:
-        notes += check_field_map_geometry(field.files, image.path) if kind else ()
-    except BadImageError as error:
-        kind, notes = None, [note for note in notes if not note.startswith(TAKEN)]
-        notes.append(f'No distortion correction: {shorten_paths(str(error), config.bids_dir)}')
-    events = find_events(image.path, image.entities, config.bids_dir)
-    return check, {
-        'repetition_time': check.repetition_time,
-        'slice_times': list(check.slice_times) if check.slice_times else None,
-        'slice_fault': str(check.flags.get('slice_timing', '')),
-        'slice_axis': slice_axis(image.metadata),
-        'phase_direction': check.phase_direction,
-        'task': str(image.metadata.get('TaskName', image.entities.get('task', 'n/a'))),
-        'echoes': [
-            {'path': str(part.path), 'echo_time': part.metadata.get('EchoTime')} for part in run
-        ],
-        'events': str(events) if events else None,
-        'field_map': describe_field(field) if kind else None,
-        'notes': notes,
-    }
-
-
-def _check_echoes(files: KnownFiles, run: tuple[Image, ...]) -> BoldCheck:
-    """Check every echo of a run, and that they belong together; what is said is of the first."""
-    look = files.remembering(look_at_series)
-    first, *others = [check_bold(part.path, part.metadata, look) for part in run]
-    if others:
-        for part in run:
-            _require_echo_time(part)
-    shape = nb.load(first.path).shape
-    for other in others:
-        if nb.load(other.path).shape != shape:
-            raise BadImageError(
-                other.path,
-                f'this echo has the size {nb.load(other.path).shape}, the first one {shape}',
-                'Take the run from its original source again, or leave it out with .bidsignore.',
-            )
-    return first
-
-
-def _require_echo_time(echo: Image) -> None:
-    """Echoes are combined by their times."""
-    time = echo.metadata.get('EchoTime')
-    if isinstance(time, bool) or not isinstance(time, int | float) or not time > 0:
-        raise BadImageError(
-            echo.path,
-            'EchoTime is missing' if time is None else f'EchoTime is {time!r}',
-            f'A run of several echoes needs that of each: write it, in seconds, to '
-            f'{sidecar_path(echo.path).name}.',
-        )
+    return check_run(config.bids_dir, files, images, run)
 
 
 def _check_dwi(
@@ -234,10 +182,17 @@ def _check_dwi(
     return check_diffusion(config.bids_dir, files, images, run)
 
 
-_CHECKS: Mapping[str, Callable[..., tuple[AnyCheck, dict[str, Any]]]] = {
-    'T1w': _check_t1w,
+def _check_qmri(
+    config: Config, files: KnownFiles, images: Iterable[Image], run: tuple[Image, ...]
+) -> tuple[ImageCheck | None, dict[str, Any]]:
+    return check_collection(config.bids_dir, files, images, run)
+
+
+_CHECKS: Mapping[str, Callable[..., tuple[AnyCheck | None, dict[str, Any]]]] = {
+    **dict.fromkeys(('T1w', *CONTRASTS), _check_structural),
     'bold': _check_bold,
     'dwi': _check_dwi,
+    QMRI: _check_qmri,
 }
 
 
@@ -254,12 +209,9 @@ def _fingerprint(acquisition: Mapping[str, Any], hash_of: Hash) -> str:
         return ''
     if 'parts' in acquisition:
         return fingerprint_diffusion(acquisition, hash_of)
-    field = acquisition['field_map'] or {'files': {}}
-    files = {role: hash_of(Path(path)) for role, path in field['files'].items()}
-    decisive = {key: acquisition[key] for key in ('repetition_time', 'slice_times', 'slice_axis',
-                                                  'phase_direction')}  # fmt: skip
-    echoes = [echo['echo_time'] for echo in acquisition['echoes']]
-    return json.dumps([decisive, echoes, {**field, 'files': files}], sort_keys=True)
+    if 'echoes' in acquisition:
+        return fingerprint_run(acquisition, hash_of)
+    return fingerprint_collection(acquisition, hash_of)
 
 
 def _with_references(sources: Sequence[Source]) -> list[Source]:

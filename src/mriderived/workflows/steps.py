@@ -5,8 +5,10 @@ from __future__ import annotations
 from mriderived.config import AnatBackend
 from mriderived.measures.base import Measure
 from mriderived.workflows.anat import BACKENDS
+from mriderived.workflows.contrast import CONTRAST_STEPS
 from mriderived.workflows.dwi import DWI_STEPS, DWI_STEPS_T1W
 from mriderived.workflows.func import FUNC_STEPS, FUNC_STEPS_T1W
+from mriderived.workflows.qmri import QMRI_STEPS
 
 
 def preprocessing_steps(
@@ -15,4 +17,4 @@ def preprocessing_steps(
     """Return the steps with a way of structural preprocessing; those of others lean on it."""
     func_steps = FUNC_STEPS_T1W if use_syn_sdc else FUNC_STEPS
     dwi_steps = DWI_STEPS_T1W if use_syn_sdc else DWI_STEPS
-    return (*BACKENDS[backend], *func_steps, *dwi_steps)
+    return (*BACKENDS[backend], *func_steps, *dwi_steps, *CONTRAST_STEPS, *QMRI_STEPS)

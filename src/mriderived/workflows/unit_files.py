@@ -9,7 +9,7 @@ from typing import Any
 from mriderived.bids.names import figure_path
 from mriderived.bids.sidecar import bids_uri, build_sidecar, sidecar_path, table_dictionary
 from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE, Config
-from mriderived.measures.base import Figure, Output
+from mriderived.measures.base import COLLECTION, Figure, Output
 from mriderived.workflows.plan import Unit
 
 
@@ -43,8 +43,12 @@ def describe_output(config: Config, unit: Unit, output: Output) -> dict[str, Any
     content: dict[str, Any] = {}
     for other in sharing:
         content |= {**table_dictionary(other.columns), **other.sidecar}
-    if output.entities.get('space') == 'T1w':  # not a template, whose name says all
-        content['SpatialReference'] = bids_uri('raw', unit.lender)
+    # none of these is a template, whose name says all
+    grids = {'T1w': unit.lender, COLLECTION: unit.image}
+    if unit.source is not None:
+        grids[unit.source.suffix] = unit.image
+    if grid := grids.get(output.entities.get('space', '')):
+        content['SpatialReference'] = bids_uri('raw', grid)
     if config.sloppy:
         content['Sloppy'] = f'{SLOPPY_TITLE}. {SLOPPY_TEXT}'
     return build_sidecar(

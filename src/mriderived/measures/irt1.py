@@ -1,0 +1,181 @@
+"""T1 from images after an inversion, of the brain or of the heart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mriderived.config import Config
+from mriderived.core.inversion_recovery import BOUNDS, fit_inversion_recovery
+from mriderived.core.look_locker import correct_readout, restore_sign
+from mriderived.interfaces.qmri_acquisition import Setting
+from mriderived.interfaces.series import load_masked
+from mriderived.interfaces.sink import write_remarks
+from mriderived.measures.base import Figure, Measure, Scope
+from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.qmri_contrasts import need_value, obstacle_of
+from mriderived.measures.qmri_maps import (
+    SIGNALS,
+    Voxels,
+    describe_outcome,
+    load_voxels,
+    notes_on,
+    save_outcome,
+    save_quality,
+    save_values,
+    settings_of,
+)
+from mriderived.measures.qmri_outputs import (
+    map_output,
+    misfit_output,
+    outcome_output,
+    qmri_figure,
+    quality_output,
+)
+
+REFERENCE = 'https://doi.org/10.1002/mrm.22497'
+THREE_TIMES = 'three inversion times lie on every curve: a fourth would tell'
+
+
+class Irt1Files(NamedTuple):
+    """The files that :func:`write_irt1` writes."""
+
+    ir_t1: Path
+    ir_r1: Path
+    ir_efficiency: Path
+    ir_misfit: Path
+    ir_outcome: Path
+    ir_fit: Path
+
+
+def write_irt1(
+    qmri_series: Path,
+    qmri_acquisition: Path,
+    qmri_mask: Path,
+    qmri_phase: Path | None = None,
+    threads: int = 1,
+) -> Irt1Files:
+    """Fit three parameters to the recovery; T1 of readouts that drive it is corrected for them."""
+    voxels = load_voxels(qmri_series, qmri_acquisition, qmri_mask)
+    times = need_inversion_times(voxels.settings)
+    series, sign = _signals(voxels, qmri_phase, times)
+    recovery = fit_inversion_recovery(
+        series, times, is_magnitude=sign == 'magnitude', threads=threads
+    )
+    is_driven = drives_recovery(voxels.settings)
+    found = correct_readout(recovery) if is_driven else recovery
+    fitted = found.outcome == 0
+    misfit = np.where(fitted, recovery.misfit, np.nan).astype(np.float32)
+    efficiency = np.where(fitted, recovery.efficiency, np.nan)
+    files = Irt1Files(
+        save_values(found.time, voxels, 't1'),
+        save_values(found.rate, voxels, 'r1'),
+        save_values(efficiency, voxels, 'efficiency'),
+        save_values(misfit, voxels, 'misfit'),
+        save_outcome(found.outcome, voxels, 'outcome'),
+        save_quality(found.time, misfit, found.outcome, 'fit', THREE_TIMES),
+    )
+    common = {
+        **settings_of(voxels.settings),
+        **describe_outcome(found.outcome, BOUNDS),
+        'LookLocker': is_driven,
+        'SignOfSignal': sign,
+    }
+    write_remarks(files.ir_t1, notes=notes_on(found.outcome, 'T1'), **common)
+    write_remarks(files.ir_r1, **common)
+    return files
+
+
+def _signals(
+    voxels: Voxels, qmri_phase: Path | None, times: list[float]
+) -> tuple[NDArray[np.float32], str]:
+    """Return signals with their sign where something tells it, and what did."""
+    if all(image.part == 'real' for image in voxels.settings):
+        return voxels.series, 'real part'
+    if qmri_phase is None or not voxels.has_phase:
+        return voxels.series, 'magnitude'
+    phases = load_masked(qmri_phase, voxels.mask)
+    reference = phases[:, int(np.argmax(times))]
+    return restore_sign(voxels.series, phases, reference), 'phase against the longest recovery'
+
+
+def drives_recovery(images: Sequence[Setting]) -> bool:
+    """Tell whether excitations between the images disturb the recovery, as sidecars say."""
+    return any(image.metadata.get('LookLocker') is True for image in images)
+
+
+def need_inversion_times(images: Sequence[Setting]) -> list[float]:
+    """Return the inversion times in s, of which magnitudes need four, and others three.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer.
+    """
+    times = [need_value(image, 'inversion_time', 'InversionTime') for image in images]
+    has_sign = all(image.part == 'real' or image.has_phase for image in images)
+    least = 3 if has_sign else 4
+    if len(set(times)) < least:
+        kind = 'images with their sign' if has_sign else 'magnitudes'
+        raise ValueError(f'it needs {kind} at {least} inversion times, here are {len(set(times))}')
+    return times
+
+
+def init_irt1_wf(config: Config) -> Any:
+    """Build the workflow of the measure."""
+    return one_node_wf(write_irt1, (*SIGNALS, 'qmri_phase'), threads=config.omp_nthreads)
+
+
+METHOD: dict[str, Any] = {
+    'EstimationReference': REFERENCE,
+    'EstimationAlgorithm': 'Three parameters by non-linear least squares with variable '
+    'projection; the sign of magnitudes by trying every place of its change.',
+}
+
+IRT1 = Measure(
+    name='irt1',
+    title='T1 of inversion recovery',
+    needs=SIGNALS,
+    optional=('qmri_phase',),
+    source='qmri',
+    scope=Scope(collections=('IRT1',), obstacle=partial(obstacle_of, need_inversion_times)),
+    outputs=(
+        map_output('ir_t1', 'T1map', 'ir', 'T1 of inversion recovery',
+                   'T1 of images at several times after an inversion.', 's', **METHOD),
+        map_output('ir_r1', 'R1map', 'ir', 'R1 of inversion recovery',
+                   'R1, the inverse of T1, of images at several times after an inversion.',
+                   '1/s', **METHOD),
+        map_output('ir_efficiency', 'qmrimap', 'ir', 'Inversion and plateau',
+                   'How far the inversion takes the signal below its plateau, over the plateau: '
+                   '2 for a perfect inversion of a recovery that nothing drives.', '1',
+                   param='efficiency', is_summed_up=False),
+        misfit_output('ir_misfit', 'ir'),
+        outcome_output('ir_outcome', 'ir'),
+        quality_output('ir_fit', 'ir', 'T1 of inversion recovery', 'T1', 's'),
+    ),
+    init_wf=init_irt1_wf,
+    reference=REFERENCE,
+    methods=(
+        'T1 was fitted to images at several times after an inversion, with offset and slope free '
+        '(Barral et al. 2010, doi:10.1002/mrm.22497). Where sidecars say that excitations drive '
+        'the recovery (LookLocker), T1 was corrected for them (Deichmann and Haase 1992, '
+        'doi:10.1016/0022-2364(92)90347-A; Messroghli et al. 2004, doi:10.1002/mrm.20110).'
+    ),
+    figures=(
+        Figure(
+            name='ir',
+            draw=qmri_figure('ir_t1', 'T1', 's', (0.4, 2.5)),
+            needs=('ir_t1', 'qmri_reference'),
+            title='T1 of inversion recovery',
+            caption='At 3 T white matter has about 0.85 s, grey matter 1.4 s, myocardium 1.2 s, '
+            'and fluid more than the scale shows.',
+        ),
+    ),
+    minutes=0.3,
+    memory_gb=3.0,
+)  # fmt: skip

@@ -1,0 +1,105 @@
+"""Transmit fields from every kind of images, and phase in any unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nibabel as nb
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mriderived.interfaces.qmri_images import as_radians
+from mriderived.interfaces.transmit_maps import FieldMap, read_field
+
+SHAPE = (20, 20, 12)
+AFFINE = np.diag([4.0, 4.0, 5.0, 1.0])
+HEAD = np.zeros(SHAPE, bool)
+HEAD[3:17, 3:17, 2:10] = True
+TRUTH = (0.8 + 0.4 * np.indices(SHAPE)[0] / 19).astype(np.float32)
+
+
+def save(folder: Path, **images: NDArray[Any]) -> dict[str, str]:
+    files = {}
+    for role, data in images.items():
+        path = folder / f'{role}.nii.gz'
+        nb.Nifti1Image(np.asarray(data, np.float32), AFFINE).to_filename(path)
+        files[role] = str(path)
+    return files
+
+
+def check(found: FieldMap) -> None:
+    inner = np.zeros(SHAPE, bool)
+    inner[5:15, 5:15, 4:8] = True
+    assert np.abs(found.values / TRUTH - 1)[inner].max() < 1e-4
+    np.testing.assert_allclose(found.affine, AFFINE)
+
+
+@pytest.mark.parametrize(
+    ('scale', 'flip_angle', 'unit'),
+    [(100.0, None, 'percent'), (1.0, None, 'ratio'), (1000.0, None, 'per mille'),
+     (60.0, 60.0, 'degrees'), (600.0, 60.0, 'tenths of degrees')],
+)  # fmt: skip
+def test_a_given_map_is_read_in_its_unit(
+    tmp_path: Path, scale: float, flip_angle: float | None, unit: str
+) -> None:
+    files = save(tmp_path, map=scale * TRUTH * HEAD)
+    found = read_field(
+        {'kind': 'TB1map', 'files': files, 'flip_angle': flip_angle, 'metadata': {}}
+    )
+    check(found)
+    assert found.algorithm == f'as given, in {unit}'
+    assert np.isnan(found.values[0, 0, 0])
+
+
+def test_units_of_the_sidecar_decide(tmp_path: Path) -> None:
+    files = save(tmp_path, map=90 * TRUTH * HEAD)
+    field = {'kind': 'TB1map', 'files': files, 'flip_angle': 90.0}
+    assert read_field({**field, 'metadata': {'units': 'degrees'}}).algorithm.endswith('degrees')
+    # BIDS recommends percent, so that it is taken where nothing is said
+    for units in ('percent', ''):
+        found = read_field({**field, 'metadata': {'units': units}})
+        assert found.algorithm == 'as given, in percent'
+
+
+def test_a_map_in_no_unit_is_refused(tmp_path: Path) -> None:
+    files = save(tmp_path, map=12 * TRUTH * HEAD)
+    with pytest.raises(ValueError, match=r'the median of map.nii.gz is 12, which is no transmit'):
+        read_field({'kind': 'TB1map', 'files': files, 'flip_angle': None, 'metadata': {}})
+
+
+def test_two_angles(tmp_path: Path) -> None:
+    signals = [1000 * np.sin(np.radians(n * 60 * TRUTH)) * HEAD for n in (1, 2)]
+    files = save(tmp_path, small=signals[0], large=signals[1])
+    check(read_field({'kind': 'TB1DAM', 'files': files, 'flip_angle': 60.0}))
+
+
+def test_two_delays(tmp_path: Path) -> None:
+    cosine = np.cos(np.radians(60 * TRUTH))
+    files = save(tmp_path, first=1000 * HEAD, second=1000 * HEAD * (1 + 5 * cosine) / (5 + cosine))
+    field = {'kind': 'TB1AFI', 'files': files, 'flip_angle': 60.0, 'repetition_times': [0.02, 0.1]}
+    check(read_field(field))
+
+
+@pytest.mark.parametrize('scale', [1.0, 10.0])
+def test_maps_of_angles(tmp_path: Path, scale: float) -> None:
+    files = save(tmp_path, angles=scale * 80 * TRUTH, anatomy=1000 * HEAD)
+    found = read_field({'kind': 'TB1TFL', 'files': files, 'flip_angle': 80.0})
+    check(found)
+    assert np.isnan(found.values[0, 0, 0])  # noise outside of the head is no field
+    with pytest.raises(ValueError, match='neither degrees nor tenths of degrees'):
+        read_field({'kind': 'TB1TFL', 'files': files, 'flip_angle': 28.0 * scale})
+
+
+@pytest.mark.parametrize(
+    ('scale', 'shift'),
+    [(1.0, 0.0), (4096 / np.pi, 0.0), (2048 / np.pi, 2048.0), (1000.0, 0.0)],
+    ids=['rad', 'signed', 'unsigned', 'thousandths'],
+)
+def test_phase_is_scaled_to_radians(scale: float, shift: float) -> None:
+    phase = np.linspace(-np.pi, np.pi * 0.999, 2001)
+    stored = phase * scale + shift
+    stored = stored if scale == 1 else np.rint(stored)
+    found = as_radians(stored.astype(np.float32))
+    assert np.abs(found - phase).max() < 2e-3
