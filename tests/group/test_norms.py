@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from cohort_outputs import make_config
 
+from mriderived import cli
 from mriderived.config import replace
 from mriderived.core.normative import share_below
 from mriderived.group.model_files import Model, ModelError
@@ -180,3 +181,18 @@ def test_rules_are_true_of_numbers_and_words_and_never_of_nothing() -> None:
     assert read_rule('sex != F').applies(table).tolist() == [False, False, True]
     with pytest.raises(ModelError, match='has words'):
         read_rule('sex == 1').applies(table)
+
+
+@pytest.mark.real
+def test_norms_of_fifty_adults_hold(test_data: Path, tmp_path: Path) -> None:
+    raw = test_data / 'tables' / 'fair-nidm'
+    words = [str(raw), str(tmp_path / 'out'), 'group', '--derivatives',
+             f'freesurfer={raw / "derivatives" / "freesurfer"}', '--norms',
+             'freesurfer_aparc.thickness ~ age + C(sex)']  # fmt: skip
+    assert cli.main(words) == 0
+    (path,) = (tmp_path / 'out' / 'models').glob('norms-*_z.tsv')
+    z = pd.read_csv(path, sep='\t', na_values='n/a').iloc[:, 2:].to_numpy(float)
+    assert z.shape == (50, 68 + 148) and np.isfinite(z).all()
+    assert z.mean() == pytest.approx(0, abs=0.05) and z.std() == pytest.approx(1, abs=0.05)
+    for level, share in ((-1.645, (z < -1.645).mean()), (1.645, (z < 1.645).mean())):
+        assert share == pytest.approx(0.05 if level < 0 else 0.95, abs=0.02)
