@@ -11,10 +11,10 @@ import pytest
 from cohort_outputs import MEASURES, Participant, make_config, write_description
 
 from mriderived.config import Config
-from mriderived.group.exclusion import find_excluded
+from mriderived.group.exclusion import find_excluded, select_cohort
 from mriderived.group.model_files import ModelError
 from mriderived.group.ratings import read_ratings
-from mriderived.group.records import Row
+from mriderived.group.records import Cohort, Row
 from mriderived.group.stage import GroupResult, run_group
 from mriderived.group.variables import Variables
 from mriderived.reports.group import write_group_report
@@ -131,3 +131,12 @@ def test_what_are_no_ratings_is_refused(tmp_path: Path, text: str, message: str)
     path.write_text(text)
     with pytest.raises(ModelError, match=message):
         read_ratings(path)
+
+
+def test_predictions_and_maps_leave_them_out_too(out_dir: Path) -> None:
+    run(out_dir, exclude=('cjv > 0.8',), predict=('age ~ volume',))
+    table = pd.read_csv(out_dir / 'models' / 'predicted-ageVolume.tsv', sep='\t')
+    assert table['participant_id'].tolist() == [f'sub-{n:02d}' for n in range(20)]
+    rows = (Row('', '1'), Row('', '2'))
+    few = select_cohort(Cohort(rows), np.array([False, True]))
+    assert few.rows == (Row('', '2'),)
