@@ -9,7 +9,7 @@ from typing import Any, NoReturn, get_args
 
 from mriderived.app.arguments import POSITIONALS
 from mriderived.app.exit_codes import ExitCode, Problem, UsageError
-from mriderived.app.options import NOTHING
+from mriderived.app.option_kinds import NOTHING
 from mriderived.config import (
     AlffDefinition,
     AnatBackend,
