@@ -140,6 +140,10 @@ def _check_late(config: Config) -> list[Problem]:
         config.map_models,
         config.harmonise,
         config.predict,
+        config.norms,
+        config.norms_reference,
+        config.exclude,
+        config.ratings,
     )
     if (
         any(chosen)

@@ -116,6 +116,14 @@ class Config:
     harmonise: tuple[str, ...] = ()
     #: Columns to predict, and from what: 'age ~ thickness + area'.
     predict: tuple[str, ...] = ()
+    #: What to find norms of, and by what: 'thickness ~ age + C(sex)'.
+    norms: tuple[str, ...] = ()
+    #: Who draws the curves of norms: one comparison on a column; empty for everybody.
+    norms_reference: str = ''
+    #: Comparisons on a column: whom statistics leave out.
+    exclude: tuple[str, ...] = ()
+    #: Ratings of images, from the participants' reports.
+    ratings: Path | None = None
     learner: Learner = 'linear'
     #: The column of sites that predictions harmonise within training; empty for none.
     sites: str = ''

@@ -73,3 +73,19 @@ def test_a_model_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     (problem,) = check_names(config)
     assert 'does not exist' in problem.message
     assert problem.code is ExitCode.NO_INPUT
+
+
+def test_rules_and_ratings_that_cannot_be_read_are_problems(tmp_path: Path) -> None:
+    ratings = tmp_path / 'ratings.tsv'
+    ratings.write_text('participant_id\trating\nsub-1\tgood\n')
+    problems = check(tmp_path, exclude=('sex > "M"',), norms_reference='a ~ b', ratings=ratings)
+    assert problems == [
+        '--norms-reference needs --norms. Give a formula, or leave it out.',
+        '--exclude: \'sex > "M"\': words have == and != only. See docs/exclusion.md.',
+        "--norms-reference: 'a ~ b' is no rule: write a column, one of >= <= == != > < and a "
+        "value, as in 'age > 60' or 'group == \"control\"'. See docs/exclusion.md.",
+        "--ratings ratings.tsv, line 2: rating 'good' is none of accept, uncertain, exclude. "
+        'See docs/exclusion.md.',
+    ]
+    (problem,) = check(tmp_path, ratings=tmp_path / 'none.tsv')
+    assert 'does not exist' in problem

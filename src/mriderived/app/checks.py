@@ -53,6 +53,9 @@ def _check_group_options(config: Config) -> Iterator[Problem]:
         '--map-model': bool(config.map_models),
         '--harmonise': bool(config.harmonise),
         '--predict': bool(config.predict),
+        '--norms': bool(config.norms),
+        '--exclude': bool(config.exclude),
+        '--ratings': config.ratings is not None,
     }
     for option in (name for name, is_given in given.items() if is_given):
         if config.level != 'group':

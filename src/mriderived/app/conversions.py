@@ -10,7 +10,7 @@ from typing import Any, NoReturn, get_args
 
 from mriderived.app.arguments import POSITIONALS
 from mriderived.app.exit_codes import ExitCode, Problem, UsageError
-from mriderived.app.options import NOTHING
+from mriderived.app.option_kinds import NOTHING
 from mriderived.config import (
     AlffDefinition,
     AnatBackend,
@@ -151,6 +151,16 @@ def _models(name: str, words: Iterable[str]) -> tuple[str, ...]:
     return tuple(text if '~' in text else str(Path(text).absolute()) for text in texts)
 
 
+def _rule(name: str, text: str) -> str:
+    if not re.search(r'[<>=!]', text):
+        _refuse(name, text, "Give a comparison in quotes, such as 'age > 60'.")
+    return text
+
+
+def _rules(name: str, words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_rule(name, word) for word in words) or (_rule(name, NOTHING),)
+
+
 def _derivatives(name: str, words: Iterable[str]) -> tuple[str, ...]:
     found = []
     for word in split_list(name, words):
@@ -238,13 +248,16 @@ CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'device': _one_of(*get_args(Device)),
     'export': _one_of(*get_args(Export)),
     'ica_components': _components,
-    **dict.fromkeys(('models', 'map_models', 'harmonise', 'predict'), _models),
+    **dict.fromkeys(('models', 'map_models', 'harmonise', 'predict', 'norms'), _models),
     'derivatives': _derivatives,
     'tables': _forms,
     'permutations': _permutations,
     'smoothing': _millimetres,
     'learner': _one_of(*get_args(Learner)),
     'sites': _column,
+    'norms_reference': _rule,
+    'exclude': _rules,
+    'ratings': read_path,
     'dask_scheduler': _address,
     'tracking_algorithm': _one_of(*get_args(TrackingAlgorithm)),
     'tracking_seeds': _whole_number(LEAST_SEEDS, MOST_SEEDS),

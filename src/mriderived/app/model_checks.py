@@ -49,7 +49,9 @@ def check_task_model(config: Config) -> Iterator[Problem]:
 def check_models(config: Config) -> Iterator[Problem]:
     """Yield what is wrong with the models of the group level, before any table is written."""
     given = {'--model': config.models, '--map-model': config.map_models,
-             '--harmonise': config.harmonise, '--predict': config.predict}  # fmt: skip
+             '--harmonise': config.harmonise, '--predict': config.predict,
+             '--norms': config.norms}  # fmt: skip
+    yield from _check_rules(config)
     if not any(given.values()):
         return
     from mriderived.group.model_files import ModelError, read_models  # no cost without a model
@@ -61,6 +63,39 @@ def check_models(config: Config) -> Iterator[Problem]:
             yield Problem(
                 f'{option}: {error}.', 'docs/models.md says what is known.', ExitCode.BAD_DATA
             )
+
+
+def _check_rules(config: Config) -> Iterator[Problem]:
+    """Yield what is wrong with rules and the file of ratings."""
+    if config.norms_reference and not config.norms:
+        yield Problem('--norms-reference needs --norms.', 'Give a formula, or leave it out.')
+    if not (config.exclude or config.norms_reference or config.ratings):
+        return
+    from mriderived.group.model_files import ModelError
+    from mriderived.group.ratings import read_ratings
+    from mriderived.group.rules import read_rule
+
+    rules = {'--exclude': config.exclude,
+             '--norms-reference': tuple(filter(None, [config.norms_reference]))}  # fmt: skip
+    for option, texts in rules.items():
+        for text in texts:
+            try:
+                read_rule(text)
+            except ModelError as error:
+                yield Problem(f'{option}: {error}.', 'See docs/exclusion.md.', ExitCode.BAD_DATA)
+    if config.ratings is None:
+        return
+    if not config.ratings.is_file():
+        yield Problem(
+            f'--ratings {config.ratings} does not exist.',
+            'Give the file that the participant reports save.',
+            ExitCode.NO_INPUT,
+        )
+        return
+    try:
+        read_ratings(config.ratings)
+    except ModelError as error:
+        yield Problem(f'--ratings {error}.', 'See docs/exclusion.md.', ExitCode.BAD_DATA)
 
 
 def _runs(bids_dir: Path, task: str) -> bool:

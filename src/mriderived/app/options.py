@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, get_args
+from typing import get_args
 
+from mriderived.app.group_options import add_group_level
+from mriderived.app.option_kinds import add_list, add_value
 from mriderived.config import (
     DEFAULT_MEASURES,
     AlffDefinition,
@@ -12,33 +14,19 @@ from mriderived.config import (
     Config,
     Denoising,
     Device,
-    Export,
-    Learner,
     Lesions,
-    Readable,
     RehoNeighbours,
     SkullStrip,
-    TableForm,
     TrackingAlgorithm,
 )
 
-#: Stands for an option without its value; no shell can pass it.
-NOTHING = '\0'
 #: Denoising strategies without censoring.
 _PLAIN = [name for name in get_args(Denoising) if not name.endswith('+scrub')]
 
 
-def _list(group: argparse._ArgumentGroup, *flags: str, **details: Any) -> None:
-    group.add_argument(*flags, nargs='*', action='extend', **details)
-
-
-def _value(group: argparse._ArgumentGroup, *flags: str, **details: Any) -> None:
-    group.add_argument(*flags, nargs='?', const=NOTHING, **details)
-
-
 def add_selection(group: argparse._ArgumentGroup) -> None:
     """Add the options that say what to work on: participants, sessions, images."""
-    _list(
+    add_list(
         group,
         '-p',
         '--participant-label',
@@ -46,14 +34,14 @@ def add_selection(group: argparse._ArgumentGroup) -> None:
         dest='participant_labels',
         help='participants, with or without sub-, or a file with one label per line',
     )
-    _list(
+    add_list(
         group,
         '--session-label',
         metavar='LABEL',
         dest='session_labels',
         help='sessions, with or without ses-, or a file with one label per line',
     )
-    _value(
+    add_value(
         group,
         '--bids-filter-file',
         metavar='JSON',
@@ -68,39 +56,39 @@ def add_selection(group: argparse._ArgumentGroup) -> None:
 
 def add_processing(group: argparse._ArgumentGroup) -> None:
     """Add the options that say what to compute, and how."""
-    _list(
+    add_list(
         group,
         '--measures',
         metavar='NAME',
         help=f'only these measures; {DEFAULT_MEASURES} stands for all but those that run only '
         f'where named, as in: {DEFAULT_MEASURES} thickness_laplace (default: {DEFAULT_MEASURES})',
     )
-    _list(group, '--skip-measures', metavar='NAME', help='not these measures')
-    _list(
+    add_list(group, '--skip-measures', metavar='NAME', help='not these measures')
+    add_list(
         group,
         '--atlases',
         metavar='NAME',
         help=f'atlases of regional measures (default: {" ".join(Config.atlases)})',
     )
-    _list(
+    add_list(
         group,
         '--output-spaces',
         metavar='NAME',
         help=f'spaces of warped maps (default: {" ".join(Config.output_spaces)})',
     )
-    _value(
+    add_value(
         group,
         '--skull-strip',
         metavar='|'.join(get_args(SkullStrip)),
         help='auto: unless the image has been stripped already (default)',
     )
-    _value(
+    add_value(
         group,
         '--anat-backend',
         metavar='|'.join(get_args(AnatBackend)),
         help='what finds tissues and spaces; deepmriprep needs its weights (default: builtin)',
     )
-    _value(
+    add_value(
         group,
         '--lesions',
         metavar='|'.join(get_args(Lesions)),
@@ -109,8 +97,8 @@ def add_processing(group: argparse._ArgumentGroup) -> None:
     )
     _add_bold(group)
     _add_diffusion(group)
-    _add_group_level(group)
-    _value(group, '--random-seed', metavar='N', help=f'default: {Config.random_seed}')
+    add_group_level(group)
+    add_value(group, '--random-seed', metavar='N', help=f'default: {Config.random_seed}')
     group.add_argument(
         '--sloppy',
         action='store_true',
@@ -119,14 +107,14 @@ def add_processing(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_bold(group: argparse._ArgumentGroup) -> None:
-    _value(
+    add_value(
         group,
         '--denoising',
         metavar='NAME',
         help=f'what is taken off BOLD: {", ".join(_PLAIN)}, each also with +scrub '
         f'(default: {Config.denoising}: 36P, or 24P+GSR where a run has no tissues)',
     )
-    _value(
+    add_value(
         group,
         '--frequency-band',
         metavar='LOW-HIGH',
@@ -137,19 +125,19 @@ def _add_bold(group: argparse._ArgumentGroup) -> None:
         action='store_true',
         help='BOLD and diffusion without a field map: tell distortion from the T1w (a guess)',
     )
-    _value(
+    add_value(
         group,
         '--alff-definition',
         metavar='|'.join(get_args(AlffDefinition)),
         help='ALFF as mean amplitude (Zang, Zou; default) or as standard deviation (C-PAC)',
     )
-    _value(
+    add_value(
         group,
         '--reho-neighbours',
         metavar='|'.join(get_args(RehoNeighbours)),
         help=f'voxels that ReHo is of, itself included (default: {Config.reho_neighbours})',
     )
-    _value(
+    add_value(
         group,
         '--task-model',
         metavar='JSON',
@@ -163,14 +151,14 @@ def _add_diffusion(group: argparse._ArgumentGroup) -> None:
         action='store_true',
         help='diffusion whose gradient table has wrong axes or signs: take the likely right one',
     )
-    _value(
+    add_value(
         group,
         '--tracking-algorithm',
         metavar='|'.join(get_args(TrackingAlgorithm)),
         help='streamlines go where chance leads within the distribution of fibres (default), or '
         'where it is largest',
     )
-    _value(
+    add_value(
         group,
         '--tracking-seeds',
         metavar='N',
@@ -178,128 +166,34 @@ def _add_diffusion(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_group_level(group: argparse._ArgumentGroup) -> None:
-    _value(
-        group,
-        '--export',
-        metavar='|'.join(get_args(Export)),
-        help='group only: its tables also in the form of the ENIGMA protocols (default: none)',
-    )
-    _value(
-        group,
-        '--ica-components',
-        metavar='N',
-        help='group only: find so many components of denoised_in_space, by CanICA and dual '
-        'regression (default: none)',
-    )
-    group.add_argument(
-        '--tangent',
-        action='store_true',
-        help='group only: connectivity in tangent space too',
-    )
-    _list(
-        group,
-        '--derivatives',
-        metavar='NAME=DIR',
-        help=f'group only: results of others for the tables ({", ".join(get_args(Readable))})',
-    )
-    _list(
-        group,
-        '--tables',
-        metavar='|'.join(get_args(TableForm)),
-        help='group only: the cohort table in these forms too (default: none)',
-    )
-    group.add_argument(
-        '--join-covariates',
-        action='store_true',
-        help='group only: a table with participants.tsv and phenotype/*.tsv of the raw dataset '
-        'in front of the measures, which tells of people what these tell',
-    )
-    _list(
-        group,
-        '--model',
-        metavar='FORMULA',
-        dest='models',
-        help="group only: fit this to every region, as in 'thickness ~ age + C(sex) + tiv', in "
-        'quotes; or the models of a YAML file (see docs/models.md)',
-    )
-    _list(
-        group,
-        '--harmonise',
-        metavar='FORMULA',
-        help='group only: take differences between sites off the regions and keep the rest, as in '
-        "'site ~ age + C(sex)', or 'site ~ 1' to keep nothing",
-    )
-    _list(
-        group,
-        '--predict',
-        metavar='FORMULA',
-        help='group only: predict a column from regions, by cross-validation, as in '
-        "'age ~ thickness + area'",
-    )
-    _value(
-        group,
-        '--learner',
-        metavar='|'.join(get_args(Learner)),
-        help=f'what learns to predict (default: {Config.learner})',
-    )
-    _value(
-        group,
-        '--sites',
-        metavar='COLUMN',
-        help='sites that --predict harmonises within training participants (default: none)',
-    )
-    _list(
-        group,
-        '--map-model',
-        metavar='FORMULA',
-        dest='map_models',
-        help="group only: fit this to every voxel, as in 'gm_modulated_smooth ~ age + tiv', or "
-        'the models of a YAML file (see docs/maps.md)',
-    )
-    _value(
-        group,
-        '--permutations',
-        metavar='N',
-        help='of voxel-wise models (default: none; 1000 do with the fitted tail)',
-    )
-    _value(group, '--smoothing', metavar='MM', help='of maps, before a voxel-wise model')
-    _value(
-        group,
-        '--dask-scheduler',
-        metavar='ADDRESS',
-        help='run permutations on this Dask cluster, not here',
-    )
-
-
 def add_resources(group: argparse._ArgumentGroup) -> None:
     """Add the options that say what of the machine to use."""
-    _value(
+    add_value(
         group,
         '--nprocs',
         metavar='N',
         help='processors in all (default: those this process may use)',
     )
-    _value(
+    add_value(
         group,
         '--omp-nthreads',
         metavar='N',
         help='threads of one computation (default: shared among the participants that run)',
     )
-    _value(
+    add_value(
         group,
         '--mem',
         metavar='SIZE',
         dest='mem_gb',
         help='memory in all, with its unit: 8G, 8000M (default: 90 %% of what there is)',
     )
-    _value(
+    add_value(
         group,
         '--device',
         metavar='|'.join(get_args(Device)),
         help='where networks run (default: auto)',
     )
-    _value(
+    add_value(
         group,
         '-w',
         '--work-dir',
@@ -315,7 +209,7 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
 
 def add_running(group: argparse._ArgumentGroup) -> None:
     """Add the options that say how to run."""
-    _value(
+    add_value(
         group,
         '--config-file',
         metavar='TOML',

@@ -28,12 +28,16 @@ AMBIENT = 0.55
 
 @dataclass(frozen=True)
 class Painted:
-    """A hemisphere with a value per vertex; ``nan`` shows the folds instead."""
+    """A hemisphere with a value per vertex; ``nan`` shows the folds instead.
+
+    ``weights``, from 0 to 1, let the folds through where they are small.
+    """
 
     points: Array
     triangles: Array
     sulcal_depth: Array
     values: Array
+    weights: Array | None = None
 
 
 def paint_inflated(
@@ -78,7 +82,11 @@ def _paint_view(
     values = painted.values[painted.triangles[seen]].mean(axis=1)
     shade = np.where(painted.sulcal_depth[painted.triangles[seen]].mean(axis=1) > 0, SULCUS, GYRUS)
     colour = colormaps[colours](np.clip((values - limits[0]) / (limits[1] - limits[0]), 0, 1))
-    colour[np.isnan(values), :3] = shade[np.isnan(values), None]
+    share = np.ones(len(values))
+    if painted.weights is not None:
+        share = painted.weights[painted.triangles[seen]].mean(axis=1)
+    share = np.where(np.isnan(values), 0, share)[:, None]
+    colour[:, :3] = np.where(share > 0, colour[:, :3], 0) * share + shade[:, None] * (1 - share)
     colour[:, 3] = 1
     colour[:, :3] *= (AMBIENT + (1 - AMBIENT) * facing[seen])[:, None]
     # seen from the left, anterior is on the left

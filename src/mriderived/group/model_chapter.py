@@ -12,12 +12,13 @@ import pandas as pd
 from mriderived import __version__
 from mriderived.bids.covariates import Covariates
 from mriderived.bids.sidecar import sidecar_path, write_sidecar
-from mriderived.figures.effects import Effects, draw_effects, draw_partial_regression
-from mriderived.figures.style import save_svg
+from mriderived.config import Config
+from mriderived.group.agreement_chapter import compare_pipelines
 from mriderived.group.blocks import MISSING
-from mriderived.group.chapters import Chapter, Picture, figure_file
+from mriderived.group.chapters import Chapter
 from mriderived.group.columns import snake
 from mriderived.group.model_design import impute_policy
+from mriderived.group.model_figures import CORRECTED, draw_family, name_table, p_text
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.region_models import RegionModel, fit_regions
 from mriderived.group.variables import Variables
@@ -29,7 +30,6 @@ SHOWN = 40
 MOST_FIGURES = 24
 _HEADER = ('Contrast', 'Region', 'Estimate', 'Unit', 't', 'p', 'p corrected', 'd', 'n', '95 %',
            'Table')  # fmt: skip
-_CORRECTED = {'fdr': 'false discovery rate', 'holm': 'Holm', 'bonferroni': 'Bonferroni'}
 _ERRORS = {
     'classical': 'Ordinary least squares.',
     'robust': 'Ordinary least squares with standard errors that hold for unequal variances (HC3).',
@@ -62,7 +62,7 @@ _COLUMNS = {
 
 
 def find_model_chapters(
-    out_dir: Path,
+    config: Config,
     models: Sequence[Model],
     variables: Variables,
     known: Covariates,
@@ -81,7 +81,9 @@ def find_model_chapters(
             refused.append(str(error))
             chapters.append(_refuse(model, str(error)))
         else:
-            chapters.append(_write(out_dir, fitted, variables, known))
+            chapters.append(_write(config, fitted, variables, known))
+            pairs = compare_pipelines(config.out_dir, fitted)
+            chapters += [pairs] if pairs else []
     return chapters, refused
 
 
@@ -102,11 +104,13 @@ def join_covariates(known: Covariates, variables: Variables) -> pd.DataFrame:
     return pd.concat([table, own[[name for name in own if name not in table]]], axis=1)
 
 
-def _write(out_dir: Path, fitted: RegionModel, variables: Variables, known: Covariates) -> Chapter:
-    model = fitted.model
+def _write(
+    config: Config, fitted: RegionModel, variables: Variables, known: Covariates
+) -> Chapter:
+    model, out_dir = fitted.model, config.out_dir
     chapter = Chapter(_anchor(model), f'Model: {model.formula}', _tell(fitted), _HEADER)
     path = PurePosixPath('models', f'model-{model.name}_stats.tsv')
-    _write_table(out_dir / path, fitted)
+    write_table(out_dir / path, fitted)
     chapter.files.append(path)
     chapter.rows = _list_rows(fitted)
     chapter.notes = [*_list_notes(fitted), *known.notes]
@@ -114,7 +118,7 @@ def _write(out_dir: Path, fitted: RegionModel, variables: Variables, known: Cova
     families = [family for _, family in fitted.table.groupby(keys, sort=False)]
     for number, family in enumerate(families[:MOST_FIGURES], start=1):
         if family['p'].notna().any():
-            chapter.pictures += _draw(out_dir, fitted, variables, family, number)
+            chapter.pictures += draw_family(config, fitted, variables, family, number)
     if len(families) > MOST_FIGURES:
         chapter.notes.append(f'{len(families) - MOST_FIGURES} more families are in the table only')
     return chapter
@@ -126,7 +130,7 @@ def _tell(fitted: RegionModel) -> str:
     return (
         f'{_ERRORS[model.errors]} {len(design.rows)} observations, coefficients '
         f'{", ".join(design.names)}. {impute_policy(model.missing)} p-values are two-sided, and '
-        f'corrected over {over}, one contrast at a time; the page shows {_CORRECTED[model.correction]}, '  # noqa: E501
+        f'corrected over {over}, one contrast at a time; the page shows {CORRECTED[model.correction]}, '  # noqa: E501
         'the table all three.'
     )  # fmt: skip
 
@@ -154,21 +158,14 @@ def _list_rows(fitted: RegionModel) -> list[Sequence[str]]:
     corrected = f'p_{fitted.model.correction}'
     return [
         (row['contrast'], row['region'] or row['variable'], f'{row["estimate"]:.4g}', row['unit'],
-         f'{row["t"]:.2f}', _p(row['p']), _p(row[corrected]), f'{row["cohens_d"]:.2f}',
-         str(row['n']), f'{row["ci_low"]:.3g} to {row["ci_high"]:.3g}', _table(row))
+         f'{row["t"]:.2f}', p_text(row['p']), p_text(row[corrected]), f'{row["cohens_d"]:.2f}',
+         str(row['n']), f'{row["ci_low"]:.3g} to {row["ci_high"]:.3g}', name_table(row))
         for _, row in shown.iterrows()
     ]  # fmt: skip
 
 
-def _table(row: pd.Series) -> str:
-    return ' '.join(filter(None, (row['measure'], row['variant'], row['column'])))
-
-
-def _p(value: float) -> str:
-    return f'{value:.1e}' if value < 0.001 else f'{value:.3f}'
-
-
-def _write_table(path: Path, fitted: RegionModel) -> None:
+def write_table(path: Path, fitted: RegionModel) -> None:
+    """Write all estimates of a model, and what the columns are."""
     table, model = fitted.table, fitted.model
     header = '\t'.join(map(str, table.columns))
     body = ('\t'.join(map(_cell, row)) for row in table.itertuples(index=False))
@@ -196,74 +193,3 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f'{value:.8g}' if np.isfinite(value) else MISSING
     return str(value) or MISSING
-
-
-def _draw(
-    out_dir: Path,
-    fitted: RegionModel,
-    variables: Variables,
-    family: pd.DataFrame,
-    number: int,
-) -> list[Picture]:
-    """Draw one contrast over one family, and the partial regression of its smallest p."""
-    model = fitted.model
-    first = family.iloc[0]
-    title = f'{first["contrast"]}: {_table(first)}'
-    pictures = []
-    stem = f'model_{snake(model.name)}_{number}'
-    if len(family) > 1:
-        path = figure_file(stem)
-        save_svg(draw_effects(_effects(model, family), title), out_dir / path)
-        caption = (
-            'Each dot is a region; those that are coloured hold after correction (red: positive, '
-            'blue: negative). Right: the regions with the smallest p.'
-        )
-        pictures.append(Picture(path, title, caption))
-    best = family.sort_values('p', kind='stable').iloc[0]
-    pictures.append(_draw_best(out_dir, fitted, variables, best, f'{stem}_scatter'))
-    return pictures
-
-
-def _effects(model: Model, family: pd.DataFrame) -> Effects:
-    p = family['p'].to_numpy(float)
-    holds = family[f'p_{model.correction}'].to_numpy(float) <= model.alpha
-    scale = (family['cohens_d'] / family['estimate']).to_numpy(float)
-    return Effects(
-        [
-            region or name
-            for region, name in zip(family['region'], family['variable'], strict=True)
-        ],
-        family['cohens_d'].to_numpy(float),
-        family['ci_low'].to_numpy(float) * scale,
-        family['ci_high'].to_numpy(float) * scale,
-        p,
-        model.alpha,
-        float(p[holds].max()) if holds.any() else float('nan'),
-        _CORRECTED[model.correction],
-    )
-
-
-def _draw_best(
-    out_dir: Path, fitted: RegionModel, variables: Variables, best: pd.Series, stem: str
-) -> Picture:
-    """Draw what the contrast and the variable have beside the rest of the design."""
-    names = [one.name for one in variables.variables]
-    values = variables.values[fitted.design.rows, names.index(best['variable'])]
-    known = np.isfinite(values)
-    design, weights = fitted.design.matrix[known], fitted.weights[best['contrast']]
-    # The regressor whose coefficient is the contrast, and a basis of what else there is.
-    inverse = np.linalg.pinv(design.T @ design)
-    tested = design @ inverse @ weights / float(weights @ inverse @ weights)
-    residuals = values[known] - design @ (np.linalg.pinv(design) @ values[known])
-    outcome = residuals + tested * float(best['estimate'])
-    path = figure_file(stem)
-    text = f'{best["n"]} observations, t = {best["t"]:.2f}, p = {_p(best["p"])}'
-    figure = draw_partial_regression(
-        tested, outcome, (best['contrast'], best['region'] or best['variable']), text
-    )
-    save_svg(figure, out_dir / path)
-    title = f'{best["contrast"]}: {best["variable"]}'
-    caption = (
-        'The region with the smallest p, adjusted for the other terms: its slope is the estimate.'
-    )
-    return Picture(path, title, caption)

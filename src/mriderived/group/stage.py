@@ -15,25 +15,22 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from mriderived import __version__
-from mriderived.bids.covariates import CovariateError, read_covariates
 from mriderived.bids.description import read_settings
 from mriderived.bids.sidecar import JSONFileError
 from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
-from mriderived.group.chapters import Chapter, mark_sidecars
+from mriderived.group.chapters import mark_sidecars
 from mriderived.group.cohort_checks import check_participants
 from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.derivatives import Derivatives, place_sheets
 from mriderived.group.findings import Findings
-from mriderived.group.model_files import read_models
 from mriderived.group.outliers import FEWEST, THRESHOLD
 from mriderived.group.readers import read_derivatives
 from mriderived.group.records import Cohort, read_cohort
 from mriderived.group.runs import write_runs
 from mriderived.group.table_forms import write_forms
-from mriderived.group.variables import gather_variables
 from mriderived.group.writing import replace_listing, write_lines, write_tables
 from mriderived.measures.base import Measure
 
@@ -96,8 +93,11 @@ def run_group(
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
     chapters = functional.find_chapters(config, cohort, measures, is_sloppy)
-    if config.models or config.map_models or config.harmonise or config.predict:
-        fitted, unfitted = _fit_models(config, cohort, blocks, measures)
+    if asks_for_statistics(config):
+        # Statistics take a second to import, and most runs of the group level have none.
+        from mriderived.group.statistics import find_statistics
+
+        fitted, unfitted = find_statistics(config, cohort, blocks, measures)
         chapters += fitted
         refused += unfitted
     if is_sloppy:
@@ -130,34 +130,10 @@ def run_group(
     )
 
 
-def _fit_models(
-    config: Config, cohort: Cohort, blocks: Sequence[Block], measures: Sequence[Measure]
-) -> tuple[list[Chapter], list[str]]:
-    # Statistics take a second to import, and most runs of the group level have no model.
-    from mriderived.group.harmonise_chapter import find_harmonised_chapters
-    from mriderived.group.map_chapter import find_map_chapters
-    from mriderived.group.model_chapter import find_model_chapters, join_covariates
-    from mriderived.group.prediction_chapter import find_prediction_chapters
-
-    try:
-        known = read_covariates(config.bids_dir)
-    except CovariateError as error:
-        return [], [f'no model was fitted: {error}']
-    variables = gather_variables(cohort.rows, blocks)
-    covariates = join_covariates(known, variables)
-    chapters, refused = find_model_chapters(
-        config.out_dir, read_models(config.models), variables, known, covariates
-    )
-    of_maps, more = find_map_chapters(
-        config, cohort, measures, read_models(config.map_models), known, covariates
-    )
-    even, others = find_harmonised_chapters(
-        config.out_dir, read_models(config.harmonise), variables, covariates
-    )
-    said, unsaid = find_prediction_chapters(
-        config, read_models(config.predict), variables, covariates
-    )
-    return [*even, *chapters, *of_maps, *said], [*others, *refused, *more, *unsaid]
+def asks_for_statistics(config: Config) -> bool:
+    """Tell whether anything is wanted beside tables."""
+    return bool(config.models or config.map_models or config.harmonise or config.predict
+                or config.norms or config.exclude or config.ratings)  # fmt: skip
 
 
 def _is_sloppy(config: Config, cohort: Cohort) -> bool:

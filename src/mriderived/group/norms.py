@@ -1,0 +1,247 @@
+"""Norms of regions by covariates, and where each participant stands: z and centile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mriderived.core.normative import Norms, fit_norms, judge, spline_basis
+from mriderived.group.model_design import INTERCEPT, Design, build_design
+from mriderived.group.model_files import Model, ModelError
+from mriderived.group.rules import Rule
+from mriderived.group.variables import Variables
+
+Matrix = NDArray[np.float64]
+
+#: Fewer people than these draw no curve, and so many are needed for each coefficient.
+FEWEST = 50
+PER_COEFFICIENT = 5
+#: A level of a category that fewer people have may be missing among those who draw a curve.
+FEWEST_OF_LEVEL = 5
+FOLDS = 10
+#: A covariate of more values than this has a curve, one of fewer a line.
+CURVED = 10
+#: Where the curve of the mean bends, as shares of the people.
+BENDS = (0.0, 0.5, 1.0)
+
+
+class Axis(NamedTuple):
+    """The covariate along which curves run: its place in the design, and the knots."""
+
+    name: str
+    place: int
+    knots: Matrix
+
+
+class NormTask(NamedTuple):
+    """Whom to judge, by what: ``reference`` (n,) are those who draw the curves."""
+
+    model: Model
+    design: Design
+    axis: Axis | None
+    variables: tuple[int, ...]
+    values: Matrix
+    people: NDArray[np.str_]
+    reference: NDArray[np.bool_]
+
+
+class NormResult(NamedTuple):
+    """Arrays (n, m) of z, centile and expected mean; the norms of all the reference for curves.
+
+    ``reasons`` (n,) say why somebody is not judged; ``without`` names variables without norms.
+    """
+
+    task: NormTask
+    z: Matrix
+    centile: Matrix
+    expected: Matrix
+    norms: Norms
+    reasons: NDArray[np.object_]
+    without: dict[int, str]
+
+
+def pose_norms(
+    model: Model, variables: Variables, covariates: pd.DataFrame, reference: Rule | None = None
+) -> NormTask:
+    """Gather what norms are of.
+
+    Raises
+    ------
+    ModelError
+        The formula does not fit to what is known, or too few people draw the curves.
+    """
+    chosen = tuple(variables.choose(model.outcome))
+    if reference is None:
+        design = build_design(model, covariates)
+        among = np.ones(len(design.rows), bool)
+    else:
+        member = reference.applies(covariates)
+        if not member.any():
+            raise ModelError(f'{model.formula}: {reference} is true of nobody')
+        design = build_design(model, covariates)
+        among = member[design.rows]
+    people = np.array([variables.rows[row].participant for row in design.rows])
+    axis = find_axis(design, covariates)
+    task = NormTask(
+        model, design, axis, chosen, variables.values[design.rows][:, chosen], people, among
+    )
+    _require_enough(task, reference)
+    return task
+
+
+def find_axis(design: Design, covariates: pd.DataFrame) -> Axis | None:
+    """Return the first covariate of numbers that is a term of its own."""
+    for place, name in enumerate(design.names):
+        column = design.matrix[:, place]
+        if name in covariates and len(np.unique(column)) > CURVED:
+            return Axis(name, place, np.asarray(np.quantile(column, BENDS), float))
+    return None
+
+
+def build_designs(
+    matrix: Matrix, names: Sequence[str], axis: Axis | None
+) -> tuple[Matrix, Matrix]:
+    """Return the designs of mean and log-variance: splines of the axis, all else as it is."""
+    own = [name == INTERCEPT for name in names]
+    kept = np.array([not is_one and (axis is None or place != axis.place)
+                     for place, is_one in enumerate(own)], bool)  # fmt: skip
+    rest = np.column_stack([np.ones(len(matrix)), matrix[:, kept]])
+    if axis is None:
+        return rest, rest
+    at = matrix[:, axis.place]
+    ends = axis.knots[[0, -1]]
+    return (
+        np.column_stack([rest, spline_basis(at, axis.knots)]),
+        np.column_stack([rest, spline_basis(at, ends, degree=2)]),
+    )
+
+
+def _require_enough(task: NormTask, reference: Rule | None) -> None:
+    model, design = task.model, task.design
+    mean, _ = build_designs(design.matrix[:1], design.names, task.axis)
+    needed = max(FEWEST, PER_COEFFICIENT * mean.shape[1])
+    count = len(set(task.people[task.reference]))
+    if count < needed:
+        of = f' of whom {reference} is true' if reference else ''
+        raise ModelError(
+            f'{model.formula}: norms need {needed} participants with all covariates{of}, and '
+            f'there are {count}'
+        )
+    for place, name in enumerate(design.names):
+        column = design.matrix[task.reference, place]
+        levels, counts = np.unique(column, return_counts=True)
+        if len(levels) == 1 and name != INTERCEPT:
+            raise ModelError(
+                f'{model.formula}: {name} is the same for all who draw the curves: leave it out'
+            )
+        if len(levels) == 2 and counts.min() < FEWEST_OF_LEVEL:
+            raise ModelError(
+                f'{model.formula}: {name} tells {counts.min()} from {counts.max()}, and norms '
+                f'need {FEWEST_OF_LEVEL} of each: leave it out'
+            )
+
+
+def find_norms(task: NormTask, seed: int = 42) -> NormResult:
+    """Judge everybody by curves that they did not help to draw.
+
+    Those who draw curves are judged in ten folds, each by the other nine; all others by all of
+    them. Of several sessions of a participant, the first draws and all are judged.
+    """
+    inside = _is_inside(task)
+    axis = task.axis
+    if axis is not None:
+        column = task.design.matrix[task.reference, axis.place]
+        task = task._replace(
+            axis=axis._replace(knots=np.asarray(np.quantile(column, BENDS), float))
+        )
+    reasons = np.full(len(task.people), '', object)
+    reasons[~inside] = _beyond(task)
+    mean, spread = _designs_inside(task, inside)
+    draws = task.reference & inside & _is_first(task.people)
+    counts = np.isfinite(task.values[draws]).sum(axis=0)
+    needed = max(FEWEST, PER_COEFFICIENT * mean.shape[1])
+    few = counts < needed
+    values = np.where(few, np.nan, task.values)
+    without = {
+        task.variables[place]: f'{counts[place]} of those who draw the curve have a value, and '
+        f'{needed} are needed'
+        for place in np.flatnonzero(few)
+    }
+    shape = task.values.shape
+    z, centile, expected = (np.full(shape, np.nan) for _ in range(3))
+    fold = _deal(task, seed)
+    for number in range(-1, FOLDS):
+        judged = inside & (fold == number)
+        drawing = draws & (fold != number)
+        if not judged.any() and number >= 0:
+            continue
+        found = fit_norms(values[drawing], mean[drawing], spread[drawing])
+        if number < 0:
+            whole = found
+        said = judge(found, values[judged], mean[judged], spread[judged])
+        z[judged], centile[judged], expected[judged] = said.z, said.centile, said.expected
+    for place in np.flatnonzero(~few & ~np.isfinite(whole.mean[0])):
+        without[task.variables[place]] = 'it does not vary between those who draw the curve'
+    return NormResult(task, z, centile, expected, whole, reasons, without)
+
+
+def _designs_inside(task: NormTask, inside: NDArray[np.bool_]) -> tuple[Matrix, Matrix]:
+    """Return both designs; splines are of those only who are within their range."""
+    designs = build_designs(task.design.matrix[inside], task.design.names, task.axis)
+    whole = [np.full((len(inside), one.shape[1]), np.nan) for one in designs]
+    for one, part in zip(whole, designs, strict=True):
+        one[inside] = part
+    return whole[0], whole[1]
+
+
+def _is_inside(task: NormTask) -> NDArray[np.bool_]:
+    if task.axis is None:
+        return np.ones(len(task.people), bool)
+    column = task.design.matrix[:, task.axis.place]
+    known = column[task.reference]
+    inside: NDArray[np.bool_] = (column >= known.min()) & (column <= known.max())
+    return inside
+
+
+def _beyond(task: NormTask) -> str:
+    if task.axis is None:
+        return ''
+    low, high = task.axis.knots[[0, -1]]
+    return f'{task.axis.name} is beyond that of those who draw the curves ({low:g} to {high:g})'
+
+
+def _is_first(people: NDArray[np.str_]) -> NDArray[np.bool_]:
+    first = np.zeros(len(people), bool)
+    first[np.unique(people, return_index=True)[1]] = True
+    return first
+
+
+def _deal(task: NormTask, seed: int) -> NDArray[np.intp]:
+    """Return the fold of each row: -1 outside of the reference; every category in every fold."""
+    rng = np.random.default_rng(seed)
+    names = np.unique(task.people[task.reference])
+    where = {str(name): np.flatnonzero(task.people == name)[0] for name in names}
+    two = [column for column in task.design.matrix.T if len(np.unique(column)) == 2]
+    chance = rng.permutation(len(names))
+    kinds = {name: tuple(column[where[str(name)]] for column in two) for name in map(str, names)}
+    order = sorted(range(len(names)), key=lambda place: (kinds[str(names[place])], chance[place]))
+    folds = {str(names[place]): number % FOLDS for number, place in enumerate(order)}
+    return np.array([folds.get(str(name), -1) for name in task.people])
+
+
+def draw_curve(result: NormResult, place: int, at: Matrix) -> tuple[Matrix, Matrix]:
+    """Return mean and SD (k,) of a variable along the axis, the rest as it is on average."""
+    task = result.task
+    assert task.axis is not None  # curves are drawn along one
+    usual = task.design.matrix[task.reference].mean(axis=0)
+    matrix = np.tile(usual, (len(at), 1))
+    matrix[:, task.axis.place] = at
+    designs = build_designs(matrix, task.design.names, task.axis)
+    one = Norms(*(part[:, [place]] for part in result.norms[:2]),
+                *(part[[place]] for part in result.norms[2:]))  # fmt: skip
+    said = judge(one, np.zeros((len(at), 1)), *designs)
+    return said.expected[:, 0], said.deviation[:, 0]
