@@ -19,6 +19,7 @@ from mriderived.measures.region_tables import (
     region_measures,
     tabulate_map,
 )
+from mriderived.measures.skeleton import SKELETON
 from mriderived.measures.thickness import THICKNESS
 from two_hemispheres import write_table
 
@@ -103,6 +104,15 @@ def test_what_is_declared_of_the_map_holds_for_its_table() -> None:
         assert output.cohort_columns == ('mean',)
         mean = next(column for column in output.columns if column.name == 'mean')
         assert mean.unit == 'mm'
+
+
+def test_the_skeleton_is_tabulated_in_white_matter_alone() -> None:
+    tables = region_measures([SKELETON])
+    assert len(tables) == 4
+    for measure in tables:
+        assert measure.outputs[0].tissues == ('white',)
+        node = measure.init_wf(Config(Path('/b'), Path('/o'), Path('/w'))).get_node('tabulate_map')
+        assert node.inputs.tissues == ('white',)
 
 
 def test_a_region_that_the_image_cuts_has_no_value(files: dict[str, Any]) -> None:

@@ -24,10 +24,10 @@ from mriderived.core.streamlines import Streamlines, measure_lengths, select_str
 from mriderived.figures.profiles import draw_profiles
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.tractograms import load_trx
-from mriderived.interfaces.volumes import load, load_affine
+from mriderived.interfaces.volumes import load
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.bundles import ATLAS, BUNDLES, Bundle
-from mriderived.measures.missing_regions import read_labels
+from mriderived.measures.grey_regions import load_grey_regions
 from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.tables import write_table
 
@@ -73,9 +73,8 @@ def profile_bundles(
 ) -> BundleFiles:
     """Find the bundles by the ends of streamlines, and sample the maps along them."""
     streamlines, values = load_trx(tractogram)
-    affine = load_affine(dwi_atlas_dseg)
-    ends = label_ends(streamlines, load(dwi_atlas_dseg, np.int32), affine, threads=threads)
-    labels = read_labels(dwi_atlas_labels)
+    labels, dseg, affine = load_grey_regions(dwi_atlas_dseg, dwi_atlas_labels)
+    ends = label_ends(streamlines, dseg, affine, threads=threads)
     index = dict(zip(labels['name'], labels['index'].astype(int), strict=True))
     paths = {'fa': tensor_fa, 'md': tensor_md, 'ad': tensor_ad, 'rd': tensor_rd}
     maps = {name: load(path) for name, path in paths.items()}

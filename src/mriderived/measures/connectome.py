@@ -18,10 +18,10 @@ from mriderived.interfaces.tractograms import load_trx
 from mriderived.interfaces.volumes import load, load_affine, voxel_size
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.connectivity import TISSUES
+from mriderived.measures.grey_regions import load_grey_regions
 from mriderived.measures.missing_regions import (
     MIN_BOLD_COVERAGE,
     explain_coverage,
-    read_labels,
     remark_missing,
 )
 from mriderived.measures.one_node import one_node_wf
@@ -49,15 +49,11 @@ def connect_by_streamlines(
 ) -> ConnectomeFiles:  # fmt: skip
     """Build the matrices of an atlas."""
     streamlines, values = load_trx(tractogram)
-    labels = read_labels(dwi_atlas_labels)
-    labels = labels[labels['tissue'].isin(TISSUES)].reset_index(drop=True)
-    dseg, affine = load(dwi_atlas_dseg, np.int32), load_affine(dwi_atlas_dseg)
+    labels, dseg, affine = load_grey_regions(dwi_atlas_dseg, dwi_atlas_labels)
     numbers = labels['index'].to_numpy(np.int64)
     fa = load(tensor_fa)
     fa[fa == 0] = np.nan
-    ends = label_ends(
-        streamlines, np.where(np.isin(dseg, numbers), dseg, 0), affine, SEARCH_MM, threads
-    )
+    ends = label_ends(streamlines, dseg, affine, SEARCH_MM, threads)
     sizes = np.bincount(dseg[dseg > 0], minlength=int(numbers.max(initial=0)) + 1)[numbers]
     found = join_regions(
         ends,

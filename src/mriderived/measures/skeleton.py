@@ -64,8 +64,9 @@ def draw_skeleton(tensor_fa: Path, skeleton_fa: Path) -> list[Any]:
 
 def _output(param: str, title: str, what: str, unit: str) -> Output:
     description = f'{what} on the skeleton of white matter, the crests of FA; 0 elsewhere.'
+    made = map_output('skeleton', param, title, description, unit)
     # crests of different people do not meet in a template, their regions do
-    return replace(map_output('skeleton', param, title, description, unit), in_spaces=False)
+    return replace(made, in_spaces=False, tissues=('white',))
 
 
 SKELETON = Measure(
