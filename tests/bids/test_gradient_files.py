@@ -194,7 +194,7 @@ def test_other_lengths_are_refused(pair: _Pair) -> None:
     assert caught.value.path == pair.bvec
     assert 'in s/mm²' in caught.value.remedy
     vectors[8] *= 0.5
-    with pytest.raises(BadImageError, match='2 directions are not unit vectors .that of volume 7'):
+    with pytest.raises(BadImageError, match='2 directions are not unit vectors'):
         pair.write(B, vectors).read()
 
 
