@@ -94,6 +94,28 @@ def test_si_units_become_s_per_mm2(pair: _Pair) -> None:
     assert found.findings[0][:2] == ('gradient_units', 's/m²')
 
 
+@pytest.mark.parametrize('b', [np.full(38, 5e7), B * 1e6, np.where(B > 0, 5e10, 0)])
+def test_all_tables_in_si_units_are_accepted(pair: _Pair, b: NDArray[np.float64]) -> None:
+    found = pair.write(b).read()
+    np.testing.assert_allclose(found.b, b * 1e-6, rtol=2e-3)
+    assert found.findings[0][:2] == ('gradient_units', 's/m²')
+
+
+@pytest.mark.parametrize('factor', [25.5, 100, 500, 1000, 24_000, 1e9])
+def test_b_values_that_no_scanner_reaches_are_refused(pair: _Pair, factor: float) -> None:
+    with pytest.raises(BadImageError, match=r'no scanner reaches more than 50000 s/mm²') as caught:
+        pair.write(B * factor).read()
+    assert f'the largest b-value is {2000 * factor:g}' in str(caught.value)
+    assert caught.value.path == pair.bval
+    assert caught.value.remedy.startswith('b-values are in s/mm²: divide')
+
+
+def test_the_strongest_b_values_of_scanners_stay(pair: _Pair) -> None:
+    found = pair.write(B * 25).read()
+    np.testing.assert_array_equal(found.b, B * 25)
+    assert found.findings == ()
+
+
 def test_small_values_without_zero_are_refused(pair: _Pair) -> None:
     pair.write(np.full(38, 1.0), np.vstack([_spread(2), VECTORS[2:]]))
     with pytest.raises(BadImageError, match='largest b-value is 1 and none is 0'):
@@ -166,11 +188,24 @@ def test_other_lengths_are_refused(pair: _Pair) -> None:
     vectors[6] *= 0.5
     with pytest.raises(
         BadImageError,
-        match=re.escape('1 directions are not unit vectors (that of volume 7 is 0.5'),
+        match=re.escape('1 direction is not a unit vector (that of volume 7 is 0.5'),
     ) as caught:
         pair.write(B, vectors).read()
     assert caught.value.path == pair.bvec
     assert 'in s/mm²' in caught.value.remedy
+    vectors[8] *= 0.5
+    with pytest.raises(BadImageError, match='2 directions are not unit vectors'):
+        pair.write(B, vectors).read()
+
+
+def test_counts_agree_with_their_nouns(pair: _Pair) -> None:
+    with pytest.raises(BadImageError, match=r'it has 38 b-values for 1 volume of sub-01_dwi\.nii'):
+        pair.read(1)
+    with pytest.raises(BadImageError, match='it has 1 b-value for 38 volumes of sub-01_dwi'):
+        pair.write(B[:1]).read()
+    pair.write(np.array([0.0, 1000.0]), np.eye(3)[:2])
+    check = check_gradients(pair.bvec, pair.read(2))
+    assert 'There is 1 direction: a tensor needs 6.' in [note for _, _, note in check.findings]
 
 
 def test_trace_volume_is_left_out(pair: _Pair) -> None:

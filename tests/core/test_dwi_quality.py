@@ -130,13 +130,35 @@ def test_a_correlation_that_cannot_be_had_says_why() -> None:
 
 def test_spikes_are_counted_by_slice() -> None:
     rng = np.random.default_rng(0)
-    air = 10 + rng.standard_normal((50, 20))
-    assert spiked_share(air) < 0.002
+    air, shell = 10 + rng.standard_normal((50, 20)), np.ones(50, int)
+    assert spiked_share(air, shell)[0] < 0.002
     air[7, 3] = air[20, 11] = 60
-    assert spiked_share(air) == pytest.approx(2 / 1000, abs=0.001)
+    assert spiked_share(air, shell)[0] == pytest.approx(2 / 1000, abs=0.001)
     air[:, 5] = np.nan
-    assert spiked_share(air) == pytest.approx(2 / 950, abs=0.001)
-    assert np.isnan(spiked_share(np.full((3, 2), np.nan)))
+    assert spiked_share(air, shell)[0] == pytest.approx(2 / 950, abs=0.001)
+    value, reason = spiked_share(np.full((3, 2), np.nan), np.zeros(3, int))
+    assert np.isnan(value)
+    assert reason == 'there is no air around the head'
+
+
+@pytest.mark.parametrize(('unweighted', 'compared'), [(10, 70), (3, 60)])
+def test_bright_air_of_unweighted_volumes_is_no_spike(unweighted: int, compared: int) -> None:
+    rng = np.random.default_rng(1)
+    shell = np.repeat([0, 1, 2], [unweighted, 40, 20])
+    air = 10 + 0.3 * rng.standard_normal((len(shell), 25))
+    air[shell == 0] *= 2.5
+    assert spiked_share(air, shell) == (0, '')
+    air[-1, 4] = air[unweighted, 8] = 20
+    assert spiked_share(air, shell)[0] == pytest.approx(2 / (compared * 25), rel=1e-9)
+
+
+def test_too_few_volumes_of_every_shell_have_no_share() -> None:
+    value, reason = spiked_share(np.ones((14, 5)), np.repeat([0, 1], 7))
+    assert np.isnan(value)
+    assert reason == 'no shell, nor b = 0, has 8 volumes to compare'
+    run = replace(make_run(), air=np.full((84, 12), 3.0))
+    brighter = np.where(run.gradients.shell[:, None] == 0, 8.0, 3.0) * np.ones((84, 12))
+    assert measure_dwi_quality(replace(run, air=brighter)).values['spikes'] == 0
 
 
 def test_callosum_is_the_piece_in_the_middle_that_runs_across() -> None:

@@ -92,7 +92,20 @@ def test_tensor_files() -> None:
 def test_a_tensor_of_high_b_values_is_flagged() -> None:
     gradients = table(2500)
     found = write_tensor(*write_scan(gradients, fibre(gradients)))
-    assert any('b = 2500' in note for note in said(found.tensor_fa)['Notes'])
+    (note,) = said(found.tensor_fa)['Notes']
+    assert note.startswith('The tensor was fitted up to b = 2500 s/mm²')
+    for path in found:
+        remarks = said(path)
+        assert remarks['LargestB'] == 2500, path
+        assert remarks['Warning'] == note, path
+        assert remarks['Notes'] == ([note] if path == found.tensor_fa else []), path
+
+
+def test_sidecars_of_a_tensor_of_low_b_values_have_no_warning() -> None:
+    gradients = table(1000, 2000)
+    for path in write_tensor(*write_scan(gradients, fibre(gradients))):
+        assert said(path)['LargestB'] == 1000
+        assert 'Warning' not in said(path)
 
 
 def test_kurtosis_files() -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from dwi_datasets import write_dwi, write_root
 from mriderived.config import Config
+from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
+from mriderived.interfaces.gradient_tables import load_fsl
 from mriderived.interfaces.sink import remarks_file
 from mriderived.interfaces.volumes import load
 from mriderived.workflows.dwi_denoising import denoise_dwi
@@ -37,6 +39,11 @@ def test_parts_are_denoised_by_themselves(
     found = denoise_dwi(first, acquisition)
     series = load(found.dwi_denoised)
     assert series.shape[3] == 16 + count + 2
+    written = load_fsl(found.dwi_denoised_bval, found.dwi_denoised_bvec, image.affine)
+    expected = read_dwi_acquisition(acquisition).gradients
+    np.testing.assert_allclose(written.b, expected.b, rtol=1e-5)
+    np.testing.assert_allclose(written.directions, expected.directions, atol=1e-6)
+    assert not remarks_file(found.dwi_denoised_bval).exists()
     ball = load(first)[..., 0] > 450
     means = series[ball].mean(axis=0)
     assert means[:2] == pytest.approx(900, rel=0.05)

@@ -106,10 +106,11 @@ def _findings(unweighted: int, shells: tuple[Shell, ...]) -> Iterator[Finding]:
         yield 'no_b0', 'yes', 'There is no volume without diffusion weighting.'
     most = max(shell.directions for shell in shells)
     if most < LEAST_DIRECTIONS:
+        are = 'There is 1 direction' if most == 1 else f'There are {most} directions'
         yield (
             'few_directions',
             float(most),
-            f'There are {most} directions: a tensor needs {LEAST_DIRECTIONS}.',
+            f'{are}: a tensor needs {LEAST_DIRECTIONS}.',
         )
     repeated = sum(shell.volumes - shell.directions for shell in shells)
     if repeated:

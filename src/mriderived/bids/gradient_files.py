@@ -162,9 +162,14 @@ def _require_counts(
         'All belong to one conversion: look for files of another run, or for volumes that were '
         f'cut off the series alone. {CONVERT}'
     )
-    for path, count, what in ((bval, values, 'b-values'), (bvec, vectors, 'directions')):
+    for path, count, what in ((bval, values, 'b-value'), (bvec, vectors, 'direction')):
         if count != volumes:
-            raise BadImageError(path, f'it has {count} {what} for {volumes} volumes{of}', remedy)
+            said = f'it has {_counted(count, what)} for {_counted(volumes, "volume")}{of}'
+            raise BadImageError(path, said, remedy)
+
+
+def _counted(count: int, what: str) -> str:
+    return f'{count} {what}' if count == 1 else f'{count} {what}s'
 
 
 def _require_numbers(path: Path, b: NDArray[np.float64]) -> None:

@@ -13,8 +13,9 @@ from mriderived.bids.nifti_reading import BadImageError, Finding
 ROUNDED = 0.02
 #: Lengths that are still those of unit vectors, with a note.
 NEARLY_UNIT = 0.1
-#: Largest b-values of tables in ms/µm² and, by mistake, in s/m²; and what is unweighted there.
-LARGEST_IN_MS, SMALLEST_IN_SI = 20.0, 1e6
+#: Largest b-values of tables in ms/µm² and in s/mm² (no scanner reaches more), and the least one
+#: of tables in s/m², by mistake; and what is unweighted in ms/µm².
+LARGEST_IN_MS, LARGEST, SMALLEST_IN_SI = 20.0, 5e4, 5e7
 _WEIGHTED_MS, _UNWEIGHTED_MS = 0.2, 0.05
 #: How well squared lengths follow b-values where they stand for them.
 _AGREEMENT = 0.08
@@ -35,9 +36,17 @@ def mend_units(
     """Return b-values in s/mm² where they are in ms/µm² or s/m² beyond doubt.
 
     Small values are taken for ms/µm² if six of them have a direction and others are nearly 0:
-    unweighted volumes, whose b-values are small too, have no directions to speak of.
+    unweighted volumes, whose b-values are small too, have no directions to speak of. Larger
+    b-values than scanners reach, in either unit, are refused.
     """
     largest = float(b.max())
+    if LARGEST < largest < SMALLEST_IN_SI or largest * 1e-6 > LARGEST:
+        raise BadImageError(
+            path,
+            f'the largest b-value is {largest:g}, and no scanner reaches more than {LARGEST:g} '
+            's/mm²',
+            'b-values are in s/mm²: divide them by the factor that they were multiplied by.',
+        )
     if largest >= SMALLEST_IN_SI:
         findings.append(_units(path, 's/m²', 1e-6))
         return b * 1e-6
@@ -115,10 +124,11 @@ def mend_lengths(
         findings.append(_lengths('nearly unit vectors', path, 'are not quite 1', seen))
     else:
         wrong = np.flatnonzero(weighted & (np.abs(length - 1) > NEARLY_UNIT))
+        one = wrong.size == 1
+        are = 'direction is not a unit vector' if one else 'directions are not unit vectors'
         raise BadImageError(
             path,
-            f'{wrong.size} directions are not unit vectors (that of volume {wrong[0] + 1} is '
-            f'{length[wrong[0]]:.3g} long)',
+            f'{wrong.size} {are} (that of volume {wrong[0] + 1} is {length[wrong[0]]:.3g} long)',
             'Directions are unit vectors and b-values stand in the .bval file, in s/mm².',
         )
     return b, unit

@@ -98,8 +98,10 @@ def measure_dwi_quality(run: DwiRun) -> DwiQuality:
     _add_motion(values, reasons, run)
     slices = np.nan if run.outliers is None else 100 * float(run.outliers.mean())
     _add(values, reasons, 'outlier_slices', slices, 'outlier slices were not searched')
-    spikes = np.nan if run.air is None else 100 * spiked_share(run.air)
-    _add(values, reasons, 'spikes', spikes, 'there is no air around the head')
+    share, reason = np.nan, 'there is no air around the head'
+    if run.air is not None:
+        share, reason = spiked_share(run.air, run.gradients.shell)
+    _add(values, reasons, 'spikes', 100 * share, reason)
     _add_fibres(values, reasons, run)
     return DwiQuality(values, reasons)
 

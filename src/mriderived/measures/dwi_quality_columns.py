@@ -28,7 +28,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         'spikes',
-        'Slices whose air is far brighter than in the other volumes.',
+        'Slices whose air is far brighter than in the other volumes of the shell.',
         'percent',
         'Slices with spikes',
     ),

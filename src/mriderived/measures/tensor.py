@@ -69,19 +69,24 @@ def write_tensor(
         'colourfa': np.abs(found.v1) * found.fa[:, None],
     }
     files = TensorFiles(*(save_dwi_map(maps[name], signals, name) for name in maps))
-    share = float(found.implausible.mean()) if found.implausible.size else 0.0
+    said: dict[str, Any] = {'Shells': list(gradients.shells), 'LargestB': chosen.largest_b}
     notes = []
     if chosen.is_flagged:
         notes.append(
             f'The tensor was fitted up to b = {chosen.largest_b:g} s/mm², for lower shells do not '
             'determine it: diffusivities are too low, compare them with nothing else.'
         )
+        said['Warning'] = notes[0]
+    for path in files:
+        write_remarks(path, **said)
+    share = float(found.implausible.mean()) if found.implausible.size else 0.0
     if share > MANY_IMPLAUSIBLE:
         notes.append(f'{100 * share:.0f} % of the voxels of the brain have an impossible tensor.')
+    # the report tells notes once, of one of the files
     write_remarks(
         files.tensor_fa,
         notes=notes,
-        Shells=list(gradients.shells),
+        **said,
         VoxelsImplausible=int(found.implausible.sum()),
         VoxelsNotFitted=int((~fit.fitted).sum()),
     )

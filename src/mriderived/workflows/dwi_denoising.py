@@ -16,6 +16,7 @@ from mriderived.core.masks import find_signal
 from mriderived.core.mppca import LEAST_VOLUMES, denoise
 from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
 from mriderived.interfaces.dwi_parts import join_scaled
+from mriderived.interfaces.gradient_tables import save_fsl
 from mriderived.interfaces.series import save_series
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load_affine, save
@@ -25,6 +26,7 @@ from mriderived.measures.one_node import one_node_wf
 #: A smaller change of brightness is not worth a note.
 LEAST_CHANGE = 0.01
 NEEDS = ('raw_dwi', 'dwi_acquisition')
+_NAME = {'desc': 'denoised'}
 
 
 class DenoisedFiles(NamedTuple):
@@ -32,6 +34,8 @@ class DenoisedFiles(NamedTuple):
 
     dwi_denoised: Path
     dwi_noise: Path
+    dwi_denoised_bval: Path
+    dwi_denoised_bvec: Path
 
 
 def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> DenoisedFiles:
@@ -66,7 +70,9 @@ def denoise_dwi(raw_dwi: Path, dwi_acquisition: Path, threads: int = 1) -> Denoi
     )  # fmt: skip
     factors = [float(gain) if np.isfinite(gain) else 'n/a' for gain in gains]
     write_remarks(path, notes=notes, **({'PartGains': factors} if len(factors) > 1 else {}))
-    return DenoisedFiles(path, save(sigma, affine, 'noise.nii.gz'))
+    # another stem than that of the series, whose remarks are not theirs
+    tables = save_fsl(acquisition.gradients, affine, 'table')
+    return DenoisedFiles(path, save(sigma, affine, 'noise.nii.gz'), *tables)
 
 
 def _tell_parts(acquisition: DwiAcquisition) -> Iterator[str]:
@@ -121,7 +127,7 @@ DWI_DENOISING = Measure(
             field='dwi_denoised',
             datatype='dwi',
             suffix='dwi',
-            entities={'desc': 'denoised'},
+            entities=_NAME,
             description=(
                 'All parts of the acquisition as acquired, without most of the noise and of the '
                 'Gibbs ringing.'
@@ -137,6 +143,28 @@ DWI_DENOISING = Measure(
             description='Standard deviation of the noise that was found; 0 outside the head.',
             unit='arbitrary',
             draft='BEP016',
+        ),
+        Output(
+            field='dwi_denoised_bval',
+            datatype='dwi',
+            suffix='dwi',
+            extension='.bval',
+            entities=_NAME,
+            description='b-values of the volumes, in s/mm^2.',
+            draft='mriderived',
+        ),
+        Output(
+            field='dwi_denoised_bvec',
+            datatype='dwi',
+            suffix='dwi',
+            extension='.bvec',
+            entities=_NAME,
+            description=(
+                'Directions of the volumes as acquired, before their axes are checked, along the '
+                'axes of the voxels (the first one reversed where the determinant of the affine '
+                'is positive).'
+            ),
+            draft='mriderived',
         ),
     ),
     init_wf=init_dwi_denoising_wf,
