@@ -15,6 +15,7 @@ from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import ParticipantPlan, plan_participant
 from mriderived.workflows.sources import Source, find_sources
+from mriderived.workflows.unit_files import describe_output
 
 DWI = 'sub-01/dwi'
 AP, PA = f'{DWI}/sub-01_dir-AP_dwi.nii.gz', f'{DWI}/sub-01_dir-PA_dwi.nii.gz'
@@ -117,6 +118,11 @@ def test_parts_with_one_multipart_id_are_one_series(root: Path) -> None:
     assert found[first].acquisition['shells'] == [[0.0, 3.0], [1000.0, 12.0], [2000.0, 15.0]]
     (unit,) = (u for u in plan(root).units if u.measure.name == 'dwi_series')
     assert unit.outputs['dwi_preproc'] == f'{DWI}/sub-01_dir-AP_desc-preproc_dwi.nii.gz'
+    assert unit.others == (first.replace('run-1', 'run-2'),)
+    output = unit.measure.output('dwi_preproc')
+    sidecar = describe_output(config(root), unit, output)
+    assert sidecar is not None
+    assert sidecar['Sources'] == [f'bids:raw:{name}' for name in (first, *unit.others)]
 
 
 def test_opposite_series_with_directions_are_one_named_without_theirs(root: Path) -> None:

@@ -184,7 +184,7 @@ def _unit_findings(header: nib.Nifti1Header) -> Iterator[Finding]:
 def _shape_findings(affine: Affine, voxel: Any, oblique: float) -> Iterator[Finding]:
     directions = affine[:3, :3] / voxel
     if np.linalg.det(directions) < 0:
-        yield 'left_handed', 'yes', 'Stored left-handed; turned by axis flips, nothing is lost.'
+        yield 'left_handed', 'yes', 'Stored left-handed, as many scanners do; nothing is lost.'
     if abs(np.linalg.det(directions)) < 0.98:
         yield (
             'shear',

@@ -55,6 +55,8 @@ class Unit:
     is_reference: bool = True
     #: The T1w image whose resources it may use, as ``image``; empty for none.
     lender: str = ''
+    #: The other raw files of a source of several (echoes, parts, images), as ``image``.
+    others: tuple[str, ...] = ()
     #: Output field → path below the output folder.
     outputs: Mapping[str, str] = field(default_factory=dict)
 
@@ -265,7 +267,17 @@ def _units(
         reason = source.fault or lack or _tell_mask(source, measure)
         yield Unit(source.image.participant, source.image, source.relative, measure, variant,
                    state, reason, fingerprint, is_reference, source.lender,
-                   outputs)  # fmt: skip
+                   _list_others(source, config.bids_dir), outputs)  # fmt: skip
+
+
+def _list_others(source: Source, bids_dir: Path) -> tuple[str, ...]:
+    """Return the files of a source beside its first, below the dataset."""
+    members = next((source.acquisition[key] for key in ('parts', 'echoes', 'images')
+                    if key in source.acquisition), ())  # fmt: skip
+    paths = (Path(member['path']) for member in members if member.get('path'))
+    root = bids_dir.absolute()
+    named = (path.absolute().relative_to(root).as_posix() for path in paths)
+    return tuple(name for name in dict.fromkeys(named) if name != source.relative)
 
 
 def _tell_mask(source: Source, measure: Measure) -> str:

@@ -53,7 +53,7 @@ def describe_output(config: Config, unit: Unit, output: Output) -> dict[str, Any
         content['Sloppy'] = f'{SLOPPY_TITLE}. {SLOPPY_TEXT}'
     return build_sidecar(
         description=output.description,
-        sources=[bids_uri('raw', unit.image)],
+        sources=[bids_uri('raw', path) for path in (unit.image, *unit.others)],
         unit=output.unit,
         extra=content,
     )
