@@ -1,10 +1,16 @@
 """Parts of a series that differ in gain are recognised."""
 
+from pathlib import Path
+
+import epi_phantoms
+import nibabel as nb
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from mriderived.core.dwi_gain import find_gains
+from mriderived.core.dwi_gain import find_gain_between, find_gains
+from mriderived.interfaces.dwi_acquisition import DwiAcquisition, DwiPart
+from mriderived.interfaces.dwi_parts import join_scaled
 
 
 @pytest.fixture(scope='module')
@@ -30,3 +36,37 @@ def test_the_first_that_is_known_is_the_measure(head: np.ndarray) -> None:
 def test_a_part_that_shows_nothing_is_not_scaled(head: np.ndarray) -> None:
     assert np.isnan(find_gains([head, np.zeros_like(head)], head > 0)[1])
     assert np.isnan(find_gains([head, head], np.zeros(head.shape, bool))[1])
+
+
+def test_images_that_show_nothing_have_no_gain(head: np.ndarray) -> None:
+    assert np.isnan(find_gain_between(head, np.zeros_like(head), head > 0))
+    assert np.isnan(find_gain_between(head, head, np.zeros(head.shape, bool)))
+
+
+@pytest.fixture(scope='module')
+def seen() -> dict[str, np.ndarray]:
+    """Give a head as images of opposite phase encodings show it."""
+    shape = (36, 40, 24)
+    head, _ = epi_phantoms.head(shape)
+    shift = 0.03 * epi_phantoms.field_hz(shape)
+    return {
+        direction: 800 * epi_phantoms.distort(head, sign * shift, 1)
+        for direction, sign in (('j', 1), ('j-', -1))
+    }
+
+
+@pytest.mark.parametrize('gain', [1.0, 1.3])
+def test_opposite_distortion_feigns_no_gain(
+    seen: dict[str, np.ndarray], gain: float, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    parts = []
+    known = [('j', 1), ('j', 0.5), ('j-', gain), ('j-', gain / 2)]
+    for number, (direction, factor) in enumerate(known):
+        noise = rng.normal(0, 16, (2, *seen[direction].shape))
+        data = np.hypot(seen[direction] + noise[0], noise[1]).astype(np.float32) / factor
+        path = tmp_path / f'{number}.nii'
+        nb.Nifti1Image(data.astype(np.float32), np.eye(4)).to_filename(path)
+        parts.append(DwiPart(path, (0,), np.zeros(1), np.zeros((1, 3)), direction, 0.03))
+    joined = join_scaled(DwiAcquisition(5.0, None, 2, tuple(parts), None, ()))
+    np.testing.assert_allclose(joined.gains, [factor for _, factor in known], rtol=0.01)

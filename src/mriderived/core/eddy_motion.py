@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.core.eddy_contrast import remove_feigned
+from mriderived.core.eddy_doubt import put_back, take_usual
 from mriderived.core.eddy_levels import Fitted, Level, Pose, prepare_levels
 from mriderived.core.eddy_outliers import Shell, find_outliers, replace_slices
 from mriderived.core.eddy_prediction import weigh_mean
 from mriderived.core.eddy_rounds import (
     Rounds,
     average_rounds,
+    judge_poses,
     observe_all,
     predict_rounds,
     start_rounds,
@@ -26,7 +29,7 @@ from mriderived.core.filters import box_mean
 from mriderived.core.gradient_table import Gradients
 from mriderived.core.masks import find_bright
 from mriderived.core.motion_reference import weigh_head
-from mriderived.core.rigid import rigid_matrix, rigid_parameters
+from mriderived.core.rigid import rigid_parameters
 from mriderived.core.rigid_series import estimate_series, read_volume
 
 Volume = NDArray[np.float32]
@@ -103,6 +106,7 @@ class _Estimate:
         self.poses = [Pose(np.eye(4), np.zeros(terms), axis) for _ in range(count)]
         self.known = np.zeros(count, bool)
         self.fit = np.full(count, np.nan)
+        self.untold = np.zeros(count, bool)
         slices = series.shape[slice_axis]
         self.outliers = np.zeros((count, slices), bool)
         self.losses = np.full((count, slices), np.nan)
@@ -126,7 +130,9 @@ class _Estimate:
         lower: NDArray[np.intp] | None = None
         for index in range(max(base, 1), len(shells)):
             chosen = shells[index]
-            self._start_from_neighbours(chosen, levels[0].centre)
+            # where the head was in the volumes before and after that are known
+            start = take_usual(self.poses, self.known, chosen, levels[0].centre)
+            self._set_poses(chosen, start)
             self._align_shell(chosen, levels, None if index == base else reference, lower, threads)
             lower = np.concatenate([shells[0], chosen])
         # lower shells once more: now the volumes before and after them are known, too
@@ -143,6 +149,7 @@ class _Estimate:
             rigid_parameters(matrices, levels[0].centre),
             levels[0].centre,
             self.fit,
+            self.untold,
         )
 
     def _count_shells(self) -> int:
@@ -164,16 +171,6 @@ class _Estimate:
         if len(chosen) > 2:
             fitted = [Fitted(self.poses[i], np.array([1.0, 0.0]), self.fit[i]) for i in chosen]
             self._look_for_outliers(chosen, Rounds(fitted, weigh_mean(len(chosen))), head, threads)
-
-    def _start_from_neighbours(self, chosen: NDArray[np.intp], centre: Matrix) -> None:
-        """Start where the head was in the volumes before and after that are known."""
-        known = np.flatnonzero(self.known)
-        if len(known) == 0:
-            return
-        moves = rigid_parameters(np.stack([self.poses[i].matrix for i in known]), centre)
-        for index in chosen:
-            at = np.array([np.interp(index, known, move) for move in moves.T])
-            self.poses[index] = self.poses[index]._replace(matrix=rigid_matrix(at, centre))
 
     def _align_shell(
         self,
@@ -211,6 +208,12 @@ class _Estimate:
         poses = self._poses_of(chosen)
         rounds = predict_rounds(
             self.read, chosen, levels[-1], poses, directions, transfer, threads
+        )
+        self._keep(chosen, rounds)
+
+        judge = partial(judge_poses, self.read, chosen, levels[-1], directions, transfer, threads)
+        rounds, self.untold[chosen] = put_back(
+            rounds, self.poses, self.known, chosen, levels[0].centre, judge
         )
         self._keep(chosen, rounds)
         self._look_for_outliers(chosen, rounds, None, threads)

@@ -63,10 +63,11 @@ def start_rounds(
     if transfer is None:
         for level in levels[:-1]:
             for _ in range(2):
-                poses = _align_with_mean(read, chosen, level, poses, threads, False).poses
-    first = len(levels) > 1 or transfer is not None
-    poses = _align_with_mean(read, chosen, levels[-1], poses, threads, first, transfer).poses
-    return _align_with_mean(read, chosen, levels[-1], poses, threads, True, transfer)
+                poses = _align_with_mean(read, chosen, level, poses, threads, STEPS_COARSE).poses
+    is_near = len(levels) > 1 or transfer is not None
+    steps = STEPS_FINE if is_near else STEPS_COARSE
+    poses = _align_with_mean(read, chosen, levels[-1], poses, threads, steps, transfer).poses
+    return _align_with_mean(read, chosen, levels[-1], poses, threads, STEPS_FINE, transfer)
 
 
 def average_rounds(
@@ -79,7 +80,7 @@ def average_rounds(
 ) -> list[Pose]:
     """Align the volumes of a shell with their mean, or with what a lower shell tells."""
     for _ in range(TIMES_MEAN):
-        poses = _align_with_mean(read, chosen, level, poses, threads, True, transfer).poses
+        poses = _align_with_mean(read, chosen, level, poses, threads, STEPS_FINE, transfer).poses
     return poses
 
 
@@ -108,7 +109,7 @@ def _align_with_mean(
     level: Level,
     poses: list[Pose],
     threads: int,
-    by_likeness: bool,
+    steps: int,
     transfer: Transfer | None = None,
 ) -> Rounds:
     value, slopes = observe_all(read, chosen, level, poses, threads)
@@ -117,15 +118,41 @@ def _align_with_mean(
         predicted, steep = _weigh(weights, value), _weigh(weights, slopes)
     else:
         predicted, steep = predict_contrast(transfer, value, slopes)
-    counts = level.weights
-    if by_likeness:
-        counts = counts * _weigh_likeness(value, predicted)
-    steps = STEPS_FINE if by_likeness else STEPS_COARSE
+    # where contrast changes with direction, weak signal at a strong b turns and shears volumes
+    counts = level.weights * _weigh_likeness(value, predicted)
     fitted = _align_all(read, chosen, level, poses, (predicted, steep), counts, steps, threads)
     return Rounds(fitted, weights)
 
 
-def _align_with_predictions(
+def judge_poses(
+    read: Read,
+    chosen: NDArray[np.intp],
+    level: Level,
+    directions: Matrix,
+    transfer: Transfer | None,
+    threads: int,
+    poses: list[Pose],
+) -> Matrix:
+    """Return the correlation of every volume of a shell, in its pose, with its prediction."""
+    seen = _predict(read, chosen, level, poses, directions, transfer, threads)
+    # a single step tells how alike they were before it
+    fitted = _align_all(
+        read, chosen, level, poses, (seen.predicted, seen.steep), level.weights, 1, threads
+    )
+    return np.array([each.fit for each in fitted])
+
+
+class _Predicted(NamedTuple):
+    """Values and predictions (n, p), slopes (n, 3, p), directions in the reference, weights."""
+
+    value: Floats
+    predicted: Floats
+    steep: Floats
+    turned: Matrix
+    weights: Matrix
+
+
+def _predict(
     read: Read,
     chosen: NDArray[np.intp],
     level: Level,
@@ -133,7 +160,7 @@ def _align_with_predictions(
     directions: Matrix,
     transfer: Transfer | None,
     threads: int,
-) -> Rounds:
+) -> _Predicted:
     value, slopes = observe_all(read, chosen, level, poses, threads)
     turned = np.stack([d @ p.matrix[:3, :3] for d, p in zip(directions, poses, strict=True)])
     every = max(value.shape[1] // SOME, 1)
@@ -145,12 +172,25 @@ def _align_with_predictions(
         rest = choose_weights(turned, (value - likely)[:, ::every])
         predicted = likely + _weigh(rest, value - likely)
         steep = rise + _weigh(rest, slopes - rise)
-    counts = level.weights * _weigh_likeness(value, predicted)
-    fitted = _align_all(
-        read, chosen, level, poses, (predicted, steep), counts, STEPS_FINE, threads
-    )
-    kept = hold_tensor_part(poses, [each.pose for each in fitted], turned, level.centre)
-    return Rounds([f._replace(pose=p) for f, p in zip(fitted, kept, strict=True)], weights)
+    return _Predicted(value, predicted, steep, turned, weights)
+
+
+def _align_with_predictions(
+    read: Read,
+    chosen: NDArray[np.intp],
+    level: Level,
+    poses: list[Pose],
+    directions: Matrix,
+    transfer: Transfer | None,
+    threads: int,
+) -> Rounds:
+    seen = _predict(read, chosen, level, poses, directions, transfer, threads)
+    counts = level.weights * _weigh_likeness(seen.value, seen.predicted)
+    prediction = (seen.predicted, seen.steep)
+    fitted = _align_all(read, chosen, level, poses, prediction, counts, STEPS_FINE, threads)
+    kept = hold_tensor_part(poses, [each.pose for each in fitted], seen.turned, level.centre)
+    pairs = zip(fitted, kept, strict=True)
+    return Rounds([f._replace(pose=pose) for f, pose in pairs], seen.weights)
 
 
 def hold_tensor_part(

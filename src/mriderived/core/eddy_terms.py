@@ -45,6 +45,8 @@ class EddyMotion(NamedTuple):
     centre: Matrix
     #: Shape (n,): correlation of each aligned volume with what the others predict.
     fit: Matrix
+    #: Shape (n,): volumes whose motion could not be told, which have that of their neighbours.
+    untold: NDArray[np.bool_]
 
 
 def still_motion(count: int, reference: Volume, axis: int) -> EddyMotion:
@@ -60,6 +62,7 @@ def still_motion(count: int, reference: Volume, axis: int) -> EddyMotion:
         np.zeros((count, 6)),
         np.zeros(3),
         np.ones(count),
+        np.zeros(count, bool),
     )
 
 

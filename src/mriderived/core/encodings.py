@@ -105,6 +105,7 @@ def _join(found: list[EddyMotion], groups: list[NDArray[np.intp]]) -> EddyMotion
         losses=np.concatenate([motion.losses for motion in found]),
         parameters=np.concatenate([motion.parameters for motion in found]),
         fit=np.concatenate([motion.fit for motion in found]),
+        untold=np.concatenate([motion.untold for motion in found]),
     )
     return take_motion(together, order)
 
@@ -152,6 +153,7 @@ def take_motion(motion: EddyMotion, volumes: NDArray[np.intp]) -> EddyMotion:
         losses=motion.losses[volumes],
         parameters=motion.parameters[volumes],
         fit=motion.fit[volumes],
+        untold=motion.untold[volumes],
     )
 
 

@@ -10,7 +10,7 @@ import nibabel as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from mriderived.core.dwi_gain import find_gains
+from mriderived.core.dwi_gain import find_gain_between, find_gains
 from mriderived.core.masks import find_signal
 from mriderived.interfaces.dwi_acquisition import DwiAcquisition
 from mriderived.interfaces.series import read_volumes
@@ -48,28 +48,48 @@ def join_scaled(acquisition: DwiAcquisition) -> Joined:
                 series[..., numbers[number]] = np.nan_to_num(volume, posinf=0, neginf=0)
         places.append(slice(start, start + len(numbers)))
         start += len(numbers)
-    return Joined(series, _scale(series, places, acquisition.gradients.shell == 0))
+    return Joined(series, _scale(series, places, acquisition))
 
 
 def _scale(
-    series: Series, places: list[slice], unweighted: NDArray[np.bool_]
+    series: Series, places: list[slice], acquisition: DwiAcquisition
 ) -> NDArray[np.float64]:
     """Multiply the parts of a series in place, and return by what."""
     if len(places) == 1:
         return np.ones(1)
+    unweighted = acquisition.gradients.shell == 0
     means: list[Series | None] = [
         series[..., place][..., unweighted[place]].mean(axis=3)
         if unweighted[place].any()
         else None
         for place in places
     ]
-    known = [mean for mean in means if mean is not None]
-    if not known:
-        return np.full(len(places), np.nan)
-    gains = find_gains(means, find_signal(known[0]))
+    gains = _find_gains(means, [part.phase_direction for part in acquisition.parts])
     for place, gain in zip(places, gains, strict=True):
         if np.isfinite(gain) and gain != 1:
             series[..., place] *= np.float32(gain)
+    return gains
+
+
+def _find_gains(means: list[Series | None], encoding: list[str | None]) -> NDArray[np.float64]:
+    """Compare parts with the first of their phase encoding, and those with one another."""
+    gains = np.full(len(means), np.nan)
+    first: Series | None = None
+    for direction in dict.fromkeys(encoding):
+        group = [
+            number
+            for number, mean in enumerate(means)
+            if encoding[number] == direction and mean is not None
+        ]
+        if not group:
+            continue
+        own = [mean for number in group if (mean := means[number]) is not None]
+        head = find_signal(own[0])
+        gains[group] = find_gains(own, head)
+        if first is None:
+            first = own[0]
+        else:
+            gains[group] *= find_gain_between(first, own[0], head | find_signal(first))
     return gains
 
 

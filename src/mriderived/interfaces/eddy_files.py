@@ -35,7 +35,7 @@ def write_outliers(outliers: NDArray[np.bool_], name: str) -> Path:
 
 
 def read_eddy(motion: Path, outliers: Path, reference: Path) -> EddyMotion:
-    """Read what the step has written; the losses of slices are not kept."""
+    """Read what the step has written; losses, and what was untold, are not kept."""
     table, matrices, _ = read_motion(motion)
     lost = pd.read_csv(outliers, sep='\t').to_numpy() > 0
     return EddyMotion(
@@ -48,4 +48,5 @@ def read_eddy(motion: Path, outliers: Path, reference: Path) -> EddyMotion:
         parameters=table[list(COLUMNS)].to_numpy(np.float64),
         centre=np.zeros(3),
         fit=table['fit'].to_numpy(np.float64),
+        untold=np.zeros(len(table), bool),
     )

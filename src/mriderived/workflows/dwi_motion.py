@@ -73,16 +73,24 @@ def estimate_dwi_motion(
     table[SHIFT] = shift
     table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.9g')
     outliers = write_outliers(motion.outliers, 'outliers.tsv')
-    write_remarks(reference, notes=_tell(motion, direction))
+    write_remarks(reference, notes=tell_motion(motion, direction))
     return MotionFiles(reference, out_file, outliers)
 
 
-def _tell(motion: EddyMotion, direction: str | None) -> list[str]:
+def tell_motion(motion: EddyMotion, direction: str | None) -> list[str]:
+    """Say what is not known of the motion, and what was replaced."""
     notes = []
     if direction is None:
         notes.append(
             'PhaseEncodingDirection is not known: eddy currents were taken to displace along '
             'the second axis (j).'
+        )
+    untold = int(motion.untold.sum())
+    if untold:
+        notes.append(
+            f'Motion of {untold} volumes could not be told: what was found was implausible and '
+            'explained them no better. They have the position of their neighbours, and no eddy '
+            'currents.'
         )
     lost = motion.outliers.sum()
     if lost:
