@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from dwi_phantoms import CENTRE, draw_series, make_affine, make_table
 
+from mriderived.core import eddy_motion
 from mriderived.core.eddy_doubt import find_doubtful, put_back, take_usual
 from mriderived.core.eddy_levels import Fitted, Pose
 from mriderived.core.eddy_motion import estimate_eddy
 from mriderived.core.eddy_prediction import weigh_mean
-from mriderived.core.eddy_rounds import Rounds
+from mriderived.core.eddy_rounds import Rounds, predict_rounds
 from mriderived.core.rigid import rigid_matrix, rigid_parameters
 
 SHAPE = (40, 45, 28)
@@ -24,6 +25,24 @@ def test_a_still_head_stays_still_on_a_single_shell_of_weak_signal(b: float) -> 
     assert np.sqrt((turns**2).sum(axis=1).mean()) < (1.0 if b > 2000 else 0.4)
     assert np.abs(found.eddy).max() < 0.5
     assert not found.untold.any()
+
+
+def test_a_volume_that_runs_away_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_away(*args: object) -> Rounds:
+        found = predict_rounds(*args)
+        lost = found.fitted[4].pose
+        found.fitted[4] = found.fitted[4]._replace(
+            pose=lost._replace(matrix=rigid_matrix(TURN, CENTRE), eddy=np.array([0, 5.0, 0]))
+        )
+        return found
+
+    monkeypatch.setattr(eddy_motion, 'predict_rounds', run_away)
+    gradients, affine = make_table({1000.0: 10}, 8), make_affine((30, 34, 22), 6.4)
+    series = draw_series((30, 34, 22), affine, gradients)
+    found = estimate_eddy(series, affine, gradients, 1)
+    assert np.flatnonzero(found.untold).tolist() == [np.flatnonzero(gradients.shell > 0)[4]]
+    assert np.degrees(np.abs(found.parameters[:, 3:])).max() < 1
+    assert np.abs(found.eddy).max() < 0.5
 
 
 def _shell(turned: int) -> tuple[list[Pose], Rounds]:

@@ -131,8 +131,7 @@ class _Estimate:
         for index in range(max(base, 1), len(shells)):
             chosen = shells[index]
             # where the head was in the volumes before and after that are known
-            start = take_usual(self.poses, self.known, chosen, levels[0].centre)
-            self._set_poses(chosen, start)
+            self._set_poses(chosen, take_usual(self.poses, self.known, chosen, levels[0].centre))
             self._align_shell(chosen, levels, None if index == base else reference, lower, threads)
             lower = np.concatenate([shells[0], chosen])
         # lower shells once more: now the volumes before and after them are known, too
