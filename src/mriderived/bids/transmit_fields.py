@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from mriderived.bids.dataset import Image
 from mriderived.bids.image_checks import BadImageError
 from mriderived.bids.qmri_checks import read_parameter
-from mriderived.bids.qmri_collections import PARTS, TRANSMIT_FIELDS, UNUSED_FIELDS, part_of
+from mriderived.bids.qmri_collections import (
+    PARTS,
+    TRANSMIT_FIELDS,
+    UNUSED_FIELDS,
+    common_entities,
+    part_of,
+)
 
 #: Angles of a double-angle measurement differ by this factor, give or take.
 DOUBLE, TOLERANCE = 2.0, 0.02
@@ -53,7 +59,8 @@ class Choice:
 def choose_field(members: Sequence[Image], images: Iterable[Image]) -> Choice:
     """Choose the map of a collection: of its session, named for it or for nothing, best first.
 
-    ``IntendedFor`` that names a raw image of another collection rules a map out.
+    ``IntendedFor`` that names a raw image of another collection rules a map out. Of others, one
+    of the same run comes first; one of another run is taken with a note.
     """
     first = members[0]
     here = [image for image in images if image.session == first.session]
@@ -61,12 +68,15 @@ def choose_field(members: Sequence[Image], images: Iterable[Image]) -> Choice:
     groups: list[tuple[Image, ...]] = []
     for kind in TRANSMIT_FIELDS:
         groups += _gather(here, kind)
-    groups.sort(key=lambda group: not _is_named(group, members))
+    groups.sort(key=lambda group: (not _is_named(group, members), *_kinship(group, first)))
     for group in groups:
         if _is_for_others(group, members, here):
             continue
         try:
-            return Choice(read_field(group), tuple(reasons))
+            found = read_field(group)
+            if not _is_named(group, members):
+                found = replace(found, notes=(*found.notes, *_tell_run(group, first)))
+            return Choice(found, tuple(reasons))
         except BadImageError as error:
             reasons.append(f'No transmit field from {group[0].suffix}: {error}')
     present = {image.suffix for image in here}
@@ -90,6 +100,39 @@ def _gather(images: Iterable[Image], kind: str) -> Iterator[tuple[Image, ...]]:
 def _role(image: Image, kind: str) -> str:
     label = image.entities.get('acq', '')
     return next((role for role in ROLES[kind] if label.lower().endswith(role)), '')
+
+
+def _kinship(group: Sequence[Image], member: Image) -> tuple[int, int, int, int]:
+    """Return numbers that are the smaller, the more likely the map was made for the collection.
+
+    They tell of the run, of a label in ``acq`` that both have, of the kind, and of no such label.
+    """
+    suffix = group[0].suffix
+    own = common_entities(member.entities, member.suffix)
+    run, ours = group[0].entities.get('run', ''), own.get('run', '')
+    label = _own_label(group[0])
+    is_same = label == own.get('acq', '')
+    return (
+        0 if run == ours else 2 if run and ours else 1,
+        0 if label and is_same else 1,
+        TRANSMIT_FIELDS.index(suffix),
+        0 if is_same else 1 if not label else 2,
+    )
+
+
+def _own_label(image: Image) -> str:
+    """Return what ``acq`` says besides the role of the image."""
+    label = image.entities.get('acq', '')
+    return label.removesuffix(_role(image, image.suffix)) if image.suffix in ROLES else label
+
+
+def _tell_run(group: Sequence[Image], member: Image) -> Iterator[str]:
+    run, ours = (image.entities.get('run', '') for image in (group[0], member))
+    if run and ours and run != ours:
+        yield (
+            f'The transmit field is of run {run} ({group[0].path.name}), as there is none of run '
+            f'{ours}: name the images it belongs to in IntendedFor.'
+        )
 
 
 def _intended(group: Sequence[Image]) -> set[str]:
