@@ -57,10 +57,36 @@ def test_units_of_the_sidecar_decide(tmp_path: Path) -> None:
     files = save(tmp_path, map=90 * TRUTH * HEAD)
     field = {'kind': 'TB1map', 'files': files, 'flip_angle': 90.0}
     assert read_field({**field, 'metadata': {'units': 'degrees'}}).algorithm.endswith('degrees')
-    # BIDS recommends percent, so that it is taken where nothing is said
-    for units in ('percent', ''):
-        found = read_field({**field, 'metadata': {'units': units}})
-        assert found.algorithm == 'as given, in percent'
+    found = read_field({**field, 'metadata': {'units': 'percent'}})
+    assert found.algorithm == 'as given, in percent'
+    assert found.notes == ()
+    with pytest.raises(ValueError, match=r'map.nii.gz are degrees, and its FlipAngle is missing'):
+        read_field({**field, 'flip_angle': None, 'metadata': {'units': 'degrees'}})
+
+
+@pytest.mark.parametrize(
+    ('scale', 'flip_angle', 'unit', 'other'),
+    [
+        (80.0, 80.0, 'degrees', 'percent'),
+        (90.0, 90.0, 'degrees', 'percent'),
+        (800.0, 80.0, 'tenths of degrees', 'per mille'),
+        (100.0, 80.0, 'percent', 'degrees'),
+        (97.0, 97.0, 'percent', 'degrees'),
+        (970.0, 97.0, 'tenths of degrees', 'per mille'),
+    ],
+)
+def test_the_unit_nearest_to_1_is_taken_and_doubt_told(
+    tmp_path: Path, scale: float, flip_angle: float, unit: str, other: str
+) -> None:
+    files = save(tmp_path, map=scale * TRUTH * HEAD)
+    found = read_field(
+        {'kind': 'TB1map', 'files': files, 'flip_angle': flip_angle, 'metadata': {}}
+    )
+    assert found.algorithm == f'as given, in {unit}'
+    assert found.notes == (
+        f'map.nii.gz was read in {unit}, but its values may be in {other} as well: write Units '
+        'into its sidecar.',
+    )
 
 
 def test_a_map_in_no_unit_is_refused(tmp_path: Path) -> None:

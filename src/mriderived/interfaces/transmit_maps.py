@@ -21,10 +21,13 @@ from mriderived.interfaces.qmri_images import Matrix, Volume, load_volume, move
 
 #: The median of a field over its nominal value lies here, whatever was measured.
 LIKELY, PLAUSIBLE = (0.75, 1.3), (0.5, 1.6)
+#: Two units whose ratios to 1 differ by less, as logarithms, cannot be told apart.
+CLEARLY = 0.05
 #: What sidecars call the units.
 UNITS = {
     'percent': 'percent', '%': 'percent', 'p.u.': 'percent', 'ratio': 'ratio', '1': 'ratio',
     'degree': 'degrees', 'degrees': 'degrees', 'deg': 'degrees',
+    'tenths of degrees': 'tenths of degrees', 'per mille': 'per mille', '‰': 'per mille',
 }  # fmt: skip
 
 
@@ -32,6 +35,7 @@ class FieldMap(NamedTuple):
     """A field over its nominal value, NaN where there is none, and what it was made of.
 
     ``anatomy`` is an image at the same position in which structures are seen, or nothing.
+    ``notes`` are sentences for people.
     """
 
     values: Volume
@@ -40,6 +44,7 @@ class FieldMap(NamedTuple):
     algorithm: str
     reference: str
     counts: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def read_field(field: Mapping[str, Any]) -> FieldMap:
@@ -65,30 +70,55 @@ def _from_map(files: Mapping[str, Path], field: Mapping[str, Any]) -> FieldMap:
     if not known.any():
         raise ValueError(f'{files["map"].name} holds no value above 0')
     middle = float(np.median(values[known]))
-    name, scale = _choose_unit(middle, field, files['map'].name)
+    name, scale, notes = _choose_unit(middle, field, files['map'].name)
     found = field_from_angles(values.ravel(), 1.0, scale=scale)
     reference = 'https://bids-specification.readthedocs.io'
-    return _finish(found, values, affine, None, f'as given, in {name}', reference)
+    read = _finish(found, values, affine, None, f'as given, in {name}', reference)
+    return read._replace(notes=notes)
 
 
-def _choose_unit(middle: float, field: Mapping[str, Any], file: str) -> tuple[str, float]:
-    """Return in which unit a map with this median is, and what it is divided by.
+def _choose_unit(
+    middle: float, field: Mapping[str, Any], file: str
+) -> tuple[str, float, tuple[str, ...]]:
+    """Return the unit of a map with this median, what it is divided by, and sentences on that.
 
-    What ``Units`` says comes first, then percent, which BIDS recommends.
+    ``Units`` decides. Without it the unit is the one that brings the median nearest to 1 (by
+    ratio); of units that are about as near, the first: BIDS recommends percent.
     """
     angle = field['flip_angle']
-    scales = {'percent': 100.0, 'ratio': 1.0, 'per mille': 1000.0}
+    scales = {'percent': 100.0, 'ratio': 1.0}
     if angle:
         scales |= {'degrees': angle, 'tenths of degrees': 10 * angle}
+    scales['per mille'] = 1000.0
     told = UNITS.get(field['metadata'].get('units', '').strip().lower(), '')
-    names = [told] if told in scales else list(scales)
-    for low, high in (LIKELY, PLAUSIBLE):
-        for name in names:
-            if low <= middle / scales[name] <= high:
-                return name, scales[name]
-    raise ValueError(
-        f'the median of {file} is {middle:.4g}, which is no transmit field in percent (about '
-        '100), as a ratio (about 1), or in degrees of its FlipAngle: correct its values or Units'
+    if told and told not in scales:
+        raise ValueError(
+            f'the Units of {file} are {told}, and its FlipAngle is missing: add FlipAngle'
+        )
+    names = [told] if told else list(scales)
+    away = {name: abs(float(np.log(middle / scales[name]))) for name in names}
+    least = min(away.values())
+    name = next(name for name in names if away[name] <= least + CLEARLY)
+    if not _is_within(middle / scales[name], PLAUSIBLE):
+        raise ValueError(
+            f'the median of {file} is {middle:.4g}, which is no transmit field in percent (about '
+            '100), as a ratio (about 1), or in degrees of its FlipAngle: correct its values or '
+            'Units'
+        )
+    likely = [other for other in names if _is_within(middle / scales[other], LIKELY)]
+    notes = (_doubt(file, name, likely),) if len(likely) > 1 else ()
+    return name, scales[name], notes
+
+
+def _is_within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]
+
+
+def _doubt(file: str, name: str, likely: list[str]) -> str:
+    others = ' or '.join(other for other in likely if other != name)
+    return (
+        f'{file} was read in {name}, but its values may be in {others} as well: write Units into '
+        'its sidecar.'
     )
 
 

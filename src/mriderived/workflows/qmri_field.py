@@ -26,8 +26,6 @@ from mriderived.workflows.qmri_figures import draw_transmit_field
 
 #: Width of the Gaussian that smooths fields, at half of its height, in mm.
 FWHM_MM = 8.0
-#: A field is known this far beyond its own voxels, in mm: it varies slowly.
-REACH_MM = 12.0
 #: Less of the window of the Gaussian than this is no ground for a value.
 LEAST_SHARE = 0.05
 #: Displacements that are larger are not believed, in mm and radians.
@@ -53,7 +51,8 @@ def map_field(
         raise ValueError(acquisition.field_reason)
     found = read_field(acquisition.transmit_field)
     image, grid = np.abs(load(qmri_reference)), load_affine(qmri_reference)
-    matrix, notes = _align(found, image, grid)
+    matrix, placed = _align(found, image, grid)
+    notes = [*found.notes, *placed]
     values, weights = smooth_field(found.values, voxel_size(found.affine), threads)
     to_field = np.linalg.inv(found.affine) @ matrix @ grid
     share = resample(weights, to_field, image.shape, threads)
