@@ -125,6 +125,31 @@ def test_a_mask_that_was_given_takes_the_place_of_the_search(
     assert remarks['SegmentationSource'] == 'mask that was given'
 
 
+def test_an_empty_mask_that_was_given_is_no_lesion(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write_files(folder, draw(BALLS))
+    # of another grid, as a rater may have saved it
+    empty = np.zeros((10, 12, 14), np.uint8)
+    files['raw_flair_lesion_mask'] = save(empty, np.eye(4), 'empty.nii.gz')
+    found = run(folder, monkeypatch, files)
+    assert load(found.wmh_flair_mask).shape == load(files['flair']).shape
+    row = read(found.wmh_morph).iloc[0]
+    assert row['volume'] == row['count'] == 0
+    assert row['log_volume'] == pytest.approx(np.log(0.01))
+    assert read(found.wmh_components).empty
+
+
+def test_a_mask_elsewhere_names_the_image(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write_files(folder, draw(BALLS))
+    away = np.eye(4)
+    away[:3, 3] = 1000
+    marked = np.ones((4, 4, 4), np.uint8)
+    files['raw_flair_lesion_mask'] = save(marked, away, 'away.nii.gz')
+    with pytest.raises(ValueError, match='lies outside of its FLAIR image, by the affines'):
+        run(folder, monkeypatch, files)
+
+
 def test_without_ventricles_distances_are_missing_with_a_reason(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +164,12 @@ def test_without_ventricles_distances_are_missing_with_a_reason(
     ]
     reasons = json.loads(remarks_file(found.wmh_morph).read_text())['MissingReasons']
     assert reasons == dict.fromkeys(missing, 'no ventricle lies in the image')
+    components = read(found.wmh_components)
+    assert len(components) == 3
+    unknown = ['ventricle_distance', 'place']
+    assert components[unknown].isna().all(axis=None)
+    reasons = json.loads(remarks_file(found.wmh_components).read_text())['MissingReasons']
+    assert reasons == dict.fromkeys(unknown, 'no ventricle lies in the image')
 
 
 def swap(image: np.ndarray) -> np.ndarray:

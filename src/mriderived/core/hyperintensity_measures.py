@@ -61,8 +61,8 @@ def list_components(
     -------
     DataFrame
         ``volume_ml``, mean ``probability``, smallest ``ventricle_mm``, ``place``
-        (``periventricular`` if it comes within 10 mm of a ventricle, else ``deep``), ``lobe``, and
-        the centre ``x``, ``y``, ``z`` in voxels.
+        (``periventricular`` if it comes within 10 mm of a ventricle, else ``deep``; none where
+        there is no ventricle), ``lobe``, and the centre ``x``, ``y``, ``z`` in voxels.
 
     Examples
     --------
@@ -85,12 +85,19 @@ def list_components(
                 np.count_nonzero(mine) * voxel_ml,
                 float(probability[box][mine].mean()),
                 nearest,
-                'periventricular' if nearest <= PERIVENTRICULAR_MM else 'deep',
+                _place(nearest),
                 lobe,
                 *centre,
             )
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _place(nearest: float) -> str | None:
+    """Name the place by the distance from the ventricles; without ventricles there is none."""
+    if not np.isfinite(nearest):
+        return None
+    return 'periventricular' if nearest <= PERIVENTRICULAR_MM else 'deep'
 
 
 def sum_volumes(

@@ -1,4 +1,4 @@
-"""The lesion mask that somebody drew for a T1w image, on the grid of the latter."""
+"""The lesion mask that somebody drew for an image, on the grid of the latter."""
 
 from __future__ import annotations
 
@@ -19,15 +19,23 @@ SAME_MM = 1e-3
 _REMEDY = 'correct it, remove it, or use --lesions ignore'
 
 
-def read_lesion_mask(lesion_file: Path, t1w: Path, brain_mask: Path) -> Mask:
-    """Return where the lesion is on the grid of ``t1w``, of which ``brain_mask`` is the brain.
+def read_lesion_mask(
+    lesion_file: Path,
+    image: Path,
+    brain_mask: Path,
+    *,
+    contrast: str = 'T1w',
+    may_be_empty: bool = False,
+) -> Mask:
+    """Return where the lesion is on the grid of ``image``, of which ``brain_mask`` is the brain.
 
-    A mask on another grid is brought there by the affines of both, nearest voxel.
+    A mask on another grid is brought there by the affines of both, nearest voxel. One that
+    ``may_be_empty`` says of no voxel that it is a lesion. ``contrast`` names the image.
 
     Raises
     ------
     ValueError
-        If the mask is empty, lies outside the image or the brain, or is no mask.
+        If the mask is empty and must not be, lies outside the image or the brain, or is no mask.
     """
     try:
         data, affine = load_ras(lesion_file)
@@ -36,15 +44,17 @@ def read_lesion_mask(lesion_file: Path, t1w: Path, brain_mask: Path) -> Mask:
             f'the lesion mask {lesion_file} cannot be read ({error}): {_REMEDY}'
         ) from error
     marked = np.nan_to_num(data) > 0
+    grid, shape = load_affine(image), nb.loadsave.load(image).shape[:3]
     if not marked.any():
+        if may_be_empty:
+            return np.zeros(shape, bool)
         raise ValueError(f'the lesion mask {lesion_file} is empty: {_REMEDY}')
-    grid, shape = load_affine(t1w), nb.loadsave.load(t1w).shape[:3]
     if marked.shape != shape or not np.allclose(affine, grid, atol=SAME_MM):
         marked = _nearest(marked, affine, grid, shape)
         if not marked.any():
             raise ValueError(
-                f'the lesion mask {lesion_file} lies outside of its T1w image, by the affines of '
-                f'both: {_REMEDY}'
+                f'the lesion mask {lesion_file} lies outside of its {contrast} image, by the '
+                f'affines of both: {_REMEDY}'
             )
     if marked.all():
         raise ValueError(f'the lesion mask {lesion_file} marks every voxel: {_REMEDY}')

@@ -76,7 +76,9 @@ def find_wmh(
         )
     scan = _read_scan(flair, flair_mask, flair_priors, flair_structures, tissues)
     if raw_flair_lesion_mask is not None:
-        mask = read_lesion_mask(raw_flair_lesion_mask, flair, flair_mask)
+        mask = read_lesion_mask(
+            raw_flair_lesion_mask, flair, flair_mask, contrast='FLAIR', may_be_empty=True
+        )
         found = Hyperintensities(mask.astype(np.float32), mask)
         method = 'mask that was given'
     else:
@@ -136,6 +138,9 @@ def _write(
         table.to_csv(tables[-1], sep='\t', index=False, na_rep='n/a', float_format='%.7g')
     lacking = [str(name) for name in summary if not np.isfinite(summary[name]).all()]
     write_remarks(tables[0], MissingReasons=dict.fromkeys(lacking, NO_VENTRICLE))
+    if lacking and len(components):
+        by_distance = ('ventricle_distance', 'place')
+        write_remarks(tables[1], MissingReasons=dict.fromkeys(by_distance, NO_VENTRICLE))
     return WmhFiles(probability, mask, *tables)
 
 
