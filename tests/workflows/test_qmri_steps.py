@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mriderived.config import Config
 from mriderived.interfaces.qmri_images import read_matrices
 from mriderived.interfaces.rigid_files import load_rigid
+from mriderived.interfaces.sink import remarks_file
 from mriderived.phantom.head import HeadOptions, draw_head
 from mriderived.phantom.qmri import QmriOptions, QmriTruth, write_qmri
 from mriderived.workflows.qmri_alignment import AlignmentFiles, align_collection
@@ -95,6 +96,16 @@ def test_the_series_holds_what_would_have_been_seen_at_rest(scene: Scene) -> Non
         assert still[inner].mean() > expected[inner].mean()
         relative = series[..., index][inner] / expected[inner] - 1
         assert abs(np.median(relative)) < 0.01
+
+
+def test_what_rings_below_0_is_counted(scene: Scene) -> None:
+    remarks = json.loads(remarks_file(scene.files.qmri_series).read_text())
+    still, *moved = remarks['NegativeSetToZeroShare']
+    assert still == 0
+    series = data(scene.files.qmri_series)
+    for number, share in enumerate(moved, 1):
+        # beyond the field of view is 0 as well
+        assert 0 < share <= (series[..., number] == 0).mean()
 
 
 def test_the_field_is_brought_to_the_collection(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,11 +78,13 @@ def align_collection(qmri_acquisition: Path, threads: int = 1) -> AlignmentFiles
     table = _tabulate(acquisition, places, points, (reference.shape, grid))
     motion = Path.cwd() / 'motion.tsv'
     table.to_csv(motion, sep='\t', index=False, na_rep='n/a', float_format='%.9g')
-    volumes = _resample(acquisition, table, (reference.shape, grid), threads)
+    shares: list[float] = []
+    volumes = _resample(acquisition, table, (reference.shape, grid), shares, threads)
     series = save_series(volumes, grid, reference.shape, len(table), 1.0, 'series.nii.gz')
     write_remarks(
         series,
         notes=[*_tell(acquisition, table), *([THIN] * (is_thin and len(groups) > 1))],
+        NegativeSetToZeroShare=shares,
         **{key: list(values) for key, values in _describe(acquisition).items()},
     )
     return AlignmentFiles(series, save(reference, grid, 'reference.nii.gz'), motion)
@@ -153,17 +155,22 @@ def _resample(
     acquisition: QmriAcquisition,
     table: pd.DataFrame,
     target: tuple[tuple[int, ...], Matrix],
+    shares: MutableSequence[float],
     threads: int,
 ) -> Iterator[NDArray[np.float32]]:
+    """Yield the images where the reference lies; add to ``shares`` how much of each was set to 0."""
     shape, grid = target
     for number, setting in enumerate(acquisition.settings):
         volume, affine = load_setting(setting)
+        share = 0.0
         if table['resampled'].iloc[number]:
             matrix = np.eye(4)
             matrix[:3] = table.loc[number, list(MATRIX)].to_numpy(float).reshape(3, 4)
             volume = move(volume, affine, matrix, grid, shape, threads)
             if not setting.is_signed:  # splines ring below 0 beside the head
+                share = np.count_nonzero(volume < 0) / volume.size
                 np.maximum(volume, 0, out=volume)
+        shares.append(round(share, 6))
         yield volume
 
 
