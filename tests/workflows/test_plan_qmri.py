@@ -352,6 +352,24 @@ def test_every_step_finds_what_it_needs(build: Build) -> None:
     assert not {key for key in assembly.refused if key[1].startswith('qmri')}
 
 
+def test_a_second_collection_of_the_same_names_is_refused_with_the_remedy(build: Build) -> None:
+    root = build('mpm')
+    folder = root / 'sub-mpm/anat'
+    for path in list(folder.glob('*_MPM.*')):
+        name = path.name.replace('_MPM.', '_MTS.')
+        (folder / name).write_bytes(path.read_bytes())
+    first, second = sources(root, 'mpm')
+    assert (first.image.suffix, first.lack) == ('MPM', '')
+    assert second.lack.startswith('MTS: its results would have the names of those of MPM (sub-mpm')
+    assert second.lack.endswith('tell both apart by a label in acq-')
+    units = plan_participant(config(root), 'mpm').units
+    (refused,) = (unit for unit in units if unit.reason == second.lack)
+    assert refused.state == 'not available'
+    for path in list(folder.glob('*_MTS.*')):
+        path.rename(folder / path.name.replace('_acq-', '_acq-other'))
+    assert [source.lack for source in sources(root, 'mpm')] == ['', '']
+
+
 def test_filters_choose_collections(build: Build, tmp_path: Path) -> None:
     root = build('mpm')
     path = tmp_path / 'filter.json'

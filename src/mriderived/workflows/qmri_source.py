@@ -18,6 +18,7 @@ from mriderived.bids.qmri_collections import (
     TRANSMIT_FIELDS,
     UNIFORM,
     UNUSED_FIELDS,
+    WEIGHTED,
     common_entities,
     gather_collections,
     is_collection,
@@ -63,10 +64,10 @@ def check_collection(
 ) -> tuple[ImageCheck | None, dict[str, Any]]:
     """Check a collection and find what belongs to it; what is none tells why it is not used."""
     suffix = run[0].suffix
-    if not is_collection(suffix):
-        lack = NO_MODEL.get(suffix) or ALONE
-        return None, {'lack': f'{suffix}: {lack}'}
     known = list(images)
+    lack = _find_namesake(run[0], known) if is_collection(suffix) else NO_MODEL.get(suffix, ALONE)
+    if lack:
+        return None, {'lack': f'{suffix}: {lack}'}
     read = read_members(run, suffix)
     findings = [finding for member in read.members for finding in _look(member, files)]
     groups = _group(read.members, suffix)
@@ -92,6 +93,21 @@ def check_collection(
     count = len(read.members)
     check = check_map(read.members[0].image.path, findings, f'{suffix}, {count} images')
     return check, acquisition
+
+
+def _find_namesake(first: Image, images: Iterable[Image]) -> str:
+    """Say why the results of a collection would have the names of another's, or nothing."""
+    if first.suffix not in WEIGHTED:
+        return ''
+    own = common_entities(first.entities, first.suffix)
+    for image in images:
+        is_before = image.suffix in WEIGHTED[: WEIGHTED.index(first.suffix)]
+        if is_before and common_entities(image.entities, image.suffix) == own:
+            return (
+                f'its results would have the names of those of {image.suffix} '
+                f'({image.path.name}): tell both apart by a label in acq-'
+            )
+    return ''
 
 
 def find_reference(members: Sequence[Member], suffix: str) -> int:
