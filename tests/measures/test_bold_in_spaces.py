@@ -128,6 +128,26 @@ def test_a_map_keeps_its_values_in_the_space(files: dict[str, Path]) -> None:
     assert found[middle] == pytest.approx(expected(path)[middle], abs=0.05)
 
 
+def test_a_map_whose_missing_values_are_nan_comes_to_a_space(files: dict[str, Path]) -> None:
+    affine = load_affine(files['bold_mask'])
+    values = ramp(affine)
+    lacking = values.copy()
+    lacking[:, :, :7] = np.nan
+    lacking[8:12] = 0  # a value like others: it pulls its neighbours down
+    nb.Nifti1Image(lacking, affine).to_filename('nan.nii.gz')
+    lacking[:, :, :7] = 0
+    nb.Nifti1Image(lacking, affine).to_filename('zero.nii.gz')
+    places = [files[name] for name in ('xfm_bold_to_t1w', 'xfm_to_space', 'space_mask')]
+    counted = load(
+        bring_map(Path('nan.nii.gz').absolute(), *places, is_zero_missing=False).in_space
+    )
+    left_out = load(bring_map(Path('zero.nii.gz').absolute(), *places).in_space)
+    assert np.isfinite(counted).all()
+    both = (counted != 0) & (left_out != 0)
+    assert (counted[both] <= left_out[both] + 1e-3).all()
+    assert (counted[both] < left_out[both] - 1).any()
+
+
 def write_moving_run() -> tuple[Path, ...]:
     """Write a ramp that moves by a voxel of 3 mm more in each of three volumes."""
     affine = load_affine(Path('mask.nii.gz'))

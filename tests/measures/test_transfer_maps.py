@@ -148,9 +148,14 @@ def test_transfer_ratio_and_its_voxels_without_signal() -> None:
     images = [setting(mt=True, flip_angle=9.0), setting(mt=False, flip_angle=9.0)]
     rows = tile([110.0, 200.0])
     rows[3] = [200.0, 20.0]  # more with the pulse than without, by far
+    rows[4] = [200.0, 200.0]  # no transfer, as in fluid
     found = write_mtr(*write(acquisition('MTR', images), rows))
     values = inside(found.mtr_map)
-    assert np.delete(values, 3) == pytest.approx(45, abs=1e-4) and values[3] == 0
+    assert np.delete(values, [3, 4]) == pytest.approx(45, abs=1e-4)
+    # none is a value, no value is none
+    assert np.isnan(values[3]) and values[4] == 0
+    assert np.isnan(load(found.mtr_map)[~MASK]).all()
+    assert not MTR.output('mtr_map').is_zero_missing
     remarks = said(found.mtr_map)
     assert remarks['VoxelsImplausible'] == 1 and remarks['VoxelsNoSignal'] == 1
     assert remarks['TransmitFieldCorrection'] is False

@@ -61,7 +61,7 @@ def write_mtr(
         percent[part], outcome[part] = found
     percent[outcome != Outcome.FITTED] = np.nan
     files = MtrFiles(
-        save_values(percent, voxels, 'mtr'),
+        save_values(percent, voxels, 'mtr', np.nan),
         save_outcome(outcome, voxels, 'outcome'),
         save_quality(percent, None, outcome, 'fit'),
     )
@@ -115,7 +115,7 @@ MTR = Measure(
     outputs=(
         map_output('mtr_map', 'MTRmap', 'mtr', 'Magnetisation transfer ratio',
                    'Share of the signal that pulses of magnetisation transfer take.', 'percent',
-                   **METHOD),
+                   zero_counts=True, in_spaces=True, **METHOD),
         outcome_output('mtr_outcome', 'mtr'),
         quality_output('mtr_fit', 'mtr', 'Magnetisation transfer ratio',
                        'the magnetisation transfer ratio', 'percent', has_misfit=False),
@@ -130,7 +130,8 @@ MTR = Measure(
     figures=(
         Figure(
             name='mtr',
-            draw=qmri_figure('mtr_map', 'magnetisation transfer ratio', 'percent', (0.0, 60.0)),
+            draw=qmri_figure('mtr_map', 'magnetisation transfer ratio', 'percent', (0.0, 60.0),
+                             zero_counts=True),
             needs=('mtr_map', 'qmri_reference'),
             title='Magnetisation transfer ratio',
             caption='White matter is brightest (40 to 50 percent in many protocols), grey matter '

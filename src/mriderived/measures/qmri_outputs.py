@@ -35,12 +35,14 @@ def map_output(
     datatype: str = 'anat',
     is_summed_up: bool = True,
     zero_counts: bool = False,
+    in_spaces: bool | None = None,
     **sidecar: Any,
 ) -> Output:
     """Declare a quantitative map; one without a suffix of its own has a ``param``.
 
     ``is_summed_up`` asks for regions and for the map in spaces. With ``zero_counts`` 0 is a value
-    like others, and voxels without one are NaN.
+    like others, and voxels without one are NaN; such a map comes to spaces only if ``in_spaces``
+    asks for it, as it has no value there where it is 0.
     """
     return Output(
         field=field,
@@ -51,7 +53,7 @@ def map_output(
         unit=unit,
         title=title,
         regions=is_summed_up,
-        in_spaces=is_summed_up and not zero_counts,
+        in_spaces=is_summed_up and not zero_counts if in_spaces is None else in_spaces,
         is_zero_missing=not zero_counts,
         sidecar={'SkullStripped': True, **sidecar},
         draft='mriderived' if param else None,

@@ -28,15 +28,26 @@ class SpaceMap(NamedTuple):
 
 
 def bring_map(
-    map_file: Path, xfm_to_t1w: Path, xfm_to_space: Path, space_mask: Path, threads: int = 1
+    map_file: Path,
+    xfm_to_t1w: Path,
+    xfm_to_space: Path,
+    space_mask: Path,
+    threads: int = 1,
+    is_zero_missing: bool = True,
 ) -> SpaceMap:
-    """Interpolate a map linearly in a space; voxels of 0 have no value, and lend none."""
+    """Interpolate a map linearly in a space; voxels without a value lend none.
+
+    Those are of 0 if ``is_zero_missing``, else NaN. In the space they are 0.
+    """
     values, affine = load(map_file), load_affine(map_file)
     grid = read_space_grid(space_mask)
     field = find_deformation(grid, xfm_to_space).field
     to_map = np.linalg.inv(affine) @ load_rigid(xfm_to_t1w) @ grid.affine
-    share = warp((values != 0).astype(np.float32), field, to_map, threads)
-    found = warp(values, field, to_map, threads) / np.maximum(share, LEAST_SHARE)
+    known = values != 0 if is_zero_missing else np.isfinite(values)
+    share = warp(known.astype(np.float32), field, to_map, threads)
+    found = warp(np.where(known, values, np.float32(0)), field, to_map, threads) / np.maximum(
+        share, LEAST_SHARE
+    )
     kept = grid.mask & (share >= LEAST_SHARE)
     return SpaceMap(save(np.where(kept, found, np.float32(0)), grid.affine, 'map.nii.gz'))
 
@@ -53,6 +64,7 @@ def init_space_map_wf(output: Output, source: str, config: Config) -> Any:
         bring_map,
         (f'{output.field}=map_file', f'{to_t1w}=xfm_to_t1w', *others),
         {'in_space': f'{output.field}_in_space'},
+        is_zero_missing=output.is_zero_missing,
         threads=config.omp_nthreads,
     )
 
