@@ -158,7 +158,7 @@ def _resample(
     shares: MutableSequence[float],
     threads: int,
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the images where the reference lies; add to ``shares`` how much of each was set to 0."""
+    """Yield the images where the reference lies; ``shares`` gets how much of each was set to 0."""
     shape, grid = target
     for number, setting in enumerate(acquisition.settings):
         volume, affine = load_setting(setting)
