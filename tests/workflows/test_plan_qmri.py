@@ -362,3 +362,48 @@ def test_filters_choose_collections(build: Build, tmp_path: Path) -> None:
     assert all(
         source.image.suffix != 'MPM' for source in sources(root, 'mpm', bids_filter_file=path)
     )
+
+
+def split_parts(root: Path, *parts: str) -> None:
+    """Make of each image of ``sub-irt1`` one for each part."""
+    for path in sorted(root.glob('sub-irt1/anat/*_IRT1.nii.gz')):
+        for part in parts:
+            name = path.name.replace('_IRT1', f'_part-{part}_IRT1')
+            (path.parent / name).write_bytes(path.read_bytes())
+            sidecar = path.with_name(path.name.replace('.nii.gz', '.json')).read_text()
+            (path.parent / name.replace('.nii.gz', '.json')).write_text(sidecar)
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ('parts', 'path', 'other'),
+    [
+        (('mag', 'phase', 'real', 'imag'), 'mag', 'phase'),
+        (('mag', 'real', 'imag'), 'real', 'imag'),
+        (('mag', 'imag'), 'mag', None),
+        (('mag', 'real'), 'mag', None),
+        (('real', 'imag'), 'real', 'imag'),
+        (('real', 'phase'), 'real', None),
+    ],
+)
+def test_parts_of_one_pair_are_read_together(
+    build: Build, parts: tuple[str, ...], path: str, other: str | None
+) -> None:
+    root = build('irt1')
+    split_parts(root, *parts)
+    source = only(root, 'irt1')
+    assert source.fault == ''
+    for image in source.acquisition['images']:
+        assert f'_part-{path}_' in image['path']
+        assert image['part'] == path
+        beside = {name: image[name] for name in ('phase', 'imag') if image[name]}
+        assert list(beside) == ([other] if other else [])
+        assert all(f'_part-{name}_' in value for name, value in beside.items())
+
+
+def test_a_pair_that_one_setting_lacks_is_not_read_of_the_others(build: Build) -> None:
+    root = build('irt1')
+    split_parts(root, 'mag', 'real', 'imag')
+    (root / 'sub-irt1/anat/sub-irt1_inv-03_part-imag_IRT1.nii.gz').unlink()
+    found = only(root, 'irt1').acquisition['images']
+    assert {(image['part'], image['imag']) for image in found} == {('mag', None)}

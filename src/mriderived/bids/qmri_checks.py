@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from mriderived.bids.dataset import Image
 from mriderived.bids.image_checks import BadImageError
-from mriderived.bids.qmri_collections import part_of, setting_of
+from mriderived.bids.qmri_collections import choose_parts, part_of, setting_of
 from mriderived.bids.sidecar import sidecar_path
 
 #: Sidecar field, key of the acquisition, and the largest plausible value.
@@ -53,7 +53,7 @@ KEPT = (
 
 @dataclass(frozen=True)
 class Member:
-    """One setting of a collection: its images by part, and its parameters."""
+    """One setting of a collection: its images that are used, by part, and its parameters."""
 
     parts: Mapping[str, Image]
     parameters: Mapping[str, Any]
@@ -83,7 +83,8 @@ def read_members(images: Sequence[Image], suffix: str) -> Members:
     for image in images:
         settings.setdefault(setting_of(image), {})[part_of(image)] = image
     notes: list[str] = []
-    members = [_read_member(parts, suffix, notes) for parts in settings.values()]
+    used = choose_parts(list(settings.values()), may_be_signed=suffix == 'IRT1')
+    members = [_read_member(parts, suffix, notes) for parts in used]
     in_files = list(members)
     members.sort(key=lambda member: _order(member.parameters))
     if members != in_files and suffix in ('MESE', 'MEGRE', 'IRT1'):
