@@ -333,6 +333,27 @@ def test_phase_gives_the_sign_back() -> None:
     assert inside(write_irt1(*real).ir_t1) == pytest.approx(0.9, rel=1e-3)
 
 
+def test_real_and_imaginary_parts_are_a_magnitude_with_its_phase() -> None:
+    delays = [0.1, 0.4, 0.9, 2.0]
+    signals = tile(1000 * (1 - 1.9 * np.exp(-np.array(delays) / 0.9)))
+    phase = save(volume(np.where(signals < 0, -2.6, 0.5)), AFFINE, 'phase.nii.gz')
+    # the series holds the magnitude of the pair
+    files = write(recovery(delays, part='real', imag='imag.nii.gz'), np.abs(signals))
+    for more, sign in (({}, 'magnitude'), ({'qmri_phase': phase}, 'phase against')):
+        found = write_irt1(*files, **more)
+        assert inside(found.ir_t1) == pytest.approx(0.9, rel=1e-3)
+        assert said(found.ir_t1)['SignOfSignal'].startswith(sign)
+
+
+def test_real_parts_beside_magnitudes_are_refused() -> None:
+    mixed = recovery()
+    mixed['images'][2] |= {'part': 'real', 'path': 'inv-3_part-real.nii.gz'}
+    assert IRT1.scope.obstacle is not None
+    reason = IRT1.scope.obstacle(mixed)
+    assert 'of inv-3_part-real.nii.gz there is the real part alone' in reason
+    assert 'Add part-imag' in reason
+
+
 def test_a_driven_recovery_is_corrected_where_the_sidecar_says_so() -> None:
     delays = [0.1, 0.2, 0.9, 1.0, 1.8, 2.6, 3.4]
     apparent, plateau = 0.9, 1.9
