@@ -14,6 +14,7 @@ import yaml
 
 from mriderived.config import Config
 from mriderived.interfaces.qmri_acquisition import read_qmri_acquisition
+from mriderived.measures.mp2rage import MP2RAGE
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import plan_participant
 from mriderived.workflows.sources import Source, find_sources
@@ -189,6 +190,14 @@ REFUSED = {
     'milliseconds of repetition': ('mtsat', 'sub-mtsat_flip-1_mt-on_MTS',
                                    {'RepetitionTimeExcitation': 28},
                                    'RepetitionTimeExcitation is 28, which cannot be seconds'),
+    'milliseconds of a short repetition': (
+        'vfa', 'sub-vfa_flip-2_VFA', {'RepetitionTimeExcitation': 7},
+        'RepetitionTimeExcitation is 7, which cannot be seconds from one excitation of a spoiled '
+        'gradient echo to the next, 1 at most: is it in milliseconds'),
+    'repetition of a preparation': (
+        'mpm', 'sub-mpm_acq-MTw_echo-1_flip-1_mt-on_MPM',
+        {'RepetitionTimeExcitation': None, 'RepetitionTime': 5.5},
+        'RepetitionTime is 5.5, which cannot be seconds from one excitation'),
     'no preparation': ('sa2rage', 'sub-sa2rage_inv-1_MP2RAGE',
                        {'RepetitionTimePreparation': 'six'},
                        "RepetitionTimePreparation is 'six'"),
@@ -407,3 +416,20 @@ def test_a_pair_that_one_setting_lacks_is_not_read_of_the_others(build: Build) -
     (root / 'sub-irt1/anat/sub-irt1_inv-03_part-imag_IRT1.nii.gz').unlink()
     found = only(root, 'irt1').acquisition['images']
     assert {(image['part'], image['imag']) for image in found} == {('mag', None)}
+
+
+def test_a_uniform_image_of_other_voxels_is_not_used(build: Build) -> None:
+    root = build('mp2rage')
+    rewrite(root / 'sub-mp2rage/anat/sub-mp2rage_UNIT1.nii.gz', affine=np.diag([1, 1, 2, 1.0]))
+    found = only(root, 'mp2rage').acquisition
+    assert found['unit1'] is None
+    reason = (
+        'sub-mp2rage_UNIT1.nii.gz is not used: its voxels are not those of '
+        'sub-mp2rage_inv-1_part-mag_MP2RAGE.nii.gz. Convert both from DICOM again'
+    )
+    assert any(note.startswith(reason) for note in found['notes'])
+    for path in root.glob('sub-mp2rage/anat/*_part-phase_*.nii.gz'):
+        path.unlink()
+    bare = only(root, 'mp2rage').acquisition
+    assert MP2RAGE.scope.obstacle is not None
+    assert MP2RAGE.scope.obstacle(bare).startswith(reason)
