@@ -433,3 +433,12 @@ def test_a_uniform_image_of_other_voxels_is_not_used(build: Build) -> None:
     bare = only(root, 'mp2rage').acquisition
     assert MP2RAGE.scope.obstacle is not None
     assert MP2RAGE.scope.obstacle(bare).startswith(reason)
+
+
+def test_a_broken_uniform_image_leaves_the_collection(build: Build) -> None:
+    root = build('mp2rage')
+    (root / 'sub-mp2rage/anat/sub-mp2rage_UNIT1.nii.gz').write_bytes(b'no image')
+    source = only(root, 'mp2rage')
+    assert source.fault == '' and source.acquisition['unit1'] is None
+    reason = source.acquisition['unit1_reason']
+    assert reason.startswith('sub-mp2rage/anat/sub-mp2rage_UNIT1.nii.gz: ')

@@ -79,6 +79,7 @@ def check_collection(
     unit1, unit1_reason = (
         _find_uniform(read.members[0].image, known) if suffix == 'MP2RAGE' else (None, '')
     )
+    unit1_reason = shorten_paths(unit1_reason, bids_dir)
     acquisition = {
         'collection': suffix,
         'images': [
