@@ -25,12 +25,11 @@ from qmri_signals import (
 
 from mriderived.core.dephasing import dephasing, field_changes
 from mriderived.core.epg import echo_train
-from mriderived.core.mp2rage_signal import Protocol, simulate
 from mriderived.core.variable_flip_angle import spoiled_signal
 from mriderived.interfaces.volumes import load, save
 from mriderived.measures.irt1 import IRT1, write_irt1
 from mriderived.measures.megre import MEGRE, write_megre
-from mriderived.measures.mp2rage import MP2RAGE, write_mp2rage
+from mriderived.measures.mp2rage import MP2RAGE
 from mriderived.measures.myelin_water import MYELIN_WATER, write_myelin_water
 from mriderived.measures.t2 import T2, write_t2
 from mriderived.measures.vfa import TWO_ANGLES, VFA, write_vfa
@@ -243,65 +242,6 @@ def test_what_flip_angles_need_is_told() -> None:
     assert obstacle(flips([6.0, 21.0])) == ''
 
 
-PROTOCOL = Protocol(5.0, (0.7, 2.5), (4.0, 5.0), 0.007, 80, 80)
-
-
-def pair(shots: Any = 160, **more: Any) -> dict[str, Any]:
-    images = [
-        setting(
-            inversion_time=time, flip_angle=angle, repetition_time=0.007, preparation_time=5.0,
-            metadata={'NumberShots': shots}, phase='phase.nii.gz',
-        )
-        for time, angle in zip(PROTOCOL.inversion_times, PROTOCOL.flip_angles, strict=True)
-    ]  # fmt: skip
-    return acquisition('MP2RAGE', images, transmit_field={'kind': 'TB1TFL'}, **more)
-
-
-@pytest.mark.parametrize('shots', [160, [80, 80]])
-def test_t1_of_mp2rage_at_three_fields_and_an_snr_of_50(shots: Any) -> None:
-    first, second = simulate(1.0, PROTOCOL, FIELDS)
-    signals = 1000 * np.stack([first, second], axis=1) * np.exp(0.7j)
-    rng, noise = np.random.default_rng(0), np.abs(signals).max() / 50
-    signals += noise * (rng.standard_normal((COUNT, 2)) + 1j * rng.standard_normal((COUNT, 2)))
-    files = write(pair(shots), np.abs(signals))
-    phase = save(volume(np.angle(signals)), AFFINE, 'phase.nii.gz')
-    found = write_mp2rage(*files, qmri_phase=phase, qmri_b1=write_field(FIELDS))
-    values = inside(found.mp2rage_t1)
-    assert abs(values.mean() - 1) < 0.01
-    for field in (0.8, 1.0, 1.2):
-        assert abs(np.median(values[field == ALIVE]) - 1) < 0.02
-    assert np.abs(load(found.mp2rage_unit1)).max() <= 0.5
-    remarks = said(found.mp2rage_t1)
-    assert remarks['TransmitFieldMethod'] == 'TB1TFL' and remarks['NumberShots'] == [80, 80]
-    # without the field, T1 is off where it is not nominal
-    without = write_mp2rage(*files, qmri_phase=phase)
-    assert abs(np.median(inside(without.mp2rage_t1)[ALIVE == 0.8]) - 1) > 0.03
-    assert 'no map of the transmit field' in said(without.mp2rage_t1)['Notes'][0]
-
-
-def test_the_uniform_image_of_the_scanner_does_without_phase() -> None:
-    first, second = simulate(1.0, PROTOCOL)
-    value = first * second / (first**2 + second**2)
-    unit1 = save(volume(np.full(COUNT, round(4095 * (value + 0.5)))), AFFINE, 'unit1.nii.gz')
-    content = pair(unit1=str(unit1))
-    for image in content['images']:
-        image['phase'] = None
-    found = write_mp2rage(*write(content, np.abs(tile([first, second]))))
-    assert inside(found.mp2rage_t1) == pytest.approx(1.0, rel=2e-3)
-    assert said(found.mp2rage_unit1)['MadeFrom'] == 'UNIT1 as given'
-
-
-def test_what_mp2rage_needs_is_told() -> None:
-    obstacle = MP2RAGE.scope.obstacle
-    assert obstacle is not None
-    assert obstacle(pair()) == ''
-    assert 'NumberShots' in obstacle(pair(None))
-    assert 'do not fit' in obstacle(pair(400))
-    bare = pair()
-    bare['images'][0]['phase'] = None
-    assert 'do not tell the sign' in obstacle(bare)
-
-
 DELAYS = [0.05, 0.2, 0.4, 0.7, 1.1, 1.7, 2.5]
 
 
@@ -331,6 +271,27 @@ def test_phase_gives_the_sign_back() -> None:
     assert IRT1.scope.obstacle(recovery(delays, phase='phase.nii.gz')) == ''
     real = write(recovery(delays, part='real'), signals)
     assert inside(write_irt1(*real).ir_t1) == pytest.approx(0.9, rel=1e-3)
+
+
+def test_real_and_imaginary_parts_are_a_magnitude_with_its_phase() -> None:
+    delays = [0.1, 0.4, 0.9, 2.0]
+    signals = tile(1000 * (1 - 1.9 * np.exp(-np.array(delays) / 0.9)))
+    phase = save(volume(np.where(signals < 0, -2.6, 0.5)), AFFINE, 'phase.nii.gz')
+    # the series holds the magnitude of the pair
+    files = write(recovery(delays, part='real', imag='imag.nii.gz'), np.abs(signals))
+    for more, sign in (({}, 'magnitude'), ({'qmri_phase': phase}, 'phase against')):
+        found = write_irt1(*files, **more)
+        assert inside(found.ir_t1) == pytest.approx(0.9, rel=1e-3)
+        assert said(found.ir_t1)['SignOfSignal'].startswith(sign)
+
+
+def test_real_parts_beside_magnitudes_are_refused() -> None:
+    mixed = recovery()
+    mixed['images'][2] |= {'part': 'real', 'path': 'inv-3_part-real.nii.gz'}
+    assert IRT1.scope.obstacle is not None
+    reason = IRT1.scope.obstacle(mixed)
+    assert 'of inv-3_part-real.nii.gz there is the real part alone' in reason
+    assert 'Add part-imag' in reason
 
 
 def test_a_driven_recovery_is_corrected_where_the_sidecar_says_so() -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from mriderived.config import Config
 from mriderived.interfaces.qmri_acquisition import read_qmri_acquisition
+from mriderived.measures.mp2rage import MP2RAGE
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import plan_participant
 from mriderived.workflows.sources import Source, find_sources
@@ -189,6 +190,14 @@ REFUSED = {
     'milliseconds of repetition': ('mtsat', 'sub-mtsat_flip-1_mt-on_MTS',
                                    {'RepetitionTimeExcitation': 28},
                                    'RepetitionTimeExcitation is 28, which cannot be seconds'),
+    'milliseconds of a short repetition': (
+        'vfa', 'sub-vfa_flip-2_VFA', {'RepetitionTimeExcitation': 7},
+        'RepetitionTimeExcitation is 7, which cannot be seconds from one excitation of a spoiled '
+        'gradient echo to the next, 1 at most: is it in milliseconds'),
+    'repetition of a preparation': (
+        'mpm', 'sub-mpm_acq-MTw_echo-1_flip-1_mt-on_MPM',
+        {'RepetitionTimeExcitation': None, 'RepetitionTime': 5.5},
+        'RepetitionTime is 5.5, which cannot be seconds from one excitation'),
     'no preparation': ('sa2rage', 'sub-sa2rage_inv-1_MP2RAGE',
                        {'RepetitionTimePreparation': 'six'},
                        "RepetitionTimePreparation is 'six'"),
@@ -380,3 +389,74 @@ def test_filters_choose_collections(build: Build, tmp_path: Path) -> None:
     assert all(
         source.image.suffix != 'MPM' for source in sources(root, 'mpm', bids_filter_file=path)
     )
+
+
+def split_parts(root: Path, *parts: str) -> None:
+    """Make of each image of ``sub-irt1`` one for each part."""
+    for path in sorted(root.glob('sub-irt1/anat/*_IRT1.nii.gz')):
+        for part in parts:
+            name = path.name.replace('_IRT1', f'_part-{part}_IRT1')
+            (path.parent / name).write_bytes(path.read_bytes())
+            sidecar = path.with_name(path.name.replace('.nii.gz', '.json')).read_text()
+            (path.parent / name.replace('.nii.gz', '.json')).write_text(sidecar)
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ('parts', 'path', 'other'),
+    [
+        (('mag', 'phase', 'real', 'imag'), 'mag', 'phase'),
+        (('mag', 'real', 'imag'), 'real', 'imag'),
+        (('mag', 'imag'), 'mag', None),
+        (('mag', 'real'), 'mag', None),
+        (('real', 'imag'), 'real', 'imag'),
+        (('real', 'phase'), 'real', None),
+    ],
+)
+def test_parts_of_one_pair_are_read_together(
+    build: Build, parts: tuple[str, ...], path: str, other: str | None
+) -> None:
+    root = build('irt1')
+    split_parts(root, *parts)
+    source = only(root, 'irt1')
+    assert source.fault == ''
+    for image in source.acquisition['images']:
+        assert f'_part-{path}_' in image['path']
+        assert image['part'] == path
+        beside = {name: image[name] for name in ('phase', 'imag') if image[name]}
+        assert list(beside) == ([other] if other else [])
+        assert all(f'_part-{name}_' in value for name, value in beside.items())
+
+
+def test_a_pair_that_one_setting_lacks_is_not_read_of_the_others(build: Build) -> None:
+    root = build('irt1')
+    split_parts(root, 'mag', 'real', 'imag')
+    (root / 'sub-irt1/anat/sub-irt1_inv-03_part-imag_IRT1.nii.gz').unlink()
+    found = only(root, 'irt1').acquisition['images']
+    assert {(image['part'], image['imag']) for image in found} == {('mag', None)}
+
+
+def test_a_uniform_image_of_other_voxels_is_not_used(build: Build) -> None:
+    root = build('mp2rage')
+    rewrite(root / 'sub-mp2rage/anat/sub-mp2rage_UNIT1.nii.gz', affine=np.diag([1, 1, 2, 1.0]))
+    found = only(root, 'mp2rage').acquisition
+    assert found['unit1'] is None
+    reason = (
+        'sub-mp2rage_UNIT1.nii.gz is not used: its voxels are not those of '
+        'sub-mp2rage_inv-1_part-mag_MP2RAGE.nii.gz. Convert both from DICOM again'
+    )
+    assert any(note.startswith(reason) for note in found['notes'])
+    for path in root.glob('sub-mp2rage/anat/*_part-phase_*.nii.gz'):
+        path.unlink()
+    bare = only(root, 'mp2rage').acquisition
+    assert MP2RAGE.scope.obstacle is not None
+    assert MP2RAGE.scope.obstacle(bare).startswith(reason)
+
+
+def test_a_broken_uniform_image_leaves_the_collection(build: Build) -> None:
+    root = build('mp2rage')
+    (root / 'sub-mp2rage/anat/sub-mp2rage_UNIT1.nii.gz').write_bytes(b'no image')
+    source = only(root, 'mp2rage')
+    assert source.fault == '' and source.acquisition['unit1'] is None
+    reason = source.acquisition['unit1_reason']
+    assert reason.startswith('sub-mp2rage/anat/sub-mp2rage_UNIT1.nii.gz: ')

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from mriderived.bids.dataset import Image
 from mriderived.bids.image_checks import BadImageError
-from mriderived.bids.qmri_collections import part_of, setting_of
+from mriderived.bids.qmri_collections import choose_parts, part_of, setting_of
 from mriderived.bids.sidecar import sidecar_path
 
 #: Sidecar field, key of the acquisition, and the largest plausible value.
@@ -40,6 +40,10 @@ VARIED: Mapping[str, tuple[str, int]] = {
     'IRT1': ('inversion_time', 3),
     'MP2RAGE': ('inversion_time', 2),
 }
+#: Largest repetition time in s of collections of spoiled gradient echoes: what their models say of
+#: one excitation. A larger one is in milliseconds, or that from inversion to inversion.
+SPOILED_SECONDS = 1.0
+SPOILED = ('VFA', 'MP2RAGE', 'MPM', 'MTS')
 #: Flip angles that are all smaller were written in radians.
 LEAST_DEGREES = 1.6
 #: Other sidecar fields that measures read.
@@ -47,13 +51,14 @@ KEPT = (
     'NumberShots', 'MagneticFieldStrength', 'SpoilingRFPhaseIncrement', 'SpoilingGradientMoment',
     'MTOffsetFrequency', 'MTPulseDuration', 'InversionEfficiency', 'BodyPart', 'Units',
     'EchoTrainLength', 'MixingTime', 'PulseSequenceType', 'ParallelReductionFactorInPlane',
-    'PartialFourier', 'AcquisitionVoxelSize', 'LookLocker', 'RefocusingFlipAngle',
+    'PartialFourier', 'PartialFourierSlice', 'PartialFourierDirection', 'AcquisitionVoxelSize',
+    'LookLocker', 'RefocusingFlipAngle',
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Member:
-    """One setting of a collection: its images by part, and its parameters."""
+    """One setting of a collection: its images that are used, by part, and its parameters."""
 
     parts: Mapping[str, Image]
     parameters: Mapping[str, Any]
@@ -83,7 +88,8 @@ def read_members(images: Sequence[Image], suffix: str) -> Members:
     for image in images:
         settings.setdefault(setting_of(image), {})[part_of(image)] = image
     notes: list[str] = []
-    members = [_read_member(parts, suffix, notes) for parts in settings.values()]
+    used = choose_parts(list(settings.values()), may_be_signed=suffix == 'IRT1')
+    members = [_read_member(parts, suffix, notes) for parts in used]
     in_files = list(members)
     members.sort(key=lambda member: _order(member.parameters))
     if members != in_files and suffix in ('MESE', 'MEGRE', 'IRT1'):
@@ -108,6 +114,8 @@ def _read_member(parts: dict[str, Image], suffix: str, notes: list[str]) -> Memb
     found: dict[str, Any] = {'mt': _read_state(stands)}
     for name, (key, most) in FIELDS.items():
         is_required = name in REQUIRED[suffix]
+        if name == 'RepetitionTimeExcitation' and suffix in SPOILED:
+            most = SPOILED_SECONDS
         value = read_parameter(stands, name, most, is_required=is_required, notes=notes)
         found[key] = value
     found['metadata'] = {key: stands.metadata[key] for key in KEPT if key in stands.metadata}
@@ -118,9 +126,11 @@ def read_parameter(
     image: Image, name: str, most: float, *, is_required: bool, notes: list[str]
 ) -> float | None:
     """Return a parameter of an image; nothing where it is not there and need not be."""
-    value = image.metadata.get(name)
+    field, value = name, image.metadata.get(name)
     if value is None and name == 'RepetitionTimeExcitation':
         value = image.metadata.get('RepetitionTime')
+        if value is not None:
+            field = 'RepetitionTime'
         if value is not None and is_required:
             notes.append(
                 'RepetitionTime was taken for RepetitionTimeExcitation, which is missing.'
@@ -138,20 +148,29 @@ def read_parameter(
             return None
         raise BadImageError(
             image.path,
-            f'{name} is {value!r}, which is no positive number',
-            f'Write it as a number, in {unit}, to {sidecar}.',
+            f'{field} is {value!r}, which is no positive number',
+            f'Write {"it" if field == name else name} as a number, in {unit}, to {sidecar}.',
         )
     if value > most:
         if not is_required:
             return None
-        remedy = f'Write it in {unit} to {sidecar}.'
         raise BadImageError(
             image.path,
-            f'{name} is {value:g}, which cannot be {unit}'
-            + (': is it in milliseconds?' if unit == 'seconds' else ''),
-            remedy,
+            f'{field} is {value:g}, which cannot be {unit}{_explain_limit(name, most)}',
+            f'Write {"it" if field == name else name} in {unit} to {sidecar}.',
         )
     return float(value)
+
+
+def _explain_limit(name: str, most: float) -> str:
+    if name == 'FlipAngle':
+        return ''
+    if name == 'RepetitionTimeExcitation' and most == SPOILED_SECONDS:
+        return (
+            f' from one excitation of a spoiled gradient echo to the next, {most:g} at most: is '
+            'it in milliseconds, or that of preparations?'
+        )
+    return ': is it in milliseconds?'
 
 
 def _read_state(image: Image) -> bool | None:

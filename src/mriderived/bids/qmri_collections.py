@@ -7,7 +7,7 @@ of multi-parameter mapping also in the weighting that ``acq`` names, as in ``acq
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mriderived.bids.dataset import Image
@@ -93,6 +93,41 @@ def name_collection(image: Image) -> Image:
 def part_of(image: Image) -> str:
     """Return which part of the complex signal an image holds; ``mag`` where nothing is said."""
     return str(image.entities.get('part', 'mag'))
+
+
+def choose_parts(
+    settings: Sequence[Mapping[str, Image]], *, may_be_signed: bool
+) -> list[dict[str, Image]]:
+    """Return the parts of every setting that are used together, alike for all where they can be.
+
+    Magnitude and phase come first, then real and imaginary part: what is of one pair is never
+    read with what is of the other, whose scale and reference may differ. A real part alone, which
+    has a sign, counts where ``may_be_signed`` and not all have a magnitude.
+    """
+
+    def having(*names: str) -> bool:
+        return all(name in parts for parts in settings for name in names)
+
+    if having('mag', 'phase'):
+        wanted: tuple[tuple[str, ...], ...] = (('mag', 'phase'),)
+    elif having('real', 'imag'):
+        wanted = (('real', 'imag'),)
+    elif having('mag'):
+        wanted = (('mag', 'phase'), ('mag',))
+    elif may_be_signed and having('real'):
+        wanted = (('real',),)
+    else:
+        wanted = (('mag', 'phase'), ('real', 'imag'), ('mag',), ('real',))
+    return [_first_whole(parts, wanted) for parts in settings]
+
+
+def _first_whole(
+    parts: Mapping[str, Image], wanted: Iterable[tuple[str, ...]]
+) -> dict[str, Image]:
+    for names in wanted:
+        if all(name in parts for name in names):
+            return {name: parts[name] for name in names}
+    return dict(parts)
 
 
 def setting_of(image: Image) -> tuple[str, ...]:

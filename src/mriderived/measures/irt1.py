@@ -95,7 +95,7 @@ def _signals(
     voxels: Voxels, qmri_phase: Path | None, times: list[float]
 ) -> tuple[NDArray[np.float32], str]:
     """Return signals with their sign where something tells it, and what did."""
-    if all(image.part == 'real' for image in voxels.settings):
+    if all(image.is_signed for image in voxels.settings):
         return voxels.series, 'real part'
     if qmri_phase is None or not voxels.has_phase:
         return voxels.series, 'magnitude'
@@ -115,10 +115,16 @@ def need_inversion_times(images: Sequence[Setting]) -> list[float]:
     Raises
     ------
     ValueError
-        If there are fewer.
+        If there are fewer, or some are real parts and others magnitudes.
     """
+    signed = [image.path.name for image in images if image.is_signed]
+    if signed and len(signed) < len(images):
+        raise ValueError(
+            f'it needs images of one kind: of {signed[0]} there is the real part alone, of others '
+            'the magnitude. Add part-imag, or the magnitudes that are missing'
+        )
     times = [need_value(image, 'inversion_time', 'InversionTime') for image in images]
-    has_sign = all(image.part == 'real' or image.has_phase for image in images)
+    has_sign = bool(signed) or all(image.has_phase for image in images)
     least = 3 if has_sign else 4
     if len(set(times)) < least:
         kind = 'images with their sign' if has_sign else 'magnitudes'

@@ -43,7 +43,6 @@ NO_PHASE = (
     'There is no phase image for each echo: what changes of the field within a voxel take of the '
     'signal is part of T2*.'
 )
-TWO_ECHOES = 'two echoes lie on every exponential: a third would tell'
 #: A voxel whose last echo keeps less than this of its signal, for the field, is counted.
 DEPHASED = 0.5
 
@@ -75,17 +74,13 @@ def write_megre(
     noise = estimate_noise(lambda some: fit(some).misfit, voxels.series, 2)
     found = fit(voxels.series, noise=noise, modulation=left)
     notes = [*([NO_PHASE] if left is None else []), *notes_on(found.outcome, 'T2*')]
-    if found.outcome.size and not np.isfinite(found.misfit).any():
-        why = TWO_ECHOES if len(times) == 2 else 'no voxel has a value'
-    else:
-        why = ''
     files = MegreFiles(
         save_values(found.time, voxels, 't2star'),
         save_values(found.rate, voxels, 'r2star'),
         save_values(found.amplitude[:, 0], voxels, 's0'),
         save_values(found.misfit, voxels, 'misfit'),
         save_outcome(found.outcome, voxels, 'outcome'),
-        save_quality(found.time, found.misfit, found.outcome, 'fit', why),
+        save_quality(found.time, found.misfit, found.outcome, 'fit'),
     )
     said: dict[str, Any] = {'DephasingCorrection': left is not None}
     if left is not None:

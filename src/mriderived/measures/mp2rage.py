@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,13 +18,16 @@ from mriderived.core.mp2rage import (
     uniform_from_integers,
     uniform_image,
 )
-from mriderived.core.mp2rage_signal import Protocol, simulate
-from mriderived.interfaces.qmri_acquisition import QmriAcquisition, parse_qmri_acquisition
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, save
 from mriderived.measures.base import Figure, Measure, Scope
+from mriderived.measures.mp2rage_protocol import (
+    NO_UNIFORM,
+    notes_on_shots,
+    protocol_obstacle,
+    read_sequence,
+)
 from mriderived.measures.one_node import one_node_wf
-from mriderived.measures.qmri_contrasts import need_value
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     describe_outcome,
@@ -48,10 +50,6 @@ REFERENCE = 'https://doi.org/10.1016/j.neuroimage.2009.10.002'
 NO_FIELD = (
     'There is no map of the transmit field (B1+): T1 of long times, and at the edges of the '
     'brain, is off by what the flip angles are.'
-)
-NO_UNIFORM = (
-    'it needs the phase of both inversion times, or the uniform image of the scanner (UNIT1): '
-    'magnitudes alone do not tell the sign'
 )
 #: Scanners store uniform images as integers from 0 to this.
 HIGHEST = 4095
@@ -77,7 +75,7 @@ def write_mp2rage(
 ) -> Mp2rageFiles:
     """Combine both images, and look T1 up that gives what they show."""
     voxels = load_voxels(qmri_series, qmri_acquisition, qmri_mask, qmri_b1)
-    protocol, pair = read_protocol(voxels.acquisition)
+    protocol, pair, shots = read_sequence(voxels.acquisition)
     if qmri_phase is not None and voxels.has_phase:
         volume, origin = _combine(qmri_series, qmri_phase, pair), 'complex images'
     elif voxels.acquisition.unit1 is not None:
@@ -95,12 +93,14 @@ def write_mp2rage(
         save_quality(found.time, None, found.outcome, 'fit'),
     )
     said, notes = describe_transmit(voxels, NO_FIELD)
+    notes = [*notes, *notes_on_shots(shots)]
     common = {
         **settings_of(voxels.settings),
         **describe_outcome(found.outcome, BOUNDS),
         **said,
         'RepetitionTimePreparation': protocol.repetition_time,
         'NumberShots': [protocol.before, protocol.after],
+        **({'PartialFourier': shots.partial} if shots.partial < 1 else {}),
         'InversionEfficiency': protocol.efficiency,
     }
     write_remarks(files.mp2rage_unit1, MadeFrom=origin)
@@ -120,7 +120,13 @@ def _combine(series: Path, phase: Path, pair: tuple[int, int]) -> NDArray[np.flo
 
 def _stored(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return the uniform image of a scanner, from -0.5 to 0.5."""
-    values = load(path).reshape(shape)
+    values = load(path)
+    if values.shape[:3] != shape:
+        raise ValueError(
+            f'{path} has {" x ".join(map(str, values.shape))} voxels, the images of its '
+            f'collection have {" x ".join(map(str, shape))}'
+        )
+    values = values.reshape(shape)
     if values.min() >= -0.51 and values.max() <= 0.51:
         return np.asarray(values, np.float32)
     if values.min() < 0 or values.max() > HIGHEST + 1:
@@ -129,64 +135,6 @@ def _stored(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
             f'as 0 to {HIGHEST}, or as -0.5 to 0.5'
         )
     return uniform_from_integers(values)
-
-
-def read_protocol(acquisition: QmriAcquisition) -> tuple[Protocol, tuple[int, int]]:
-    """Return the protocol, and which volumes are those of both inversion times.
-
-    Of several echoes the first counts. One number of shots lies half before, and half after, the
-    centre of k-space.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is missing, or the times are impossible.
-    """
-    images = acquisition.settings
-    times = [need_value(image, 'inversion_time', 'InversionTime') for image in images]
-    if len(set(times)) != 2:
-        raise ValueError(f'it needs two inversion times, here are {len(set(times))}')
-    echoes = sorted(range(len(images)), key=lambda place: images[place].echo_time or 0.0)
-    first, second = (next(p for p in echoes if times[p] == time) for time in sorted(set(times)))
-    angles = [need_value(images[place], 'flip_angle', 'FlipAngle') for place in (first, second)]
-    before, after = _shots(images[first].metadata)
-    efficiency = images[first].metadata.get('InversionEfficiency')
-    protocol = Protocol(
-        need_value(images[first], 'preparation_time', 'RepetitionTimePreparation'),
-        (times[first], times[second]),
-        (angles[0], angles[1]),
-        need_value(images[first], 'repetition_time', 'RepetitionTimeExcitation'),
-        before,
-        after,
-        *([float(efficiency)] if isinstance(efficiency, float) and 0 < efficiency <= 1 else []),
-    )
-    simulate(1.0, protocol)
-    return protocol, (first, second)
-
-
-def _shots(metadata: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the excitations before and after the centre of k-space."""
-    shots = metadata.get('NumberShots')
-    if isinstance(shots, list) and len(shots) == 1:
-        shots = shots[0]
-    if isinstance(shots, list) and len(shots) == 2 and all(shot > 0 for shot in shots):
-        return int(shots[0]), int(shots[1])
-    if isinstance(shots, int | float) and not isinstance(shots, bool) and shots > 1:
-        return round(shots / 2), round(shots) - round(shots / 2)
-    raise ValueError(f'it needs NumberShots of each image, and one has {shots!r}')
-
-
-def protocol_obstacle(acquisition: Mapping[str, Any]) -> str:
-    """Say why a collection does not tell T1, or nothing."""
-    parsed = parse_qmri_acquisition(acquisition)
-    has_phase = all(setting.has_phase for setting in parsed.settings)
-    if not has_phase and parsed.unit1 is None:
-        return NO_UNIFORM
-    try:
-        read_protocol(parsed)
-    except ValueError as error:
-        return str(error)
-    return ''
 
 
 def init_mp2rage_wf(config: Config) -> Any:

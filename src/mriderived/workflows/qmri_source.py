@@ -77,6 +77,10 @@ def check_collection(
     told = [shorten_paths(reason, bids_dir) for reason in reasons]
     if field is None and not told:
         told = ['there is no map of the transmit field (TB1map, TB1DAM, TB1AFI or TB1TFL)']
+    unit1, unit1_reason = (
+        _find_uniform(read.members[0].image, known) if suffix == 'MP2RAGE' else (None, '')
+    )
+    unit1_reason = shorten_paths(unit1_reason, bids_dir)
     acquisition = {
         'collection': suffix,
         'images': [
@@ -86,9 +90,15 @@ def check_collection(
         'reference': find_reference(read.members, suffix),
         'transmit_field': field.describe() if field else None,
         'field_reason': '' if field else '; '.join(told),
-        'unit1': _find_uniform(run[0], known) if suffix == 'MP2RAGE' else None,
+        'unit1': unit1,
+        'unit1_reason': unit1_reason,
         'body_part': str(run[0].metadata.get('BodyPart', '')),
-        'notes': [*notes, *(field.notes if field else ()), *told],
+        'notes': [
+            *notes,
+            *(field.notes if field else ()),
+            *told,
+            *([unit1_reason] if unit1_reason else []),
+        ],
     }
     count = len(read.members)
     check = check_map(read.members[0].image.path, findings, f'{suffix}, {count} images')
@@ -193,8 +203,8 @@ def _check_field(
     return field, reasons
 
 
-def _find_uniform(first: Image, images: Iterable[Image]) -> str | None:
-    """Return the UNIT1 that the scanner made of a pair of MP2RAGE images."""
+def _find_uniform(first: Image, images: Iterable[Image]) -> tuple[str | None, str]:
+    """Return the UNIT1 that the scanner made of a pair of images, or why it is not used."""
     for image in images:
         own = common_entities(image.entities, image.suffix)
         if (
@@ -202,8 +212,17 @@ def _find_uniform(first: Image, images: Iterable[Image]) -> str | None:
             and not image.fault
             and own == common_entities(first.entities, first.suffix)
         ):
-            return str(image.path)
-    return None
+            try:
+                require_geometry(image.path)
+            except BadImageError as error:
+                return None, str(error)
+            if is_same_grid(nb.load(first.path), nb.load(image.path)):
+                return str(image.path), ''
+            return None, (
+                f'{image.path.name} is not used: its voxels are not those of {first.path.name}. '
+                'Convert both from DICOM again, or add the phase of both inversion times.'
+            )
+    return None, ''
 
 
 def fingerprint_collection(acquisition: Mapping[str, Any], hash_of: Callable[[Path], str]) -> str:
@@ -229,6 +248,7 @@ def fingerprint_collection(acquisition: Mapping[str, Any], hash_of: Callable[[Pa
                'unit1': hashed(acquisition['unit1'])}  # fmt: skip
     content.pop('notes')
     content.pop('field_reason')
+    content.pop('unit1_reason', None)
     return json.dumps(content, sort_keys=True)
 
 
