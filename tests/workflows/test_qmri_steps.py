@@ -20,6 +20,7 @@ from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.sink import remarks_file
 from mriderived.phantom.head import HeadOptions, draw_head
 from mriderived.phantom.qmri import QmriOptions, QmriTruth, write_qmri
+from mriderived.phantom.qmri_signals import MPM, weighted_signal
 from mriderived.workflows.qmri_alignment import AlignmentFiles, align_collection
 from mriderived.workflows.qmri_field import map_field
 from mriderived.workflows.qmri_mask import mask_collection
@@ -88,10 +89,8 @@ def test_the_series_holds_what_would_have_been_seen_at_rest(scene: Scene) -> Non
     substance = scene.truth.substance
     inner = substance.shares[1] > 0.95
     still = scene.truth.factors['MTS'] * substance.pd
-    from mriderived.phantom.qmri_signals import weighted_signal
-
-    for index, (angle, pulse) in enumerate(((6.0, False), (21.0, False), (6.0, True))):
-        expected = weighted_signal(substance, scene.truth.b1, angle, 0.025, pulse)
+    for index, (_, angle, period, pulse, _) in enumerate(MPM):
+        expected = weighted_signal(substance, scene.truth.b1, angle, period, pulse)
         expected *= scene.truth.factors['MTS']
         assert still[inner].mean() > expected[inner].mean()
         relative = series[..., index][inner] / expected[inner] - 1
