@@ -23,6 +23,7 @@ from sklearn.svm import SVC, SVR
 
 from mriderived.config import Learner
 from mriderived.core.combat import Combat, apply_combat, fit_combat
+from mriderived.group.missing_codes import refuse_codes
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.variables import Variables
 
@@ -110,6 +111,7 @@ def pose_task(
     places: list[int] = []
     for term in (part.strip() for part in model.terms.split('+')):
         places += [place for place in variables.choose(term) if place not in places]
+    refuse_codes(model.formula, covariates[[model.outcome]])
     target = covariates[model.outcome]
     known = target.notna().to_numpy(copy=True)
     if sites:
