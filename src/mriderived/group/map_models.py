@@ -121,6 +121,11 @@ def fit_maps(
 def _require_design(model: Model, covariates: pd.DataFrame) -> None:
     """Refuse a model before any map is read."""
     contrast_weights(model, build_design(model, covariates).names)
+    if model.joint:
+        raise ModelError(
+            f'{model.formula}: contrasts of several rows ({", ".join(model.joint)}) are for '
+            'regions only: test each row'
+        )
     if model.errors != 'classical':
         raise ModelError(f'{model.formula}: errors: {model.errors} is for regions only')
 

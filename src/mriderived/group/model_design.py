@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ class Design:
     """A matrix (n, p), the names of its columns, and which of the rows it is of.
 
     ``left_out`` counts rows by the covariate that they lack; ``filled`` counts values that were
-    put in for missing ones.
+    put in for missing ones. ``terms`` names the columns of each term of the formula.
     """
 
     matrix: NDArray[np.float64]
@@ -42,6 +42,7 @@ class Design:
     rows: NDArray[np.intp]
     left_out: Mapping[str, int]
     filled: Mapping[str, int]
+    terms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def build_design(model: Model, covariates: pd.DataFrame) -> Design:
@@ -76,7 +77,9 @@ def build_design(model: Model, covariates: pd.DataFrame) -> Design:
         check_design(matrix, names, LEAST_DOF)
     except DesignError as error:
         raise ModelError(f'{model.formula}: {error}{_tell(left_out)}') from error
-    return Design(matrix, names, np.flatnonzero(known), left_out, filled)
+    places = found.model_spec.term_indices
+    terms = {str(term): tuple(names[place] for place in mine) for term, mine in places.items()}
+    return Design(matrix, names, np.flatnonzero(known), left_out, filled, terms)
 
 
 def _require_known(model: Model, wanted: Iterable[str], covariates: pd.DataFrame) -> None:
@@ -149,24 +152,63 @@ def fill_missing(
 def contrast_weights(model: Model, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     """Return the weights (p,) of each contrast; without any, of each coefficient but the first.
 
+    Contrasts of several rows are those of :func:`joint_weights`.
+
     Raises
     ------
     ModelError
         A contrast names a coefficient that the model does not have.
     """
-    if not model.contrasts:
+    if not (model.contrasts or model.joint):
         own = [name for name in names if name != INTERCEPT] or list(names)
         return {name: (np.array(names) == name).astype(float) for name in own}
+    return {
+        title: _weigh(model, title, weights, names) for title, weights in model.contrasts.items()
+    }
+
+
+def joint_weights(model: Model, design: Design) -> dict[str, NDArray[np.float64]]:
+    """Return the weights (q, p) of what is tested at once.
+
+    Without any contrast in the model, of each term of several columns, such as a factor of more
+    than two levels, as long as there is an intercept that stands for the first level.
+
+    Raises
+    ------
+    ModelError
+        A contrast names a coefficient that the model does not have, or its rows follow from each
+        other.
+    """
+    if not (model.contrasts or model.joint):
+        if INTERCEPT not in design.names:
+            return {}
+        return {
+            term: np.eye(len(design.names))[[design.names.index(name) for name in names]]
+            for term, names in design.terms.items()
+            if len(names) > 1
+        }
     found = {}
-    for title, weights in model.contrasts.items():
-        unknown = [name for name in weights if name not in names]
-        if unknown:
+    for title, rows in model.joint.items():
+        weights = np.array([_weigh(model, title, row, design.names) for row in rows])
+        if np.linalg.matrix_rank(weights) < len(weights):
             raise ModelError(
-                f'{model.formula}: contrast {title} weighs {", ".join(unknown)}, and the '
-                f'coefficients are {", ".join(names)}'
+                f'{model.formula}: rows of the contrast {title} follow from each other: leave '
+                'one out'
             )
-        found[title] = np.array([weights.get(name, 0.0) for name in names])
+        found[title] = weights
     return found
+
+
+def _weigh(
+    model: Model, title: str, weights: Mapping[str, float], names: Sequence[str]
+) -> NDArray[np.float64]:
+    unknown = [name for name in weights if name not in names]
+    if unknown:
+        raise ModelError(
+            f'{model.formula}: contrast {title} weighs {", ".join(unknown)}, and the '
+            f'coefficients are {", ".join(names)}'
+        )
+    return np.array([weights.get(name, 0.0) for name in names])
 
 
 def impute_policy(missing: Missing) -> str:

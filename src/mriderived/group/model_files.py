@@ -25,7 +25,8 @@ class Model:
     """One model: what is explained by what, and how it is tested.
 
     ``outcome`` names variables of the cohort table; ``terms`` is the right side of the formula.
-    ``contrasts`` weigh coefficients by their names; without any, each coefficient is tested.
+    ``contrasts`` weigh coefficients by their names, ``joint`` ones in several rows that are
+    tested at once; without any, each coefficient is tested, and each term of several.
     ``family``: p-values are corrected over the regions of a table, or over all of the model.
     """
 
@@ -33,6 +34,7 @@ class Model:
     outcome: str
     terms: str
     contrasts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    joint: Mapping[str, tuple[Mapping[str, float], ...]] = field(default_factory=dict)
     errors: Errors = 'classical'
     missing: Missing = 'drop'
     correction: Correction = 'fdr'
@@ -132,22 +134,35 @@ def _read_entry(entry: Any, where: str) -> Model:
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 1:
         raise ModelError(f'{where}: alpha {alpha!r} is not between 0 and 1')
     chosen = {key: entry[key] for key in _CHOICES if key in entry}
-    contrasts = _read_contrasts(entry.get('contrasts', {}), where)
-    return replace(model, contrasts=contrasts, alpha=float(alpha), **chosen)
+    contrasts, joint = _read_contrasts(entry.get('contrasts', {}), where)
+    return replace(model, contrasts=contrasts, joint=joint, alpha=float(alpha), **chosen)
 
 
-def _read_contrasts(content: Any, where: str) -> dict[str, dict[str, float]]:
+def _read_contrasts(
+    content: Any, where: str
+) -> tuple[dict[str, dict[str, float]], dict[str, tuple[dict[str, float], ...]]]:
+    """Return contrasts of one row, and those of several."""
     if not isinstance(content, dict):
         raise ModelError(f'{where}: contrasts must be names, each with weights of coefficients')
-    found: dict[str, dict[str, float]] = {}
+    single: dict[str, dict[str, float]] = {}
+    joint: dict[str, tuple[dict[str, float], ...]] = {}
     for name, weights in content.items():
-        if isinstance(weights, str):
-            weights = {weights: 1}
-        numbers = weights.values() if isinstance(weights, dict) else [None]
-        if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
-            raise ModelError(
-                f'{where}: contrast {name} must be a coefficient or weights of coefficients, as '
-                'in {age: 1}'
-            )
-        found[str(name)] = {str(key): float(value) for key, value in weights.items()}
-    return found
+        if isinstance(weights, list) and weights:
+            joint[str(name)] = tuple(_read_weights(row, str(name), where) for row in weights)
+        else:
+            single[str(name)] = _read_weights(weights, str(name), where)
+    return single, joint
+
+
+def _read_weights(weights: Any, name: str, where: str) -> dict[str, float]:
+    if isinstance(weights, str):
+        weights = {weights: 1}
+    numbers = list(weights.values()) if isinstance(weights, dict) else []
+    if not numbers or not all(
+        isinstance(n, int | float) and not isinstance(n, bool) for n in numbers
+    ):
+        raise ModelError(
+            f'{where}: contrast {name} must be a coefficient or weights of coefficients, as '
+            'in {age: 1}, or a list of these'
+        )
+    return {str(key): float(value) for key, value in weights.items()}
