@@ -17,6 +17,7 @@ from mriderived.core.permutation import (
     Problem,
     Shuffles,
     corrected_p,
+    count_arrangements,
     observe,
     pose_problem,
     shuffle,
@@ -174,17 +175,27 @@ def _permute(
     maxima = np.concatenate([part.maxima for part in parts])
     enhanced_maxima = np.concatenate([part.enhanced_maxima for part in parts])
     exceeded = sum((part.exceeded for part in parts), np.zeros(len(t), np.int64))
-    p_t, has_tail = _correct(t, maxima, work.seed)
-    p_enhanced, has_enhanced_tail = _correct(enhanced, enhanced_maxima, work.seed)
+    possible = count_arrangements(problem)
+    p_t, has_tail = correct(t, maxima, possible, work.seed)
+    p_enhanced, has_enhanced_tail = correct(enhanced, enhanced_maxima, possible, work.seed)
     return Corrected(
         exceeded / work.permutations, p_t, enhanced, p_enhanced, (has_tail, has_enhanced_tail)
     )
 
 
-def _correct(statistic: NDArray[np.float32], maxima: Matrix, seed: int) -> tuple[Matrix, bool]:
+def correct(
+    statistic: NDArray[np.float32], maxima: Matrix, possible: float, seed: int
+) -> tuple[Matrix, bool]:
+    """Return p over all voxels, and whether small ones come from the fitted tail of the maxima.
+
+    Where ``possible`` arrangements are no more than were drawn, their maxima are the whole law,
+    and a tail beyond them would promise what no permutation can give.
+    """
     empirical = corrected_p(statistic, maxima)
-    tail = fit_tail(maxima, seed)
-    return (empirical, False) if tail is None else (tail_p(statistic, tail, empirical), True)
+    tail = fit_tail(maxima, seed) if possible > len(maxima) else None
+    if tail is None:
+        return np.maximum(empirical, 1 / possible), False
+    return np.maximum(tail_p(statistic, tail, empirical), 1 / possible), True
 
 
 def split_design(design: Matrix, weight: Matrix) -> tuple[Matrix, Matrix]:

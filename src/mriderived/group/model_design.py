@@ -208,7 +208,12 @@ def _weigh(
             f'{model.formula}: contrast {title} weighs {", ".join(unknown)}, and the '
             f'coefficients are {", ".join(names)}'
         )
-    return np.array([weights.get(name, 0.0) for name in names])
+    found = np.array([weights.get(name, 0.0) for name in names])
+    if not found.any():
+        raise ModelError(
+            f'{model.formula}: all weights of contrast {title} are 0: give one another'
+        )
+    return found
 
 
 def impute_policy(missing: Missing) -> str:
