@@ -114,6 +114,8 @@ class Config:
     models: tuple[str, ...] = ()
     #: Sites whose differences are taken off, and what is kept: 'site ~ age + C(sex)'.
     harmonise: tuple[str, ...] = ()
+    #: Models and norms see values that --harmonise made; predictions harmonise in training.
+    use_harmonised: bool = False
     #: Columns to predict, and from what: 'age ~ thickness + area'.
     predict: tuple[str, ...] = ()
     #: What to find norms of, and by what: 'thickness ~ age + C(sex)'.

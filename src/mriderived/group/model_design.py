@@ -80,6 +80,15 @@ def build_design(model: Model, covariates: pd.DataFrame) -> Design:
     return Design(matrix, names, np.flatnonzero(known), left_out, filled, terms)
 
 
+def named_columns(model: Model) -> set[str]:
+    """Return the columns that the right side of a formula names.
+
+    >>> sorted(named_columns(Model('m', 'thickness', 'np.log(tiv) + C(sex)')))
+    ['sex', 'tiv']
+    """
+    return set(map(str, _parse(model).required_variables))
+
+
 def _parse(model: Model) -> Formula:
     try:
         return Formula(model.terms)
