@@ -135,7 +135,7 @@ class Config:
     permutations: int = 0
     #: Full width at half maximum in mm of the smoothing of maps, before a voxel-wise model.
     smoothing: float = 0.0
-    #: The address of a Dask scheduler for permutations; empty for this machine.
+    #: The address of a Dask scheduler for permutations, or local; empty for threads.
     dask_scheduler: str = ''
     random_seed: int = 42
     sloppy: bool = False

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +22,9 @@ from mriderived.bids.covariates import Covariates
 from mriderived.group.exclusion import select, select_cohort
 from mriderived.group.map_chapter import find_map_chapters
 from mriderived.group.map_files import find_maps, load_voxels
-from mriderived.group.map_models import Work, fit_maps, split_design
+from mriderived.group.map_models import fit_maps, split_design
 from mriderived.group.model_files import Model, ModelError
+from mriderived.group.permuting import Work
 from mriderived.group.records import Cohort, Row, Unit
 from mriderived.group.sample import Sample
 from mriderived.group.variables import Variables
@@ -269,3 +274,50 @@ def test_a_cluster_of_workers_gives_the_same(outputs: tuple[Path, Cohort]) -> No
     np.testing.assert_allclose(
         there.corrected['age'].p_enhanced_fwe, here.p_enhanced_fwe, rtol=1e-6
     )
+
+
+def permute(outputs: tuple[Path, Cohort], scheduler: str) -> np.ndarray:
+    out_dir, cohort = outputs
+    (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, out_dir)
+    work = Work(permutations=50, scheduler=scheduler)
+    fitted = fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir, work=work)
+    return fitted.corrected['age'].p_enhanced_fwe
+
+
+@pytest.mark.slow
+def test_processes_of_this_machine_give_the_same(outputs: tuple[Path, Cohort]) -> None:
+    pytest.importorskip('distributed')
+    np.testing.assert_allclose(permute(outputs, 'local'), permute(outputs, ''), rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_scheduler_and_a_worker_elsewhere_give_the_same(
+    outputs: tuple[Path, Cohort], tmp_path: Path
+) -> None:
+    """Both are processes of their own, as on a cluster; each is started by its command."""
+    pytest.importorskip('distributed')
+    told = tmp_path / 'scheduler.json'
+    command = [sys.executable, '-m', 'distributed.cli.']
+    options = ['--scheduler-file', str(told), '--no-dashboard']
+    with ExitStack() as stack:
+        for role, more in (('dask_scheduler', ['--host', '127.0.0.1', '--port', '0']),
+                           ('dask_worker', ['--nworkers', '1', '--nthreads', '1'])):  # fmt: skip
+            words = [*command[:2], command[2] + role, *options, *more]
+            process = subprocess.Popen(
+                words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            stack.callback(process.wait, 60)
+            stack.callback(process.terminate)
+            end = time.monotonic() + 60
+            while not told.is_file() and time.monotonic() < end:
+                time.sleep(0.2)
+        address = json.loads(told.read_text())['address']
+        assert address.startswith('tcp://127.0.0.1:')
+        found = permute(outputs, address)
+    np.testing.assert_allclose(found, permute(outputs, ''), rtol=1e-6)
+
+
+def test_a_scheduler_that_does_not_answer_is_refused(outputs: tuple[Path, Cohort]) -> None:
+    pytest.importorskip('distributed')
+    with pytest.raises(ModelError, match='does not answer.* start dask scheduler'):
+        permute(outputs, 'nowhere')

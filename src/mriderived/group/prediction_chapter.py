@@ -14,12 +14,13 @@ from mriderived.config import Config
 from mriderived.figures.predictions import draw_classes, draw_numbers
 from mriderived.figures.style import save_svg
 from mriderived.group.blocks import MISSING
-from mriderived.group.chapters import Chapter, Picture, figure_file
+from mriderived.group.chapters import Chapter, Picture, Spot, figure_file
 from mriderived.group.columns import snake
 from mriderived.group.exclusion_effects import compare_predictions
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.prediction import Prediction, Task, pose_task, predict
 from mriderived.group.sample import Sample
+from mriderived.group.spots import ON_CLICK, find_spots
 from mriderived.group.variables import Variables
 from mriderived.group.writing import write_lines
 
@@ -150,7 +151,7 @@ def _fill(
     importance = PurePosixPath('models', f'predicted-{model.name}_features.tsv')
     _write_features(out_dir / importance, model, found)
     chapter.files += [path, importance]
-    chapter.pictures.append(_draw(out_dir, model, found))
+    chapter.pictures.append(_draw(out_dir, model, found, variables))
 
 
 def _write(path: Path, model: Model, found: Prediction, variables: Variables) -> None:
@@ -192,7 +193,8 @@ def _write_features(path: Path, model: Model, found: Prediction) -> None:
     })  # fmt: skip
 
 
-def _draw(out_dir: Path, model: Model, found: Prediction) -> Picture:
+def _draw(out_dir: Path, model: Model, found: Prediction, variables: Variables) -> Picture:
+    spots: Sequence[Spot] = ()
     task, title = found.task, f'Prediction of {model.outcome}'
     target = np.asarray(task.target, float)
     if task.classes:
@@ -203,10 +205,12 @@ def _draw(out_dir: Path, model: Model, found: Prediction) -> Picture:
         left = 'How often the class was true where it had a probability; on the line, both agree.'
     else:
         figure = draw_numbers(target, found.predicted, task.names, found.importance, title)
-        left = 'Predicted against true; on the line, both are the same.'
+        people = [variables.rows[row] for row in task.rows]
+        spots = find_spots(figure.axes[0], target, found.predicted, people)
+        left = f'Predicted against true; on the line, both are the same. {ON_CLICK}'
     path = figure_file(f'predicted_{snake(model.name)}')
     save_svg(figure, out_dir / path)
     caption = (
         f'{left} Right: the features that go most with the prediction (red: more, blue: less).'
     )
-    return Picture(path, title, caption)
+    return Picture(path, title, caption, spots)
