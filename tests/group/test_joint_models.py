@@ -17,7 +17,9 @@ from mriderived.bids.covariates import Covariates
 from mriderived.group.agreement import compare
 from mriderived.group.model_chapter import find_model_chapters
 from mriderived.group.model_files import Model, ModelError, read_models
+from mriderived.group.records import Cohort
 from mriderived.group.region_models import fit_regions
+from mriderived.group.sample import Sample
 
 TERMS = 'age + C(sex) + C(site)'
 LEVELS = 'C(site)[T.B] = 0, C(site)[T.C] = 0'
@@ -136,8 +138,9 @@ def test_the_page_and_the_sidecar_show_it(tmp_path: Path) -> None:
     known = Covariates(pd.DataFrame())
     model = Model('sites', 'thickness', 'age + C(site)')
     (chapter, *_), refused = find_model_chapters(
-        make_config(tmp_path), [model], make_variables(covariates), known, covariates
-    )
+        make_config(tmp_path), [model], known,
+        Sample(Cohort(), make_variables(covariates), covariates),
+    )  # fmt: skip
     assert not refused
     place = {name: number for number, name in enumerate(chapter.header)}
     (row, *_) = [row for row in chapter.rows if row[0] == 'C(site)']

@@ -4,43 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 
 from mriderived.core.cluster_enhancement import enhance, list_neighbours
 from mriderived.core.map_statistics import MapTest, StreamedModel
 from mriderived.core.permutation import (
-    Problem,
-    Shuffles,
     corrected_p,
     count_arrangements,
     observe,
     pose_problem,
-    shuffle,
 )
 from mriderived.core.tail import fit_tail, tail_p
 from mriderived.group.map_files import MapSet, Mask, choose_voxels, load_voxels
 from mriderived.group.model_design import Design, build_design, contrast_weights
 from mriderived.group.model_files import Model, ModelError
+from mriderived.group.permuting import Work, run_pieces
 from mriderived.group.records import Row
 
 Matrix = NDArray[np.float64]
-#: Permutations of one piece of work.
-PIECE = 25
-
-
-class Work(NamedTuple):
-    """How permutations are run. ``scheduler``: the address of a Dask cluster; empty: threads."""
-
-    permutations: int = 0
-    seed: int = 42
-    processors: int = 1
-    memory_gb: float = 4.0
-    scheduler: str = ''
 
 
 class Corrected(NamedTuple):
@@ -213,34 +198,3 @@ def split_design(design: Matrix, weight: Matrix) -> tuple[Matrix, Matrix]:
     others: Matrix = design @ rows[1:].T
     tested: Matrix = design @ weight / size
     return tested, others
-
-
-def run_pieces(problem: Problem, neighbours: NDArray[np.int32], work: Work) -> list[Shuffles]:
-    """Run all permutations, in pieces, on threads or on a Dask cluster."""
-    pieces = [
-        range(start, min(start + PIECE, work.permutations))
-        for start in range(0, work.permutations, PIECE)
-    ]
-    calls = (delayed(shuffle)(problem, piece, work.seed, neighbours) for piece in pieces)
-    if not work.scheduler:
-        with parallel_config('threading', n_jobs=work.processors):
-            return list(Parallel()(calls))
-    client = _connect(work.scheduler)
-    try:
-        with parallel_config('dask'):
-            return list(Parallel()(calls))
-    finally:
-        client.close()
-
-
-def _connect(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ModelError(
-            '--dask-scheduler needs the package distributed: pip install "mriderived[dask]"'
-        ) from error
-    try:
-        return Client(address, timeout='20s')
-    except (OSError, ValueError) as error:
-        raise ModelError(f'--dask-scheduler {address} does not answer: {error}') from error

@@ -29,6 +29,7 @@ from mriderived.group.model_figures import (
 )
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.region_models import RegionModel, fit_regions
+from mriderived.group.sample import Sample
 from mriderived.group.variables import Variables
 from mriderived.group.writing import write_lines
 
@@ -38,6 +39,11 @@ SHOWN = 40
 MOST_FIGURES = 24
 _HEADER = ('Contrast', 'Region', 'Estimate', 'Unit', 't', 'F (df)', 'p', 'p corrected', 'd',
            'Partial R²', 'n', '95 %', 'Table')  # fmt: skip
+NOTE_OF_HARMONISED = (
+    'values are harmonised; the degrees of freedom that sites took are not counted, so p-values '
+    'are somewhat too small, the more so the less even sites are (Nygaard et al. 2016, '
+    'doi:10.1093/biostatistics/kxv027)'
+)
 _ERRORS = {
     'classical': 'Ordinary least squares.',
     'robust': 'Ordinary least squares with standard errors that hold for unequal variances (HC3).',
@@ -74,26 +80,24 @@ _COLUMNS = {
 
 
 def find_model_chapters(
-    config: Config,
-    models: Sequence[Model],
-    variables: Variables,
-    known: Covariates,
-    covariates: pd.DataFrame,
+    config: Config, models: Sequence[Model], known: Covariates, sample: Sample
 ) -> tuple[list[Chapter], list[str]]:
     """Fit all models, write their tables and figures.
 
-    ``covariates`` are of the rows of ``variables``; see :func:`join_covariates`. Returns a part of
-    the page for each model, and why models were refused.
+    Returns a part of the page for each model, and why models were refused.
     """
     chapters, refused = [], []
     for model in models:
         try:
-            fitted = fit_regions(model, variables, covariates)
+            variables = sample.values_for(model)
+            fitted = fit_regions(model, variables, sample.covariates)
         except ModelError as error:
             refused.append(str(error))
             chapters.append(_refuse(model, str(error)))
         else:
             chapters.append(_write(config, fitted, variables, known))
+            if model.harmonised:
+                chapters[-1].notes.append(NOTE_OF_HARMONISED)
             pairs = compare_pipelines(config.out_dir, fitted)
             chapters += [pairs] if pairs else []
     return chapters, refused
@@ -202,6 +206,7 @@ def write_table(path: Path, fitted: RegionModel) -> None:
         'Errors': model.errors,
         'MissingCovariates': model.missing,
         'Family': model.family,
+        'Harmonised': bool(model.harmonised),
         'Coefficients': list(fitted.design.names),
         'Contrasts': {
             title: _tell_weights(fitted.design.names, weights)

@@ -16,6 +16,7 @@ from mriderived.group.columns import snake
 from mriderived.group.model_files import Model
 from mriderived.group.painted import paint_effects
 from mriderived.group.region_models import RegionModel
+from mriderived.group.spots import ON_CLICK, find_spots
 from mriderived.group.variables import Variables
 
 Matrix = NDArray[np.float64]
@@ -112,11 +113,13 @@ def _draw_best(
     figure = draw_partial_regression(
         tested, outcome, (best['contrast'], best['region'] or best['variable']), text
     )
+    people = [variables.rows[row] for row in fitted.design.rows[known]]
+    spots = find_spots(figure.axes[0], tested, outcome, people)
     save_svg(figure, out_dir / path)
     title = f'{best["contrast"]}: {best["variable"]}'
     slope = 'what the term adds, along the line' if is_joint(best) else 'its slope is the estimate'
     caption = f'The region with the smallest p, adjusted for the other terms: {slope}.'
-    return Picture(path, title, caption)
+    return Picture(path, title, f'{caption} {ON_CLICK}', spots)
 
 
 def _partial(design: Matrix, weights: Matrix, values: Matrix) -> tuple[Matrix, Matrix]:

@@ -28,6 +28,8 @@ class Model:
     ``contrasts`` weigh coefficients by their names, ``joint`` ones in several rows that are
     tested at once; without any, each coefficient is tested, and each term of several.
     ``family``: p-values are corrected over the regions of a table, or over all of the model.
+    ``harmonised``: of values that ``--harmonise`` made; a name says by which of its formulas, and
+    None leaves it to ``--use-harmonised``.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Model:
     correction: Correction = 'fdr'
     family: Family = 'table'
     alpha: float = 0.05
+    harmonised: bool | str | None = None
 
     @property
     def formula(self) -> str:
@@ -53,7 +56,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     'correction': get_args(Correction),
     'family': get_args(Family),
 }
-_KEYS = ('name', 'formula', 'contrasts', *_CHOICES, 'alpha')
+_KEYS = ('name', 'formula', 'contrasts', *_CHOICES, 'alpha', 'harmonised')
 
 
 def read_models(texts: Sequence[str]) -> tuple[Model, ...]:
@@ -133,9 +136,22 @@ def _read_entry(entry: Any, where: str) -> Model:
     alpha = entry.get('alpha', model.alpha)
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 1:
         raise ModelError(f'{where}: alpha {alpha!r} is not between 0 and 1')
+    harmonised = entry.get('harmonised')
+    if not isinstance(harmonised, bool | str | None):
+        raise ModelError(
+            f'{where}: harmonised {harmonised!r} must be true, false, or the name of a '
+            'harmonisation'
+        )
     chosen = {key: entry[key] for key in _CHOICES if key in entry}
     contrasts, joint = _read_contrasts(entry.get('contrasts', {}), where)
-    return replace(model, contrasts=contrasts, joint=joint, alpha=float(alpha), **chosen)
+    return replace(
+        model,
+        contrasts=contrasts,
+        joint=joint,
+        alpha=float(alpha),
+        harmonised=harmonised,
+        **chosen,
+    )
 
 
 def _read_contrasts(
