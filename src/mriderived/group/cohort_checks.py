@@ -24,9 +24,9 @@ def check_participants(config: Config) -> Iterator[str]:
     left = sorted(label for label in labels if not wanted or label in wanted)
     if left:
         yield (
-            f'{name_people(left)}: there are outputs but no record (logs/sub-*/units.json), so the '
-            'run did not get far or the folder was copied without logs; not in the tables. Run the '
-            'participant level again'
+            f'{name_people(left)}: there are outputs but no record (logs/sub-*/units.json), so '
+            'the run did not get far or the folder was copied without logs; not in the tables. '
+            'Run the participant level again'
         )
     yield from _check_sessions(config, there)
 

@@ -56,8 +56,8 @@ def _check_versions(told: Mapping[str, _Processing]) -> Iterator[tuple[list[str]
         yield (
             people,
             (
-                f'processed by version {version}, and this is {__version__}: numbers of both stand in '
-                f'one table. {_REMEDY}'
+                f'processed by version {version}, and this is {__version__}: numbers of both stand '
+                f'in one table. {_REMEDY}'
             ),
         )
 
@@ -102,8 +102,8 @@ def _check_packages(told: Mapping[str, _Processing]) -> Iterator[tuple[list[str]
         yield (
             [label for label, one in texts.items() if one == text],
             (
-                f'processed with {", ".join(differences)}: numbers may differ in the last digits, or '
-                f'more. {_REMEDY}'
+                f'processed with {", ".join(differences)}: numbers may differ in the last '
+                f'digits, or more. {_REMEDY}'
             ),
         )
 
