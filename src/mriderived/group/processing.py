@@ -56,8 +56,8 @@ def _check_versions(told: Mapping[str, _Processing]) -> Iterator[tuple[list[str]
         yield (
             people,
             (
-                f'processed by version {version}, and this is {__version__}: numbers of both stand '
-                f'in one table. {_REMEDY}'
+                f'processed by version {version}, and this is {__version__}: numbers of both '
+                f'stand in one table. {_REMEDY}'
             ),
         )
 
