@@ -16,14 +16,13 @@ from pandas.api.types import is_numeric_dtype
 
 from mriderived.core.linear_model import DesignError, check_design
 from mriderived.group.model_files import Missing, Model, ModelError
+from mriderived.group.untidy import refuse_untidy
 
 INTERCEPT = 'Intercept'
 #: Fewer degrees of freedom of the residuals are too few for a test.
 LEAST_DOF = 3
 #: A text column with more levels than this share of the participants is no category.
 MOST_LEVELS = 0.5
-#: Numbers that stand for a missing value in many tables.
-CODES = (-9999.0, -999.0, -99.0, -9.0, 99.0, 999.0, 9999.0)
 _COLOURS = re.compile(r'\x1b\[[0-9;]*m|[⧛⧚]')
 
 
@@ -48,14 +47,14 @@ def build_design(model: Model, covariates: pd.DataFrame) -> Design:
     Raises
     ------
     ModelError
-        A column is not known, a factor has one level, the formula cannot be read, columns follow
-        from each other, or too few observations are left.
+        A column is not known or not tidy, a factor has one level, the formula cannot be read,
+        columns follow from each other, or too few observations are left.
     """
     formula = _parse(model)
     wanted = sorted(map(str, formula.required_variables))
     _require_known(model, wanted, covariates)
     table = covariates[wanted].reset_index(drop=True)
-    _refuse_codes(model, table)
+    refuse_untidy(model.formula, table)
     filled: dict[str, int] = {}
     if model.missing == 'mean':
         table, filled = fill_missing(table)
@@ -102,26 +101,6 @@ def _require_known(model: Model, wanted: Iterable[str], covariates: pd.DataFrame
             f'{model.formula}: {name} is no column of participants.tsv, of phenotype/ or of the '
             f'cohort table. {hint}'
         )
-
-
-def _refuse_codes(model: Model, table: pd.DataFrame) -> None:
-    """Refuse numbers that look like a code for a missing value: far from all others."""
-    for name in table:
-        if not is_numeric_dtype(table[name]):
-            continue
-        known = table[name].dropna()
-        for code in CODES:
-            rest = known[~known.isin(CODES)]
-            count = int((known == code).sum())
-            if not count or not len(rest):
-                continue
-            span = max(float(rest.max() - rest.min()), 1.0)
-            if code < rest.min() - span or code > rest.max() + span:
-                raise ModelError(
-                    f'{model.formula}: {name} is {code:g} for {count} participants, and between '
-                    f'{rest.min():g} and {rest.max():g} for the others: if it stands for a '
-                    'missing value, write n/a'
-                )
 
 
 def _require_varied(

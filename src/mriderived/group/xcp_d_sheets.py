@@ -50,6 +50,13 @@ _QUALITY = (
     Column('num_retained_volumes', 'Volumes that were kept.', '1', 'Kept'),
     Column('fd_dvars_correlation_initial', 'Correlation of FD and DVARS before denoising.', '1'),
     Column('fd_dvars_correlation_final', 'Correlation of FD and DVARS after denoising.', '1'),
+    *(
+        Column(f'{step}_{name}', f'{what} of the masks of {images}.', '1')
+        for step, images in (('coreg', 'BOLD and T1w'), ('norm', 'BOLD and template'))
+        for name, what in (
+            ('dice', 'Dice'), ('correlation', 'Correlation'), ('overlap', 'Overlap')
+        )
+    ),
 )  # fmt: skip
 
 
