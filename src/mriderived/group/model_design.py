@@ -92,9 +92,9 @@ def _require_known(model: Model, wanted: Iterable[str], covariates: pd.DataFrame
         if name in covariates:
             continue
         columns = list(map(str, covariates.columns))
-        close = difflib.get_close_matches(name, columns, n=3, cutoff=0.6) or [
-            column for column in columns if column.lower() == name.lower()
-        ]
+        close = [column for column in columns if column.lower() == name.lower()] or (
+            difflib.get_close_matches(name, columns, n=3, cutoff=0.6)
+        )
         there = ', '.join(close) if close else ', '.join(columns[:20])
         hint = f'Did you mean {there}?' if close else f'There are: {there or "none"}.'
         raise ModelError(
