@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.regression.mixed_linear_model import MixedLM
-from statsmodels.stats.multitest import multipletests
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from mriderived.core.linear_model import (
@@ -21,13 +20,12 @@ from mriderived.core.linear_model import (
     fit_linear,
     test_contrast,
 )
+from mriderived.core.multiple_tests import CORRECTIONS
 from mriderived.group.model_design import LEAST_DOF, Design, build_design, contrast_weights
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.variables import Variable, Variables
 
 Matrix = NDArray[np.float64]
-#: How p-values are corrected, by the name that statsmodels gives to each.
-CORRECTIONS = {'bonferroni': 'bonferroni', 'holm': 'holm', 'fdr': 'fdr_bh'}
 #: The columns of the table of a model.
 COLUMNS = ('variable', 'measure', 'variant', 'region', 'index', 'column', 'unit', 'contrast', 'n',
            'dof', 'estimate', 'se', 'ci_low', 'ci_high', 't', 'p', 'p_bonferroni', 'p_holm',
@@ -206,7 +204,6 @@ def _correct(table: pd.DataFrame, model: Model) -> pd.DataFrame:
     table = table.assign(**{f'p_{name}': np.nan for name in CORRECTIONS})
     for _, family in table.groupby(keys, sort=False):
         p = family['p'].dropna()
-        for name, method in CORRECTIONS.items():
-            if len(p):
-                table.loc[p.index, f'p_{name}'] = multipletests(p, method=method)[1]
+        for name, correct in CORRECTIONS.items():
+            table.loc[p.index, f'p_{name}'] = correct(p.to_numpy(float))
     return table
