@@ -19,8 +19,8 @@ from mriderived.group.formulas import (
     plain_text,
     required_columns,
 )
-from mriderived.group.missing_codes import refuse_codes
 from mriderived.group.model_files import Missing, Model, ModelError
+from mriderived.group.untidy import refuse_untidy
 
 INTERCEPT = 'Intercept'
 #: Fewer degrees of freedom of the residuals are too few for a test.
@@ -51,14 +51,14 @@ def build_design(model: Model, covariates: pd.DataFrame) -> Design:
     Raises
     ------
     ModelError
-        A column is not known, a factor has one level, the formula cannot be read, columns follow
-        from each other, or too few observations are left.
+        A column is not known or not tidy, a factor has one level, the formula cannot be read,
+        columns follow from each other, or too few observations are left.
     """
     formula = parse_terms(model)
     wanted = required_columns(formula)
     _require_known(model, wanted, covariates)
     table = covariates[wanted].reset_index(drop=True)
-    refuse_codes(model.formula, table)
+    refuse_untidy(model.formula, table)
     filled: dict[str, int] = {}
     if model.missing == 'mean':
         table, filled = fill_missing(table, categorical_columns(formula))
@@ -87,9 +87,9 @@ def _require_known(model: Model, wanted: Iterable[str], covariates: pd.DataFrame
         if name in covariates:
             continue
         columns = list(map(str, covariates.columns))
-        close = difflib.get_close_matches(name, columns, n=3, cutoff=0.6) or [
-            column for column in columns if column.lower() == name.lower()
-        ]
+        close = [column for column in columns if column.lower() == name.lower()] or (
+            difflib.get_close_matches(name, columns, n=3, cutoff=0.6)
+        )
         there = ', '.join(close) if close else ', '.join(columns[:20])
         hint = f'Did you mean {there}?' if close else f'There are: {there or "none"}.'
         raise ModelError(
