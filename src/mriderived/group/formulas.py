@@ -63,8 +63,9 @@ def categorical_columns(formula: SimpleFormula) -> set[str]:
     """
     found = set()
     for expression in _expressions(formula):
-        called = isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name)
-        if called and expression.func.id == 'C' and expression.args:
+        if not (isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name)):
+            continue
+        if expression.func.id == 'C' and expression.args:
             found.update(_names(expression.args[0]))
     return found
 

@@ -195,7 +195,7 @@ def find_norms(task: NormTask, seed: int = 42) -> NormResult:
             whole = found
         said = judge(found, values[judged], mean[judged], spread[judged])
         z[judged], centile[judged], expected[judged] = said.z, said.centile, said.expected
-    varies = np.nanstd(np.where(draws[:, None], values, np.nan), axis=0) > 0
+    varies = [len(np.unique(one[np.isfinite(one)])) > 1 for one in values[draws].T]
     for place in np.flatnonzero(~few & ~np.isfinite(whole.mean[0])):
         without[task.variables[place]] = (
             'the covariates of those who have a value do not determine a curve'
