@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mriderived.config import Config
 from mriderived.core.inversion_recovery import BOUNDS, fit_inversion_recovery
 from mriderived.core.look_locker import correct_readout, restore_sign
+from mriderived.core.recovery_sign import fit_magnitudes
 from mriderived.interfaces.qmri_acquisition import Setting
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
@@ -39,6 +40,8 @@ from mriderived.measures.qmri_outputs import (
 )
 
 REFERENCE = 'https://doi.org/10.1002/mrm.22497'
+#: What is said where nothing tells the sign.
+MAGNITUDE = 'magnitude'
 THREE_TIMES = 'three inversion times lie on every curve: a fourth would tell'
 
 
@@ -64,9 +67,10 @@ def write_irt1(
     voxels = load_voxels(qmri_series, qmri_acquisition, qmri_mask)
     times = need_inversion_times(voxels.settings)
     series, sign = _signals(voxels, qmri_phase, times)
-    recovery = fit_inversion_recovery(
-        series, times, is_magnitude=sign == 'magnitude', threads=threads
-    )
+    if sign == MAGNITUDE:
+        recovery = fit_magnitudes(series, times, threads=threads)
+    else:
+        recovery = fit_inversion_recovery(series, times, is_magnitude=False, threads=threads)
     is_driven = drives_recovery(voxels.settings)
     found = correct_readout(recovery) if is_driven else recovery
     fitted = found.outcome == 0
@@ -98,7 +102,7 @@ def _signals(
     if all(image.is_signed for image in voxels.settings):
         return voxels.series, 'real part'
     if qmri_phase is None or not voxels.has_phase:
-        return voxels.series, 'magnitude'
+        return voxels.series, MAGNITUDE
     phases = load_masked(qmri_phase, voxels.mask)
     reference = phases[:, int(np.argmax(times))]
     return restore_sign(voxels.series, phases, reference), 'phase against the longest recovery'
@@ -140,7 +144,8 @@ def init_irt1_wf(config: Config) -> Any:
 METHOD: dict[str, Any] = {
     'EstimationReference': REFERENCE,
     'EstimationAlgorithm': 'Three parameters by non-linear least squares with variable '
-    'projection; the sign of magnitudes by trying every place of its change.',
+    'projection; the sign of magnitudes by trying every place of its change, and of those that '
+    'leave little by the efficiency of most voxels.',
 }
 
 IRT1 = Measure(
