@@ -29,9 +29,7 @@ class Decay(NamedTuple):
     misfit: Volume
 
 
-def fit_t2star(
-    means: Sequence[Volume], echo_times: Sequence[float], threads: int = 1
-) -> Volume:
+def fit_t2star(means: Sequence[Volume], echo_times: Sequence[float], threads: int = 1) -> Volume:
     """Fit a single exponential decay to the mean of each echo.
 
     By the logarithm of the signals: :func:`~mriderived.core.log_decay.fit_log_decay`.
@@ -70,9 +68,7 @@ def fit_t2star(
     return times.astype(np.float32).reshape(means[0].shape)
 
 
-def map_decay(
-    means: Sequence[Volume], echo_times: Sequence[float], threads: int = 1
-) -> Decay:
+def map_decay(means: Sequence[Volume], echo_times: Sequence[float], threads: int = 1) -> Decay:
     """Map T2* and how well an exponential decay describes the echoes.
 
     Parameters
@@ -129,7 +125,7 @@ def _fit(means: Sequence[Volume], echo_times: Sequence[float], threads: int) -> 
     times = np.asarray(echo_times, np.float64)
     if len(means) != len(times) or len(times) < 2 or (np.diff(times) <= 0).any():
         raise ValueError(f'echo times must ascend, one per echo: {list(echo_times)}')
-    found = fit_log_decay(np.stack([mean.ravel() for mean in means], axis=1), times,
+    found = fit_log_decay(np.stack([mean.ravel() for mean in means], axis=1), echo_times,
                           threads=threads)  # fmt: skip
     found.rate[~((found.rate > 0) & (means[0].ravel() > 0))] = np.nan
     return found

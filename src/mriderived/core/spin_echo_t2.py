@@ -154,7 +154,8 @@ def _start(row: Any, dictionary: Any, angle: float, angles: Any) -> tuple[int, i
     at, which = _search(row, dictionary, (first, last, step), (0, count, _FEW_TIMES))
     near_angles = (max(at - step + 1, first), min(at + step, last), 1)
     near_times = (max(which - _FEW_TIMES + 1, 0), min(which + _FEW_TIMES, count), 1)
-    return _search(row, dictionary, near_angles, near_times)
+    at, which = _search(row, dictionary, near_angles, near_times)
+    return at, which
 
 
 @numba.njit(nogil=True, cache=True)
@@ -168,7 +169,9 @@ def _train(point: Any, settings: Any, graph: Any, train: Any) -> None:
 
 
 @numba.njit(nogil=True, cache=True)
-def _predict(point: Any, noise: float, settings: Any, graph: Any, train: Any, moments: Any) -> None:
+def _predict(
+    point: Any, noise: float, settings: Any, graph: Any, train: Any, moments: Any
+) -> None:
     """Fill the train at a point, and mean, slope and variance of the magnitude of each echo."""
     _train(point, settings, graph, train)
     for e in range(len(train)):

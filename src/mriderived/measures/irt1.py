@@ -20,6 +20,13 @@ from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Figure, Measure, Scope
 from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.qmri_contrasts import need_value, obstacle_of
+from mriderived.measures.qmri_figures import (
+    Panel,
+    misfit_panel,
+    more_maps,
+    outcome_panel,
+    qmri_figure,
+)
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     Voxels,
@@ -35,7 +42,6 @@ from mriderived.measures.qmri_outputs import (
     map_output,
     misfit_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
@@ -164,7 +170,7 @@ IRT1 = Measure(
         map_output('ir_efficiency', 'qmrimap', 'ir', 'Inversion and plateau',
                    'How far the inversion takes the signal below its plateau, over the plateau: '
                    '2 for a perfect inversion of a recovery that nothing drives.', '1',
-                   param='efficiency', is_summed_up=False),
+                   param='efficiency', in_spaces=False),
         misfit_output('ir_misfit', 'ir'),
         outcome_output('ir_outcome', 'ir'),
         quality_output('ir_fit', 'ir', 'T1 of inversion recovery', 'T1', 's'),
@@ -180,11 +186,20 @@ IRT1 = Measure(
     figures=(
         Figure(
             name='ir',
-            draw=qmri_figure('ir_t1', 'T1', 's', (0.4, 2.5)),
+            draw=qmri_figure(Panel('ir_t1', 'T1', 's', (0.4, 2.5))),
             needs=('ir_t1', 'qmri_reference'),
             title='T1 of inversion recovery',
             caption='At 3 T white matter has about 0.85 s, grey matter 1.4 s, myocardium 1.2 s, '
             'and fluid more than the scale shows.',
+        ),
+        more_maps(
+            'irmore', 'Other maps of inversion recovery',
+            'The inversion is nearly as good everywhere: 2 is a perfect one of a recovery '
+            'that nothing drives.',
+            Panel('ir_r1', 'R1', '1/s', (0.2, 1.4)),
+            Panel('ir_efficiency', 'inversion and plateau', '1', (1.0, 2.2)),
+            misfit_panel('ir_misfit'),
+            outcome_panel('ir_outcome'),
         ),
     ),
     minutes=0.3,
