@@ -47,7 +47,7 @@ class FieldMap(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_field(field: Mapping[str, Any]) -> FieldMap:
+def compute_field(field: Mapping[str, Any]) -> FieldMap:
     """Compute the field from its images; see :mod:`mriderived.bids.transmit_fields`.
 
     Raises

@@ -14,6 +14,7 @@ from mriderived.core.transmit_field import BOUNDS, as_percent
 from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import COLLECTION, Measure, Scope
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.qmri_figures import Panel, more_maps, outcome_panel
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     describe_outcome,
@@ -99,6 +100,15 @@ B1 = Measure(
     init_wf=init_b1_wf,
     reference=REFERENCE,
     methods='',
+    figures=(
+        more_maps(
+            'b1maps', 'Transmit field in the brain',
+            'The flip angle over its nominal value is smooth, and most often highest in the '
+            'middle of the head.',
+            Panel('b1_map', 'transmit field', 'percent', (60.0, 140.0)),
+            outcome_panel('b1_outcome'),
+        ),
+    ),
     minutes=0.1,
     memory_gb=2.0,
 )  # fmt: skip
