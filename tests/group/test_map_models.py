@@ -319,5 +319,5 @@ def test_a_scheduler_and_a_worker_elsewhere_give_the_same(
 
 def test_a_scheduler_that_does_not_answer_is_refused(outputs: tuple[Path, Cohort]) -> None:
     pytest.importorskip('distributed')
-    with pytest.raises(ModelError, match='does not answer.* start dask scheduler'):
+    with pytest.raises(ModelError, match=r'does not answer.* start dask scheduler'):
         permute(outputs, 'nowhere')
