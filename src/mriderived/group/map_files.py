@@ -62,8 +62,9 @@ def find_maps(
     }
     named = outputs.get(outcome) or outputs.get(f'{outcome}_in_space')
     if named is None:
-        close = difflib.get_close_matches(outcome, sorted(outputs), n=3, cutoff=0.4)
-        there = ', '.join(close or sorted(outputs)) or 'none'
+        names = sorted(name.removesuffix('_in_space') for name in outputs)
+        close = difflib.get_close_matches(outcome, names, n=3, cutoff=0.4)
+        there = ', '.join(close or names) or 'none'
         raise ModelError(
             f'{outcome} ~ …: there is no map {outcome} in a space. '
             f'{"Did you mean" if close else "There are:"} {there}{"?" if close else "."}'
