@@ -25,6 +25,19 @@ def check_group_options(config: Config) -> Iterator[Problem]:
         '--exclude': bool(config.exclude),
         '--ratings': config.ratings is not None,
     }
+    asked = bool(config.predict or config.map_models)
+    alone = {
+        '--sites': (bool(config.sites) and not config.predict, '--predict'),
+        '--learner': (config.learner != Config.learner and not config.predict, '--predict'),
+        '--permutations': (config.permutations > 0 and not asked, '--map-model or --predict'),
+        '--smoothing': (config.smoothing > 0 and not config.map_models, '--map-model'),
+        '--dask-scheduler': (
+            bool(config.dask_scheduler) and not config.map_models, '--map-model'
+        ),
+    }  # fmt: skip
+    for option, (is_alone, needed) in alone.items():
+        if is_alone:
+            yield Problem(f'{option} does nothing without {needed}.', 'Add it, or leave it out.')
     for option in (name for name, is_given in given.items() if is_given):
         if config.level != 'group':
             yield Problem(

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from mriderived.core.cluster_enhancement import enhance, list_neighbours
 from mriderived.core.map_statistics import MapTest, StreamedModel
-from mriderived.core.permutation import corrected_p, observe, pose_problem
+from mriderived.core.permutation import (
+    corrected_p,
+    count_arrangements,
+    observe,
+    pose_problem,
+)
 from mriderived.core.tail import fit_tail, tail_p
 from mriderived.group.map_files import MapSet, Mask, choose_voxels, load_voxels
 from mriderived.group.model_design import Design, build_design, contrast_weights
@@ -155,17 +160,27 @@ def _permute(
     maxima = np.concatenate([part.maxima for part in parts])
     enhanced_maxima = np.concatenate([part.enhanced_maxima for part in parts])
     exceeded = sum((part.exceeded for part in parts), np.zeros(len(t), np.int64))
-    p_t, has_tail = _correct(t, maxima, work.seed)
-    p_enhanced, has_enhanced_tail = _correct(enhanced, enhanced_maxima, work.seed)
+    possible = count_arrangements(problem)
+    p_t, has_tail = correct(t, maxima, possible, work.seed)
+    p_enhanced, has_enhanced_tail = correct(enhanced, enhanced_maxima, possible, work.seed)
     return Corrected(
         exceeded / work.permutations, p_t, enhanced, p_enhanced, (has_tail, has_enhanced_tail)
     )
 
 
-def _correct(statistic: NDArray[np.float32], maxima: Matrix, seed: int) -> tuple[Matrix, bool]:
+def correct(
+    statistic: NDArray[np.float32], maxima: Matrix, possible: float, seed: int
+) -> tuple[Matrix, bool]:
+    """Return p over all voxels, and whether small ones come from the fitted tail of the maxima.
+
+    Where ``possible`` arrangements are no more than were drawn, their maxima are the whole law,
+    and a tail beyond them would promise what no permutation can give.
+    """
     empirical = corrected_p(statistic, maxima)
-    tail = fit_tail(maxima, seed)
-    return (empirical, False) if tail is None else (tail_p(statistic, tail, empirical), True)
+    tail = fit_tail(maxima, seed) if possible > len(maxima) else None
+    if tail is None:
+        return np.maximum(empirical, 1 / possible), False
+    return np.maximum(tail_p(statistic, tail, empirical), 1 / possible), True
 
 
 def split_design(design: Matrix, weight: Matrix) -> tuple[Matrix, Matrix]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -109,6 +110,8 @@ def _read_file(path: Path) -> list[Model]:
         raise ModelError(
             f'{path} does not exist, and it is no formula, for it has no tilde (~)'
         ) from error
+    except IsADirectoryError as error:
+        raise ModelError(f'{path} is a folder: name a file of models in it') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         told = ' '.join(str(error).split())
         raise ModelError(f'{path} is no valid YAML ({told}): correct it') from error
@@ -175,7 +178,8 @@ def _read_weights(weights: Any, name: str, where: str) -> dict[str, float]:
         weights = {weights: 1}
     numbers = list(weights.values()) if isinstance(weights, dict) else []
     if not numbers or not all(
-        isinstance(n, int | float) and not isinstance(n, bool) for n in numbers
+        isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n)
+        for n in numbers
     ):
         raise ModelError(
             f'{where}: contrast {name} must be a coefficient or weights of coefficients, as '

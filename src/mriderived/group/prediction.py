@@ -16,6 +16,7 @@ from sklearn.base import clone
 from mriderived.config import Learner
 from mriderived.core.prediction_scores import error_line, pattern, score_classes, score_numbers
 from mriderived.group.learners import INNER_FOLDS, build_learner, make_folds
+from mriderived.group.missing_codes import refuse_codes
 from mriderived.group.model_design import suggest_column
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.variables import Variables
@@ -87,8 +88,13 @@ def pose_task(
     places: list[int] = []
     for term in (part.strip() for part in model.terms.split('+')):
         places += [place for place in variables.choose(term) if place not in places]
+    refuse_codes(model.formula, covariates[[model.outcome]])
     target = covariates[model.outcome]
     known = target.notna().to_numpy(copy=True)
+    if model.outcome in (variables.variables[place].name for place in places):
+        raise ModelError(f'{model.formula}: {model.outcome} is among what it is predicted from')
+    if is_numeric_dtype(target):
+        known &= np.isfinite(target.to_numpy(float))
     if sites:
         if sites not in covariates:
             hint = suggest_column(sites, covariates)
@@ -97,25 +103,25 @@ def pose_task(
     values = variables.values[:, places]
     known &= np.isfinite(values).any(axis=1)
     rows = np.flatnonzero(known)
-    if len(rows) < FEWEST:
+    people = np.array([variables.rows[row].participant for row in rows])
+    if len(set(people)) < FEWEST:
         raise ModelError(
-            f'{model.formula}: {len(rows)} participants have {model.outcome} and features, '
+            f'{model.formula}: {len(set(people))} participants have {model.outcome} and features, '
             f'{FEWEST} are needed'
         )
     data = values[rows]
     chosen = (np.isfinite(data).mean(axis=0) >= 1 - MOST_MISSING) & (np.nanstd(data, axis=0) > 0)
     if not chosen.any():
         raise ModelError(f'{model.formula}: no feature has values in most participants')
-    wanted, classes = _read_target(model, target.iloc[rows])
-    people = np.array([variables.rows[row].participant for row in rows])
-    number = _number_sites(model, covariates[sites].iloc[rows]) if sites else None
+    wanted, classes = _read_target(model, target.iloc[rows], people)
+    number = _number_sites(model, covariates[sites].iloc[rows], people) if sites else None
     names = tuple(variables.variables[place].name for place, one in zip(places, chosen, strict=True) if one)  # noqa: E501  # fmt: skip
     return Task(data[:, chosen], names, wanted, rows, people, classes, number)
 
 
-def _number_sites(model: Model, column: pd.Series) -> NDArray[np.int64]:
+def _number_sites(model: Model, column: pd.Series, people: NDArray[np.str_]) -> NDArray[np.int64]:
     numbers, names = pd.factorize(column.astype(str))
-    counts = np.bincount(numbers)
+    counts = _count_people(numbers, people)
     if counts.min() < FEWEST_OF_SITE:
         least = names[int(counts.argmin())]
         raise ModelError(
@@ -125,7 +131,14 @@ def _number_sites(model: Model, column: pd.Series) -> NDArray[np.int64]:
     return np.asarray(numbers, np.int64)
 
 
-def _read_target(model: Model, column: pd.Series) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _count_people(kinds: NDArray[np.intp], people: NDArray[np.str_]) -> NDArray[np.intp]:
+    """Return how many participants are of each kind; sessions of one count once."""
+    return np.array([len(set(people[kinds == kind])) for kind in range(kinds.max() + 1)])
+
+
+def _read_target(
+    model: Model, column: pd.Series, people: NDArray[np.str_]
+) -> tuple[NDArray[Any], tuple[str, ...]]:
     levels = column.unique()
     if is_numeric_dtype(column) and len(levels) > MOST_CLASSES:
         return column.to_numpy(float), ()
@@ -135,8 +148,8 @@ def _read_target(model: Model, column: pd.Series) -> tuple[NDArray[Any], tuple[s
             f'{model.formula}: {model.outcome} has {len(classes)} classes ({", ".join(classes[:5])}); '  # noqa: E501
             'numbers or two classes can be predicted'
         )  # fmt: skip
-    number = (column.astype(str) == classes[1]).to_numpy(int)
-    counts = np.bincount(number, minlength=2)
+    number: NDArray[np.intp] = np.asarray(column.astype(str) == classes[1], np.intp)
+    counts = _count_people(number, people)
     if counts.min() < FEWEST_OF_CLASS:
         raise ModelError(
             f'{model.formula}: {counts.min()} participants are {classes[int(counts.argmin())]}, '

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from statsmodels.stats.multitest import multipletests
 
 from mriderived.core.joint_test import JointTest, test_jointly
 from mriderived.core.linear_model import (
@@ -19,6 +18,7 @@ from mriderived.core.linear_model import (
     fit_linear,
     test_contrast,
 )
+from mriderived.core.multiple_tests import CORRECTIONS
 from mriderived.group.mixed_model import MixedError, fit_mixed
 from mriderived.group.model_design import (
     LEAST_DOF,
@@ -32,8 +32,6 @@ from mriderived.group.variables import Variable, Variables
 
 Matrix = NDArray[np.float64]
 Test = ContrastTest | JointTest
-#: How p-values are corrected, by the name that statsmodels gives to each.
-CORRECTIONS = {'bonferroni': 'bonferroni', 'holm': 'holm', 'fdr': 'fdr_bh'}
 #: The columns of the table of a model.
 COLUMNS = ('variable', 'measure', 'variant', 'region', 'index', 'column', 'unit', 'contrast', 'n',
            'dof', 'estimate', 'se', 'ci_low', 'ci_high', 't', 'f', 'dof_tested', 'p',
@@ -198,7 +196,6 @@ def _correct(table: pd.DataFrame, model: Model) -> pd.DataFrame:
     table = table.assign(**{f'p_{name}': np.nan for name in CORRECTIONS})
     for _, family in table.groupby(keys, sort=False):
         p = family['p'].dropna()
-        for name, method in CORRECTIONS.items():
-            if len(p):
-                table.loc[p.index, f'p_{name}'] = multipletests(p, method=method)[1]
+        for name, correct in CORRECTIONS.items():
+            table.loc[p.index, f'p_{name}'] = correct(p.to_numpy(float))
     return table

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from mriderived.group.derivatives import Sheet, place_sheets
+from mriderived.group.formulas import parse_terms, required_columns
 from mriderived.group.harmonise import Harmonised, harmonise
-from mriderived.group.model_design import named_columns
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.records import Cohort
 from mriderived.group.variables import Variables, gather_variables
@@ -102,13 +102,17 @@ class Sample:
 
 def _require_kept(model: Model, found: Harmonised) -> None:
     """Refuse a model whose terms harmonisation took off, or may have."""
-    wanted, sites = named_columns(model), found.model.outcome
+    wanted, sites = set(required_columns(parse_terms(model))), found.model.outcome
     if sites in wanted:
         raise ModelError(
             f'{model.formula}: what goes with {sites} was taken off its values: leave {sites} out '
             'of the formula, or take values that are not harmonised'
         )
-    kept = set() if found.model.terms.strip() == '1' else named_columns(found.model)
+    kept = (
+        set()
+        if found.model.terms.strip() == '1'
+        else set(required_columns(parse_terms(found.model)))
+    )
     lost = sorted(wanted - kept)
     if lost:
         told, them = ', '.join(lost), 'it' if len(lost) == 1 else 'them'

@@ -16,6 +16,7 @@ from mriderived.group.derivatives import Sheet
 from mriderived.group.exclusion import Exclusion, find_excluded, select, select_cohort
 from mriderived.group.exclusion_chapter import compare_with_everybody, tell_exclusion
 from mriderived.group.harmonise_chapter import find_harmonised_chapters
+from mriderived.group.known_people import check_labels
 from mriderived.group.map_chapter import find_map_chapters
 from mriderived.group.model_chapter import find_model_chapters, join_covariates
 from mriderived.group.model_files import Model, ModelError, read_models
@@ -42,9 +43,11 @@ def find_statistics(
     """Find all that the settings ask for."""
     try:
         known = read_covariates(config.bids_dir)
+        cohort.warnings += check_labels(known, cohort.rows)
         variables = gather_variables(cohort.rows, blocks)
         covariates = join_covariates(known, variables)
         excluded = find_excluded(config, variables, covariates)
+        cohort.warnings += excluded.warnings
     except (CovariateError, ModelError) as error:
         return Statistics([], [f'no model was fitted: {error}'], [])
     everybody = Sample(cohort, variables, covariates)
