@@ -23,6 +23,8 @@ MOST_SPREADS = 6.0
 BASE_NOISE, OTHER_NOISE = 0.03, 0.3
 #: Shifts by eddy currents, and what contrast feigns at b = 1000 s/mm², are no larger, in mm.
 MOST_SHIFT, MOST_FEIGNED = 3.0, 0.12
+#: Eddy currents outlast a volume: those of so many gradients count, its own among them.
+LAGS = 3
 #: From mm and rad to mm.
 ARC = np.array([1.0] * 3 + [RADIUS] * 3)
 
@@ -65,7 +67,8 @@ def follow_head(
     list of Pose
         Of the head, shifted by eddy currents. With less than 12 weighted volumes, as they were.
     array, shape (n,)
-        In mm: that shift, the part along the phase axis that is linear in the gradient.
+        In mm: that shift, the part along the phase axis that is linear in the gradients of the
+        volume and of the two before it.
 
     Notes
     -----
@@ -80,12 +83,13 @@ def follow_head(
     seen[:, :3] = seen[:, :3] @ frame.T
     terms, kinds = _list_terms(gradients, turned)
     largest = np.full((len(kinds), 6), MOST_FEIGNED)
-    largest[kinds == 0] = [MOST_SHIFT, 0, 0, 0, 0, 0]
+    by_eddy = kinds < LAGS
+    largest[by_eddy] = [MOST_SHIFT, 0, 0, 0, 0, 0]
     course = follow_course(
         seen, terms, kinds, largest, gradients.shell, _bound(positions, gradients, frame),
         positions.believed,
     )  # fmt: skip
-    shift = terms[:, kinds == 0] @ course.amounts[kinds == 0, 0]
+    shift = terms[:, by_eddy] @ course.amounts[by_eddy, 0]
     head = course.head.copy()
     head[:, 0] += shift
     head[:, :3] = head[:, :3] @ frame
@@ -116,15 +120,20 @@ def _make_frame(along: Matrix) -> Matrix:
 
 
 def _list_terms(gradients: Gradients, turned: Matrix) -> tuple[Matrix, NDArray[np.intp]]:
-    """Return what positions may follow (n, k): kind 0 the gradients, 1 tensors of each shell."""
-    strength = np.sqrt(gradients.b / gradients.b.max())
-    columns = [strength[:, None] * gradients.directions]
+    """Return what positions may follow, (n, k), and of which kind each is.
+
+    Kinds are the gradients of the volume itself, of those before it, and last, tensors of a shell.
+    """
+    strength = np.sqrt(gradients.b / gradients.b.max())[:, None] * gradients.directions
+    columns = [
+        np.concatenate([np.zeros((lag, 3)), strength[: len(strength) - lag]])
+        for lag in range(LAGS)
+    ]
     for shell in range(1, int(gradients.shell.max()) + 1):
         ours = gradients.shell == shell
-        own = tensor_terms(turned) * (gradients.b * ours / 1000)[:, None]
-        columns.append(own)
+        columns.append(tensor_terms(turned) * (gradients.b * ours / 1000)[:, None])
     terms = np.concatenate(columns, axis=1)
-    return terms, np.minimum(np.arange(terms.shape[1]) // 3, 1)
+    return terms, np.minimum(np.arange(terms.shape[1]) // 3, LAGS)
 
 
 def _bound(positions: Positions, gradients: Gradients, frame: Matrix) -> Matrix:
