@@ -125,8 +125,10 @@ def _solve(seen: Matrix, terms: Matrix, sure: Matrix, stiff: Matrix, prior: Matr
 
     ``sure`` (n, 6), ``stiff`` (n - 1, 6) and ``prior`` (k, 6) are inverse variances.
     """
-    columns = [np.ascontiguousarray(each.T) for each in (seen, sure, stiff, prior)]
-    parts = [_solve_one(*each, terms) for each in zip(*columns, strict=True)]
+    parts = [
+        _solve_one(seen[:, axis], sure[:, axis], stiff[:, axis], prior[:, axis], terms)
+        for axis in range(seen.shape[1])
+    ]
     head, amounts, steps, doubt, of_terms = (
         np.stack(part, axis=1) for part in zip(*parts, strict=True)
     )
