@@ -32,7 +32,7 @@ from mriderived.bids.qmri_images import (
     require_one_grid,
 )
 from mriderived.bids.status import shorten_paths
-from mriderived.bids.transmit_fields import TransmitField, choose_field
+from mriderived.bids.transmit_fields import FieldMeasurement, choose_field
 
 #: Collections whose images are all of one acquisition, so that nothing moves between them.
 AT_ONCE = ('MESE', 'MEGRE', 'MP2RAGE')
@@ -190,8 +190,8 @@ def _compare_grids(members: Sequence[Member], groups: Sequence[int]) -> Iterator
 
 
 def _check_field(
-    field: TransmitField | None, files: KnownFiles, reasons: list[str]
-) -> tuple[TransmitField | None, list[str]]:
+    field: FieldMeasurement | None, files: KnownFiles, reasons: list[str]
+) -> tuple[FieldMeasurement | None, list[str]]:
     if field is None:
         return None, reasons
     try:
