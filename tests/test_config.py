@@ -30,6 +30,7 @@ FULL = Config(
     tracking_algorithm='deterministic',
     tracking_seeds=1_000_000,
     task_model=Path('/data/model_smdl.json'),
+    wmh_model=Path('/data/network.pt'),
     random_seed=7,
     mem_gb=7.5,
     sloppy=True,

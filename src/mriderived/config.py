@@ -7,6 +7,7 @@ import hashlib
 import json
 import tomllib
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -49,7 +50,7 @@ DEFAULT_MEASURES = 'default'
 
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
-DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'denoising', 'frequency_band',
+DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'wmh_model', 'denoising', 'frequency_band',
             'alff_definition', 'reho_neighbours', 'use_syn_sdc', 'fix_gradients',
             'tracking_algorithm', 'tracking_seeds', 'random_seed', 'sloppy',
             'bids_filter_file')  # fmt: skip
@@ -85,6 +86,8 @@ class Config:
     skull_strip: SkullStrip = 'auto'
     anat_backend: AnatBackend = 'builtin'
     lesions: Lesions = 'auto'
+    #: A network that finds white-matter hyperintensities; see ``interfaces.lesion_model``.
+    wmh_model: Path | None = None
     denoising: Denoising = 'auto'
     #: Of BOLD, in Hz: the lowest and the highest frequency.
     frequency_band: str = '0.01-0.1'
@@ -173,12 +176,15 @@ class Config:
     @property
     def participant_gb(self) -> float:
         """Memory in GiB that is set aside for one participant."""
-        return participant_gb(self.anat_backend)
+        return participant_gb(self.anat_backend, has_network=self.wmh_model is not None)
 
     @property
     def decisive(self) -> dict[str, Any]:
-        """The settings that change a number; of the filter file what it says, not how."""
+        """The settings that change a number; of files what they hold, not how or where."""
         settings = {name: getattr(self, name) for name in DECISIVE}
+        if self.wmh_model is not None:
+            files = (self.wmh_model, self.wmh_model.with_suffix('.json'))
+            settings['wmh_model'] = ' '.join(map(_digest, filter(Path.is_file, files)))
         if self.bids_filter_file is not None:
             settings['bids_filter_file'] = json.loads(self.bids_filter_file.read_text('utf-8'))
         return settings
@@ -202,9 +208,25 @@ class Config:
         return '\n'.join(lines) + '\n'
 
 
-def participant_gb(backend: AnatBackend) -> float:
-    """Return the memory in GiB that is set aside for one participant with a backend."""
-    return NETWORKS_GB if backend == 'deepmriprep' else PARTICIPANT_GB
+def participant_gb(backend: AnatBackend, *, has_network: bool = False) -> float:
+    """Return the memory in GiB that is set aside for one participant with a backend.
+
+    ``has_network``: whether there is another network beside it.
+    """
+    return NETWORKS_GB if backend == 'deepmriprep' or has_network else PARTICIPANT_GB
+
+
+def _digest(path: Path) -> str:
+    state = path.stat()
+    return _digest_state(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache
+def _digest_state(path: Path, changed: int, size: int) -> str:
+    """Return the SHA-256 of a file, read once for as long as it is the same."""
+    del changed, size
+    with path.open('rb') as stream:
+        return hashlib.file_digest(stream, 'sha256').hexdigest()
 
 
 def _toml(value: object) -> str:

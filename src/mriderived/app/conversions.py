@@ -241,6 +241,7 @@ CONVERSIONS: Mapping[str, Callable[[str, Any], Any]] = {
     'skull_strip': _one_of(*get_args(SkullStrip)),
     'anat_backend': _one_of(*get_args(AnatBackend)),
     'lesions': _one_of(*get_args(Lesions)),
+    'wmh_model': read_path,
     'denoising': _one_of(*get_args(Denoising)),
     'frequency_band': _band,
     'alff_definition': _one_of(*get_args(AlffDefinition)),

@@ -95,6 +95,12 @@ def add_processing(group: argparse._ArgumentGroup) -> None:
         help='what leaves regions without numbers; auto: suspected large lesions and given masks '
         '(default); mask: given masks alone; ignore: nothing',
     )
+    add_value(
+        group,
+        '--wmh-model',
+        metavar='FILE',
+        help='a network (TorchScript) that finds white-matter hyperintensities (default: none)',
+    )
     _add_bold(group)
     _add_diffusion(group)
     add_group_level(group)

@@ -15,6 +15,8 @@ from mriderived.measures.reho import REHO, REHO_BY_NEIGHBOURS
 from mriderived.measures.space_maps import space_measures
 from mriderived.measures.task_glm import task_measures
 from mriderived.measures.tractography import TRACTOGRAPHY, declare_tractography
+from mriderived.measures.wmh import WMH
+from mriderived.measures.wmh_network import WMH_BY_NETWORK
 
 
 def _with_maps(measures: Sequence[Measure]) -> tuple[Measure, ...]:
@@ -32,12 +34,15 @@ def find_measures(
     reho_neighbours: RehoNeighbours = '27',
     tracking_algorithm: TrackingAlgorithm = 'probabilistic',
     tracking_seeds: int = Config.tracking_seeds,
+    *,
+    has_wmh_model: bool = False,
 ) -> tuple[Measure, ...]:
     """Return every measure with these settings; a model of tasks adds some at the end."""
     chosen = {
         ALFF.name: ALFF_BY_DEFINITION[alff_definition],
         REHO.name: REHO_BY_NEIGHBOURS[reho_neighbours],
         TRACTOGRAPHY.name: declare_tractography(tracking_algorithm, tracking_seeds),
+        WMH.name: WMH_BY_NETWORK if has_wmh_model else WMH,
     }
     own = tuple(chosen.get(measure.name, measure) for measure in MEASURES)
     return (*_with_maps(own), *(_with_maps(task_measures(model)) if model else ()))

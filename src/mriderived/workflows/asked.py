@@ -22,6 +22,7 @@ def asked_measures(config: Config) -> tuple[Measure, ...]:
         config.reho_neighbours,
         config.tracking_algorithm,
         config.tracking_seeds,
+        has_wmh_model=config.wmh_model is not None,
     )
 
 
@@ -42,6 +43,7 @@ def measures_of_folder(out_dir: Path) -> tuple[Measure, ...]:
         chosen('reho_neighbours', get_args(RehoNeighbours)),
         chosen('tracking_algorithm', get_args(TrackingAlgorithm)),
         seeds if isinstance(seeds, int) else Config.tracking_seeds,
+        has_wmh_model=bool(settings.get('wmh_model')),
     )
 
 
