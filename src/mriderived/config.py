@@ -20,6 +20,8 @@ Device = Literal['auto', 'cpu', 'cuda']
 Lesions = Literal['auto', 'mask', 'ignore']
 #: How tissues are found and spaces reached; only the first needs no downloaded weights.
 AnatBackend = Literal['builtin', 'deepmriprep']
+#: What brings the T1w/T2w ratio of all scanners to one scale; see ``core.ratio``.
+RatioCalibration = Literal['none', 'eyes-muscle', 'csf-wm']
 #: What is taken off BOLD; see ``core.strategies``. With ``+scrub``, volumes are censored too.
 Denoising = Literal[
     'auto', 'auto+scrub', '6P', '6P+scrub', '8P', '8P+scrub', '9P', '9P+scrub', '24P', '24P+scrub',
@@ -50,9 +52,9 @@ DEFAULT_MEASURES = 'default'
 
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
-DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'wmh_model', 'denoising', 'frequency_band',
-            'alff_definition', 'reho_neighbours', 'use_syn_sdc', 'fix_gradients',
-            'tracking_algorithm', 'tracking_seeds', 'random_seed', 'sloppy',
+DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'wmh_model', 't1t2_calibration',
+            'denoising', 'frequency_band', 'alff_definition', 'reho_neighbours', 'use_syn_sdc',
+            'fix_gradients', 'tracking_algorithm', 'tracking_seeds', 'random_seed', 'sloppy',
             'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
@@ -88,6 +90,7 @@ class Config:
     lesions: Lesions = 'auto'
     #: A network that finds white-matter hyperintensities; see ``interfaces.lesion_model``.
     wmh_model: Path | None = None
+    t1t2_calibration: RatioCalibration = 'none'
     denoising: Denoising = 'auto'
     #: Of BOLD, in Hz: the lowest and the highest frequency.
     frequency_band: str = '0.01-0.1'
@@ -184,7 +187,8 @@ class Config:
         settings = {name: getattr(self, name) for name in DECISIVE}
         if self.wmh_model is not None:
             files = (self.wmh_model, self.wmh_model.with_suffix('.json'))
-            settings['wmh_model'] = ' '.join(map(_digest, filter(Path.is_file, files)))
+            there = (_digest(file, file.stat().st_mtime_ns) for file in files if file.is_file())
+            settings['wmh_model'] = ' '.join(there)
         if self.bids_filter_file is not None:
             settings['bids_filter_file'] = json.loads(self.bids_filter_file.read_text('utf-8'))
         return settings
@@ -216,17 +220,11 @@ def participant_gb(backend: AnatBackend, *, has_network: bool = False) -> float:
     return NETWORKS_GB if backend == 'deepmriprep' or has_network else PARTICIPANT_GB
 
 
-def _digest(path: Path) -> str:
-    state = path.stat()
-    return _digest_state(path, state.st_mtime_ns, state.st_size)
-
-
 @lru_cache
-def _digest_state(path: Path, changed: int, size: int) -> str:
-    """Return the SHA-256 of a file, read once for as long as it is the same."""
-    del changed, size
-    with path.open('rb') as stream:
-        return hashlib.file_digest(stream, 'sha256').hexdigest()
+def _digest(path: Path, changed: int) -> str:
+    """Return the SHA-256 of a file, read once for as long as it has not ``changed``."""
+    del changed
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _toml(value: object) -> str:
@@ -269,6 +267,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     'SkullStrip': get_args(SkullStrip),
     'AnatBackend': get_args(AnatBackend),
     'Lesions': get_args(Lesions),
+    'RatioCalibration': get_args(RatioCalibration),
     'Denoising': get_args(Denoising),
     'AlffDefinition': get_args(AlffDefinition),
     'RehoNeighbours': get_args(RehoNeighbours),
