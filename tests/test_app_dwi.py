@@ -1,4 +1,4 @@
-"""End to end on series alone: a gradient table with a wrong sign is told, and mended where asked."""
+"""End to end on series alone: a gradient table with a wrong sign is told, or mended."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ SERIES = '{}_dir-AP_dwi'
 
 
 def app(bids_dir: Path, out_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, '-m', 'mriderived', str(bids_dir), str(out_dir), 'participant',
-               '--skip-bids-validation', '--measures', 'tensor', '--nprocs', '1', *options]  # fmt: skip
+    command = [sys.executable, '-m', 'mriderived', bids_dir, out_dir, 'participant',
+               '--skip-bids-validation', '--measures', 'tensor', *options]  # fmt: skip
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 

@@ -82,9 +82,7 @@ def truncated_box(count: int) -> np.ndarray:
     return np.abs(np.fft.ifft2(np.fft.ifftshift(waves))) / 64
 
 
-def test_ringing_is_removed_within_slices(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ringing_is_removed_within_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shape = (32, 32, 16)
     raw = write_root(tmp_path / 'raw') / 'sub-01/dwi/sub-01_dwi.nii.gz'

@@ -118,9 +118,7 @@ def _lay_out(inside: Array, density: Array, affine: Array) -> Layout:
     return Layout(tuple(cells), left - GAP, height, box)
 
 
-def _open_window(
-    cell: Cell, number: int, density: Array, whole: Layout, affine: Array
-) -> Layout:
+def _open_window(cell: Cell, number: int, density: Array, whole: Layout, affine: Array) -> Layout:
     """Return where most of the second and third fibres of a cut are, below all cuts."""
     sizes = voxel_sizes(affine)
     normal, across, up = AXES[cell.plane]
