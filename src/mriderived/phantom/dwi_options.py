@@ -32,9 +32,9 @@ class DwiOptions:
     run of them, ``none`` nothing. With ``has_compartments`` signals are not Gaussian: fibres have
     water within and around axons, grey matter fast and slow water. ``fibres`` are those of
     ``populations`` like a brain's, or of oblique ``layers``, whose course tells a wrong axis or
-    sign of the gradient table, which that of the populations does not. ``crop`` is the size of a box
-    of voxels within the head; ``None`` takes the whole brain. ``keeps_clean`` stores the series
-    without motion, distortion and noise beside the truth.
+    sign of the gradient table, which that of the populations does not. ``crop`` is the size of a
+    box of voxels within the head; ``None`` takes the whole brain. ``keeps_clean`` stores the
+    series without motion, distortion and noise beside the truth.
     """
 
     voxel_mm: tuple[float, float, float] = (2.5, 2.5, 2.5)
