@@ -95,6 +95,6 @@ def test_the_outline_of_distortion_is_that_of_the_largest_body() -> None:
     outline = _find_outline(image)
     assert outline[18, 18, 5], 'what is dark inside is not filled'
     assert not outline[:6, :5, 25:].any()
-    assert outline[9:31, 7:33, 1:23].all()
+    assert outline[11:29, 9:31, 2:21].all()
     assert outline.sum() <= 24 * 28 * 24
     assert _find_outline(np.zeros((5, 5, 5), np.float32)).all()
