@@ -19,7 +19,7 @@ from mriderived.phantom.dwi_options import DwiOptions
 
 pytestmark = pytest.mark.slow
 PHANTOM = DwiOptions(
-    voxel_mm=(4.0, 4.0, 4.0), shells=((1000.0, 15),), b0s=2, motion_mm=0.5, motion_degrees=0.5,
+    voxel_mm=(4.0, 4.0, 4.0), shells=((1000.0, 12),), b0s=2, motion_mm=0.5, motion_degrees=0.5,
     dropouts=0, opposite='none', field=0.0, fibres='layers', keeps_clean=False,
 )  # fmt: skip
 SERIES = '{}_dir-AP_dwi'
