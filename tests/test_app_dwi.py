@@ -93,7 +93,7 @@ def test_the_wrong_table_fails_its_unit_with_the_right_one(told: Path) -> None:
     ), gradients.reason  # fmt: skip
     tensor = unit(told, '02', 'tensor')
     assert tensor.status != 'done'
-    assert not list((told / 'sub-02').glob('dwi/*dwimap.nii.gz'))
+    assert not list((told / 'sub-02').glob('dwi/*model-tensor*'))
     report = (told / 'sub-02.html').read_text()
     assert 'where y reversed' in report
     assert 'y reversed' in (told / 'status.tsv').read_text()
@@ -103,8 +103,8 @@ def test_the_mended_table_gives_what_the_right_one_gives(told: Path, mended: Pat
     notes = unit(mended, '02', 'dwi_gradients').notes
     assert any(note.endswith('It was taken (--fix-gradients).') for note in notes), notes
     right, fixed = load(told, 'sub-01', 'fa'), load(mended, 'sub-02', 'fa')
-    seen = np.isfinite(right)
-    assert (np.isfinite(fixed) == seen).all()
+    seen = right > 0
+    assert ((fixed > 0) == seen).all()
     assert seen.sum() > 10_000
     np.testing.assert_allclose(fixed[seen], right[seen], atol=1e-4)
     right, fixed = load(told, 'sub-01', 'v1'), load(mended, 'sub-02', 'v1')
