@@ -95,6 +95,7 @@ def _require_known(model: Model, wanted: Iterable[str], covariates: pd.DataFrame
         close = [column for column in columns if column.lower() == name.lower()] or (
             difflib.get_close_matches(name, columns, n=3, cutoff=0.6)
         )
+        close = [one if one.isidentifier() else f'`{one}`, with backticks' for one in close]
         there = ', '.join(close) if close else ', '.join(columns[:20])
         hint = f'Did you mean {there}?' if close else f'There are: {there or "none"}.'
         raise ModelError(
