@@ -7,10 +7,9 @@ import re
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from mriderived.group.missing_codes import CODES, refuse_codes
 from mriderived.group.model_files import ModelError
 
-#: Numbers that stand for a missing value in many tables.
-CODES = (-9999.0, -999.0, -99.0, -9.0, 99.0, 999.0, 9999.0)
 #: Words for fewer than this share of the participants, among numbers, are slips of the pen.
 FEW_WORDS = 0.05
 #: Spellings that a message shows.
@@ -28,7 +27,7 @@ def refuse_untidy(formula: str, table: pd.DataFrame) -> None:
     """
     for name in map(str, table):
         if is_numeric_dtype(table[name]):
-            _refuse_number_codes(formula, name, table[name].dropna())
+            refuse_codes(formula, table[[name]])
         else:
             words = table[name].dropna().astype(str)
             numbers = pd.to_numeric(words, errors='coerce')
@@ -37,25 +36,9 @@ def refuse_untidy(formula: str, table: pd.DataFrame) -> None:
             _refuse_spellings(formula, name, words)
 
 
-def _refuse_number_codes(formula: str, name: str, known: pd.Series) -> None:
-    """Refuse numbers that look like a code for a missing value: far from all others."""
-    rest = known[~known.isin(CODES)]
-    for code in CODES:
-        count = int((known == code).sum())
-        if not count or not len(rest):
-            continue
-        span = max(float(rest.max() - rest.min()), 1.0)
-        if code < rest.min() - span or code > rest.max() + span:
-            raise ModelError(
-                f'{formula}: {name} is {code:g} for {count} participants, and between '
-                f'{rest.min():g} and {rest.max():g} for the others: if it stands for a '
-                'missing value, write n/a'
-            )
-
-
 def _refuse_word_codes(formula: str, name: str, numbers: pd.Series) -> None:
     """Refuse a code among words, which would be a level of its own."""
-    for code in CODES[:3]:
+    for code in (code for code in CODES if code < 0):
         count = int((numbers == code).sum())
         if count:
             raise ModelError(
