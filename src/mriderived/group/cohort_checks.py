@@ -83,7 +83,9 @@ def gather_alike(warnings: Iterable[str]) -> list[str]:
     for warning in warnings:
         match = _OF_ONE.fullmatch(warning)
         label, text = match.groups() if match else ('', warning)
-        general = re.sub(rf'\bsub-{re.escape(label)}(?![0-9a-zA-Z])', 'sub-*', text) if label else text
+        general = (
+            re.sub(rf'\bsub-{re.escape(label)}(?![0-9a-zA-Z])', 'sub-*', text) if label else text
+        )
         people.setdefault(general, {}).setdefault(label, warning)
     found: list[str] = []
     for general, told in people.items():
