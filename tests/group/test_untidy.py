@@ -36,7 +36,7 @@ def test_what_is_meant_otherwise_is_refused(cells: list[object], message: str) -
     'cells',
     [
         [1.0, 2.0, 9.0],
-        [-9.0, -30.0, 30.0],
+        [-9.0, -8.5, 3.0],
         ['R', 'L', 'Ambi', 'L->R', 'Mixed', None],
         ['1', '2', '3a', '3b', '1', '2'],
         ['UM_1', 'UM_2', 'um-3'],
