@@ -496,6 +496,26 @@
   }
   for (const table of document.querySelectorAll('.chapter table')) sortable(table);
 
+  // ---- scatters of chapters: a point leads to the report of its participant
+  function reachable(stage) {
+    const spots = JSON.parse(stage.dataset.spots), image = stage.querySelector('img');
+    const at = (event) => {
+      const frame = image.getBoundingClientRect(), x = event.clientX - frame.left, y = event.clientY - frame.top;
+      let best = null, least = 100;
+      for (const spot of spots) { const d = (spot[0] * frame.width - x) ** 2 + (spot[1] * frame.height - y) ** 2; if (d < least) { least = d; best = spot; } }
+      return best;
+    };
+    const link = (spot) => spot && links.get(spot[2]);
+    image.addEventListener('mousemove', (event) => {
+      const spot = at(event);
+      image.style.cursor = link(spot) ? 'pointer' : '';
+      tip(spot ? `${rowName([spot[2], spot[3]])}${link(spot) ? '' : ': there is no report'}` : '', event);
+    });
+    image.addEventListener('mouseleave', () => tip(''));
+    image.addEventListener('click', (event) => { const found = link(at(event)); if (found) location.href = encodeURI(found); });
+  }
+  for (const stage of document.querySelectorAll('.stage[data-spots]')) reachable(stage);
+
   // ---- start
   function open(place) {
     const before = view.column && view.column.name;

@@ -13,7 +13,7 @@ import pytest
 from freesurfer_agreement import FreeSurfer
 
 from mriderived.bids.status import read_record
-from mriderived.measures.connectivity import NETWORKS
+from mriderived.measures.network_means import NETWORKS
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

@@ -114,6 +114,8 @@ class Config:
     models: tuple[str, ...] = ()
     #: Sites whose differences are taken off, and what is kept: 'site ~ age + C(sex)'.
     harmonise: tuple[str, ...] = ()
+    #: Models and norms see values that --harmonise made; predictions harmonise in training.
+    use_harmonised: bool = False
     #: Columns to predict, and from what: 'age ~ thickness + area'.
     predict: tuple[str, ...] = ()
     #: What to find norms of, and by what: 'thickness ~ age + C(sex)'.
@@ -133,7 +135,7 @@ class Config:
     permutations: int = 0
     #: Full width at half maximum in mm of the smoothing of maps, before a voxel-wise model.
     smoothing: float = 0.0
-    #: The address of a Dask scheduler for permutations; empty for this machine.
+    #: The address of a Dask scheduler for permutations, or local; empty for threads.
     dask_scheduler: str = ''
     random_seed: int = 42
     sloppy: bool = False

@@ -126,3 +126,21 @@ def test_an_unknown_site_is_refused() -> None:
     values, sites, ages, _ = make_cohort(60)
     with pytest.raises(DesignError, match='nothing is known of site d'):
         apply_combat(fit_combat(values, sites, ages), values[:1], ['d'], ages[:1])
+
+
+def test_levels_and_spreads_are_those_of_the_posterior() -> None:
+    """Both conditional means of Johnson et al. 2007 hold at once, written out for one site."""
+    values, sites, ages, _ = make_cohort()
+    found = fit_combat(values, sites, ages)
+    expected = found.mean + ages @ found.slopes
+    mine = ((values - expected) / found.deviation)[sites == 'b']
+    count, level, variance = len(mine), mine.mean(axis=0), mine.var(axis=0, ddof=1)
+    mean, tau = level.mean(), level.var(ddof=1)
+    shape = 2 + variance.mean() ** 2 / variance.var(ddof=1)
+    scale = variance.mean() * (shape - 1)
+    got, spread = found.level[1], found.spread[1]
+    wanted_level = (count * tau * level + spread * mean) / (count * tau + spread)
+    squares = ((mine - got) ** 2).sum(axis=0)
+    wanted_spread = (scale + 0.5 * squares) / (count / 2 + shape - 1)
+    np.testing.assert_allclose(got, wanted_level, rtol=1e-3)
+    np.testing.assert_allclose(spread, wanted_spread, rtol=1e-3)

@@ -111,3 +111,14 @@ def test_a_design_without_a_solution_is_refused(
     with pytest.raises(DesignError) as caught:
         check_design(np.array(list(columns.values()), float).T, list(columns))
     assert message in str(caught.value)
+
+
+def test_robust_errors_leave_partial_r2_and_d_as_they_are() -> None:
+    random = np.random.default_rng(5)
+    x = random.normal(size=60)
+    values = (x + np.exp(x) * random.normal(size=60))[:, None]
+    fit = fit_linear(values, np.column_stack([np.ones(60), x]))
+    plain, robust = (test_contrast(fit, [0, 1], is_robust=one) for one in (False, True))
+    assert robust.t[0] != pytest.approx(plain.t[0], rel=0.05)
+    assert robust.partial_r2[0] == plain.partial_r2[0] == pytest.approx(np.corrcoef(x, values[:, 0])[0, 1] ** 2)  # noqa: E501  # fmt: skip
+    assert robust.d[0] == plain.d[0]

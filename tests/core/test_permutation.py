@@ -8,7 +8,13 @@ from scipy import ndimage, stats
 
 from mriderived.core.cluster_enhancement import list_neighbours
 from mriderived.core.linear_model import DesignError, fit_linear, test_contrast
-from mriderived.core.permutation import corrected_p, observe, pose_problem, shuffle
+from mriderived.core.permutation import (
+    corrected_p,
+    count_arrangements,
+    observe,
+    pose_problem,
+    shuffle,
+)
 from mriderived.core.tail import Tail, fit_tail, tail_p
 
 
@@ -140,3 +146,22 @@ def test_a_law_with_an_end_gives_no_zero() -> None:
 
 def test_too_few_maxima_have_no_tail() -> None:
     assert fit_tail(np.random.default_rng(0).normal(size=60)) is None
+
+
+def test_what_is_observed_counts_among_the_permutations() -> None:
+    values, tested, nuisance = make_data(20, 50)
+    assert (shuffle(pose_problem(values, tested, nuisance), [0], seed=0).exceeded == 1).all()
+
+
+def test_arrangements_are_those_that_change_something() -> None:
+    values, tested, nuisance = make_data(20, 5)
+    assert count_arrangements(pose_problem(values, tested, nuisance)) == np.inf
+    groups = np.repeat([0.0, 1.0], [3, 6])  # 84 ways, and none is the mirror image of another
+    few = pose_problem(values[:9], groups, np.ones(9))
+    assert count_arrangements(few) == 84
+    pairs = pose_problem(
+        values[:8], np.tile([0.0, 1.0], 4), np.ones(8), np.repeat([0, 1, 2, 3], 2)
+    )
+    assert count_arrangements(pairs) == 2**4 / 2
+    flips = pose_problem(values[:8], np.ones(8), np.empty((8, 0)), np.repeat([0, 1, 2, 3], 2))
+    assert count_arrangements(flips) == 2**4 / 2

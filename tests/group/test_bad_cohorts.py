@@ -20,7 +20,11 @@ from mriderived import __version__
 from mriderived.config import Config
 from mriderived.group.readers import read_derivatives
 from mriderived.group.stage import run_group
-from mriderived.group.uk_biobank import TABLE, find_field
+
+REMEDY = (
+    'Run all participants with one version and the same settings, or choose among them with '
+    '--participant-label'
+)
 
 
 @pytest.fixture
@@ -30,9 +34,9 @@ def config(tmp_path: Path) -> Config:
     return make_config(tmp_path / 'out')
 
 
-def tell_version(config: Config, label: str, version: str) -> None:
+def tell_version(config: Config, label: str, version: str, **told: object) -> None:
     path = config.out_dir / 'logs' / f'sub-{label}' / 'provenance.json'
-    path.write_text(json.dumps({'version': version}))
+    path.write_text(json.dumps({'version': version, **told}))
 
 
 def test_one_participant_has_all_tables(config: Config) -> None:
@@ -52,10 +56,52 @@ def test_participants_of_another_version_are_named(config: Config) -> None:
     assert result.participants == 7
     assert result.warnings == (
         f'sub-02, sub-03, sub-04, sub-05, sub-06 and 1 more: processed by version 0.0.1, and this '
-        f'is {__version__}: numbers of both stand in one table. Run all participants with one '
-        'version',
+        f'is {__version__}: numbers of both stand in one table. {REMEDY}',
     )
     chosen = make_config(config.out_dir, participant_labels=('01',))
+    assert run_group(chosen, MEASURES).warnings == ()
+
+
+def test_participants_of_other_settings_are_named_and_kept(config: Config) -> None:
+    for label in ('02', '03', '04'):
+        write_complete(config.out_dir, label)
+    for label, fingerprint, denoising in (
+        ('01', 'aaa', 'auto'), ('02', 'bbb', '36P'), ('03', 'aaa', 'auto'), ('04', '', '')
+    ):  # fmt: skip
+        settings = {'denoising': denoising, 'random_seed': 42, 'measures': [label]}
+        tell_version(config, label, __version__, configuration_hash=fingerprint, settings=settings)
+    result = run_group(config, MEASURES)
+    assert result.warnings == (
+        'sub-02: processed with denoising = 36P (most: auto) (configuration bbb, most have aaa): '
+        f'numbers of both stand in one table. {REMEDY}',
+    )
+    table = read_table(config.out_dir, 'mriderived.tsv')
+    assert table['sub-02'] == table['sub-01']  # kept, and the same numbers were made up
+    chosen = make_config(config.out_dir, participant_labels=('01', '03', '04'))
+    assert run_group(chosen, MEASURES).warnings == ()
+
+
+def test_participants_of_other_packages_are_named(config: Config) -> None:
+    for label, antspyx in (('01', '0.6.3'), ('02', '0.5.4'), ('03', '0.6.3')):
+        if label != '01':
+            write_complete(config.out_dir, label)
+        packages = {'antspyx': antspyx, 'numpy': '2.3.5'}
+        tell_version(config, label, __version__, packages=packages)
+    assert run_group(config, MEASURES).warnings == (
+        'sub-02: processed with antspyx = 0.5.4 (most: 0.6.3): numbers may differ in the last '
+        f'digits, or more. {REMEDY}',
+    )
+
+
+def test_a_session_that_the_record_lost_is_named(config: Config) -> None:
+    write_complete(config.out_dir, '02', 'a')
+    (config.out_dir / 'sub-02' / 'ses-b' / 'anat').mkdir(parents=True)
+    assert run_group(config, MEASURES).warnings == (
+        'sub-02: there are outputs of ses-b but the record (logs/sub-02/units.json) does not know '
+        'of it; not in the tables. Run the participant again with all of its sessions in one '
+        'output folder',
+    )
+    chosen = make_config(config.out_dir, session_labels=('a',))
     assert run_group(chosen, MEASURES).warnings == ()
 
 
@@ -132,19 +178,3 @@ def test_two_folders_of_one_participant_of_freesurfer(config: Config, tmp_path: 
         'FieldID': 26562, 'Title': 'Volume of Hippocampus (left hemisphere)',
     }  # fmt: skip
     assert 'UKBiobank' not in told['tissue_gm']
-
-
-def test_fields_of_uk_biobank() -> None:
-    rows = [line.split('\t') for line in TABLE.read_text().splitlines()]
-    assert {len(row) for row in rows} == {6}
-    assert len({tuple(row[:4]) for row in rows}) == len(rows)
-    known = {
-        ('structure_volume', '', 'Right-Accumbens-area', 'volume'): 25024,
-        ('tissue_volume', '', '', 'gm_volume'): 25006,
-        ('surface_regions', 'DesikanKilliany', 'ctx-lh-insula', 'thickness'): 26788,
-        ('surface_regions', 'DesikanKilliany', 'ctx-rh-bankssts', 'area'): 26823,
-        ('freesurfer_aparc', 'DesikanKilliany', 'ctx-rh-cuneus', 'thickness'): 26860,
-    }
-    for key, number in known.items():
-        field = find_field(*key)
-        assert field is not None and field.field == number

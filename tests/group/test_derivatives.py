@@ -6,10 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-import statsmodels.formula.api as smf
 from cohort_outputs import MEASURES, make_config, read_table, write_complete, write_description
 
 from mriderived import cli
@@ -120,30 +117,3 @@ def test_what_cannot_be_read_is_refused(
     words = [str(tmp_path / 'raw'), str(tmp_path / 'out'), 'group', '--derivatives', word]
     assert cli.main(words) == code
     assert message in capsys.readouterr().err
-
-
-@pytest.mark.real
-def test_fifty_adults(test_data: Path, tmp_path: Path) -> None:
-    """Volume and thickness fall with age, as statsmodels finds from the raw files."""
-    raw = test_data / 'tables' / 'fair-nidm'
-    out_dir = tmp_path / 'out'
-    words = [str(raw), str(out_dir), 'group', '--derivatives',
-             f'freesurfer={raw / "derivatives" / "freesurfer"}', '--model',
-             'freesurfer_brain_grey_matter_volume ~ age + C(sex) + etiv',
-             'freesurfer_aparc.thickness ~ age + C(sex) + etiv']  # fmt: skip
-    assert cli.main(words) == 0
-    first, second = (
-        pd.read_csv(path, sep='\t').query("contrast == 'age'")
-        for path in sorted((out_dir / 'models').glob('*.tsv'), key=lambda path: 'Thickness' in path.name or 'thickness' in path.name)  # noqa: E501
-    )  # fmt: skip
-    table = pd.read_csv(out_dir / 'phenotype' / 'freesurfer_brain.tsv', sep='\t')
-    people = pd.read_csv(raw / 'participants.tsv', sep='\t')
-    data = people.merge(table, on='participant_id')
-    wanted = smf.ols(
-        'freesurfer_brain_grey_matter_volume ~ age + C(sex) + freesurfer_brain_etiv', data
-    ).fit()
-    assert len(data) == 50
-    assert first['estimate'].item() == pytest.approx(wanted.params['age'], rel=1e-7)
-    assert first['estimate'].item() < 0 and first['p'].item() < 0.001
-    assert (second['estimate'] < 0).mean() > 0.85
-    assert np.isfinite(second['p']).all() and len(second) == 68 + 148

@@ -12,7 +12,8 @@ import pytest
 from mriderived.group.harmonise import explained_by, harmonise
 from mriderived.group.harmonise_chapter import find_harmonised_chapters
 from mriderived.group.model_files import Model, ModelError
-from mriderived.group.records import Row
+from mriderived.group.records import Cohort, Row
+from mriderived.group.sample import Sample
 from mriderived.group.variables import Variable, Variables
 
 PEOPLE, REGIONS = 90, 30
@@ -98,9 +99,9 @@ def test_the_share_of_sites_is_that_of_a_one_way_analysis() -> None:
 
 
 def test_a_table_and_a_picture_are_written(tmp_path: Path) -> None:
-    chapters, refused = find_harmonised_chapters(
-        tmp_path, [MODEL, Model('other', 'scanner', '1')], make_variables(), make_covariates()
-    )
+    models = [MODEL, Model('other', 'scanner', '1')]
+    sample = Sample(Cohort(), make_variables(), make_covariates()).harmonise(models)
+    chapters, refused = find_harmonised_chapters(tmp_path, models, sample)
     assert len(refused) == 1 and 'Nothing was harmonised' in chapters[1].text
     table = pd.read_csv(tmp_path / 'models' / 'harmonised-sites.tsv', sep='\t')
     assert table.shape == (PEOPLE, 1 + REGIONS) and 'gm' not in table

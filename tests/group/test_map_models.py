@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +16,18 @@ import pandas as pd
 import pytest
 from cohort_outputs import make_config
 from nilearn.glm.second_level import SecondLevelModel
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from mriderived.bids.covariates import Covariates
+from mriderived.group.exclusion import select, select_cohort
 from mriderived.group.map_chapter import find_map_chapters
 from mriderived.group.map_files import find_maps, load_voxels
-from mriderived.group.map_models import Work, fit_maps, split_design
+from mriderived.group.map_models import fit_maps, split_design
 from mriderived.group.model_files import Model, ModelError
+from mriderived.group.permuting import Work
 from mriderived.group.records import Cohort, Row, Unit
+from mriderived.group.sample import Sample
+from mriderived.group.variables import Variables
 from mriderived.measures.registry import find_measures
 
 SPACE = 'MNI152NLin2009cAsym'
@@ -59,6 +67,10 @@ def make_maps(out_dir: Path, slope: float = -0.01) -> Cohort:
     cohort = Cohort(rows=rows)
     cohort.units['vbm', SPACE] = units
     return cohort
+
+
+def make_sample(cohort: Cohort) -> Sample:
+    return Sample(cohort, Variables(cohort.rows, (), np.empty((PEOPLE, 0))), make_covariates())
 
 
 @pytest.fixture(scope='module')
@@ -143,7 +155,7 @@ def test_files_clusters_and_pictures_are_written(tmp_path: Path) -> None:
     cohort.units['vbm', SPACE][lost] = Unit('failed', 'no registration', (), 'T1w.nii.gz')
     config = replace(make_config(out_dir), permutations=100, nprocs=1)
     chapters, refused = find_map_chapters(
-        config, cohort, MEASURES, [MODEL], Covariates(pd.DataFrame()), make_covariates()
+        config, MEASURES, [MODEL], Covariates(pd.DataFrame()), make_sample(cohort)
     )
     assert not refused
     stem = out_dir / f'tpl-{SPACE}' / 'anat' / f'tpl-{SPACE}_contrast-1age_stat-ptfcefwe_desc-ageing_statmap'  # noqa: E501  # fmt: skip
@@ -165,6 +177,57 @@ def test_files_clusters_and_pictures_are_written(tmp_path: Path) -> None:
     assert all((out_dir / picture.path).exists() for picture in chapters[0].pictures)
 
 
+def test_maps_without_somebody_are_compared_with_those_of_everybody(tmp_path: Path) -> None:
+    out_dir = tmp_path / 'out'
+    cohort = make_maps(out_dir)
+    everybody = make_sample(cohort)
+    # Three maps in which grey matter is lost where nothing was planted.
+    for row in cohort.rows[-3:]:
+        path = out_dir / cohort.units['vbm', SPACE][row].outputs[0]
+        values = nb.load(path).get_fdata()
+        values[9:12, 5:9, 4:8] -= 0.01 * make_covariates()['age'][int(row.participant)]
+        nb.Nifti1Image(values.astype(np.float32), AFFINE).to_filename(path)
+    keep = np.arange(PEOPLE) < PEOPLE - 3
+    stayed = Sample(
+        select_cohort(cohort, keep), select(everybody.variables, keep), make_covariates()[keep]
+    )
+    model = replace(MODEL, terms='age')
+    chapters, refused = find_map_chapters(
+        make_config(out_dir), MEASURES, [model], Covariates(pd.DataFrame()), stayed, everybody
+    )
+    assert not refused and len(chapters) == 2
+    table = pd.read_csv(
+        out_dir / 'models' / 'maps-ageing_desc-everybody_compared.tsv', sep='\t'
+    ).iloc[0]
+    assert (table['n_with'], table['n_without']) == (PEOPLE, PEOPLE - 3)
+    assert 0.9 < table['r_t'] < 0.9995 and 0.9 < table['r_effect'] < 0.9995
+    assert table['hold_in_both'] <= min(table['hold_with'], table['hold_without'])
+    assert table['hold_in_both'] > 40
+    stem = f'tpl-{SPACE}/anat/tpl-{SPACE}_contrast-1age_stat-t_desc-ageing'
+    t, everybodys = (
+        nb.load(out_dir / f'{stem}{name}_statmap.nii.gz').get_fdata() for name in ('', 'Everybody')
+    )
+    inside = t != 0
+    assert table['r_t'] == pytest.approx(
+        np.corrcoef(t[inside], everybodys[inside])[0, 1], abs=6e-4
+    )
+    # Without permutations, voxels of p < 0.001 hold.
+    limit = stats.t.isf(0.0005, PEOPLE - 2)
+    assert table['hold_with'] == (np.abs(everybodys) > limit).sum()
+
+
+def test_maps_are_not_harmonised(outputs: tuple[Path, Cohort]) -> None:
+    out_dir, cohort = outputs
+    model = replace(MODEL, harmonised=True)
+    _, refused = find_map_chapters(
+        make_config(out_dir), MEASURES, [model], Covariates(pd.DataFrame()), make_sample(cohort)
+    )
+    assert refused == [
+        f'{model.formula}: maps are not harmonised: put the sites into the formula, as in '
+        'age + C(sex) + C(site)'
+    ]
+
+
 @pytest.mark.parametrize(
     ('model', 'message'),
     [
@@ -172,6 +235,10 @@ def test_files_clusters_and_pictures_are_written(tmp_path: Path) -> None:
         (Model('m', 'alff', 'age'), 'nobody has alff_in_space'),
         (Model('m', 'gm_modulated_smooth', 'height'), 'height is no column'),
         (replace(MODEL, errors='robust'), 'errors: robust is for regions only'),
+        (
+            replace(MODEL, joint={'both': ({'age': 1.0}, {'C(sex)[T.M]': 1.0})}),
+            'contrasts of several rows (both) are for regions only',
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(
@@ -207,3 +274,50 @@ def test_a_cluster_of_workers_gives_the_same(outputs: tuple[Path, Cohort]) -> No
     np.testing.assert_allclose(
         there.corrected['age'].p_enhanced_fwe, here.p_enhanced_fwe, rtol=1e-6
     )
+
+
+def permute(outputs: tuple[Path, Cohort], scheduler: str) -> np.ndarray:
+    out_dir, cohort = outputs
+    (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, out_dir)
+    work = Work(permutations=50, scheduler=scheduler)
+    fitted = fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir, work=work)
+    return fitted.corrected['age'].p_enhanced_fwe
+
+
+@pytest.mark.slow
+def test_processes_of_this_machine_give_the_same(outputs: tuple[Path, Cohort]) -> None:
+    pytest.importorskip('distributed')
+    np.testing.assert_allclose(permute(outputs, 'local'), permute(outputs, ''), rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_scheduler_and_a_worker_elsewhere_give_the_same(
+    outputs: tuple[Path, Cohort], tmp_path: Path
+) -> None:
+    """Both are processes of their own, as on a cluster; each is started by its command."""
+    pytest.importorskip('distributed')
+    told = tmp_path / 'scheduler.json'
+    command = [sys.executable, '-m', 'distributed.cli.']
+    options = ['--scheduler-file', str(told), '--no-dashboard']
+    with ExitStack() as stack:
+        for role, more in (('dask_scheduler', ['--host', '127.0.0.1', '--port', '0']),
+                           ('dask_worker', ['--nworkers', '1', '--nthreads', '1'])):  # fmt: skip
+            words = [*command[:2], command[2] + role, *options, *more]
+            process = subprocess.Popen(
+                words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            stack.callback(process.wait, 60)
+            stack.callback(process.terminate)
+            end = time.monotonic() + 60
+            while not told.is_file() and time.monotonic() < end:
+                time.sleep(0.2)
+        address = json.loads(told.read_text())['address']
+        assert address.startswith('tcp://127.0.0.1:')
+        found = permute(outputs, address)
+    np.testing.assert_allclose(found, permute(outputs, ''), rtol=1e-6)
+
+
+def test_a_scheduler_that_does_not_answer_is_refused(outputs: tuple[Path, Cohort]) -> None:
+    pytest.importorskip('distributed')
+    with pytest.raises(ModelError, match=r'does not answer.* start dask scheduler'):
+        permute(outputs, 'nowhere')

@@ -16,8 +16,9 @@ from mriderived.core.normative import share_below
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.norms import find_norms, pose_norms
 from mriderived.group.norms_chapter import find_norms_chapters
-from mriderived.group.records import Row
+from mriderived.group.records import Cohort, Row
 from mriderived.group.rules import read_rule
+from mriderived.group.sample import Sample
 from mriderived.group.variables import Variable, Variables
 
 PEOPLE, REGIONS = 600, 20
@@ -147,9 +148,8 @@ def test_z_centiles_and_pictures_are_written(tmp_path: Path) -> None:
     values[:110, 2] = np.nan
     covariates.loc[3, 'age'] = np.nan
     config = replace(make_config(tmp_path))
-    chapters, refused = find_norms_chapters(
-        config, [MODEL, Model('m', 'volume', 'age')], make_variables(values), covariates
-    )
+    sample = Sample(Cohort(), make_variables(values), covariates)
+    chapters, refused = find_norms_chapters(config, [MODEL, Model('m', 'volume', 'age')], sample)
     assert len(refused) == 1 and chapters[1].text == 'No norms were found.'
     z = pd.read_csv(tmp_path / 'models' / 'norms-thickness_z.tsv', sep='\t', na_values='n/a')
     centile = pd.read_csv(

@@ -128,6 +128,26 @@ def test_xcp_d_has_regions_and_quality(tmp_path: Path) -> None:
     assert len(found.warnings) == 1 and '0 rows instead of one' in found.warnings[0]
 
 
+def test_xcp_d_in_the_form_of_its_later_versions(tmp_path: Path) -> None:
+    stem = 'sub-01/func/sub-01_task-rest_space-fsLR_atlas-Tian'
+    put(tmp_path / f'{stem}_stat-reho_bold.tsv', 'HIP-lh\tHIP-rh\n0.125\t0.25\n')
+    put(tmp_path / f'{stem}_den-91k_stat-coverage_bold.tsv',
+        'Node\tcoverage\nHIP-lh\t0.75\nHIP-rh\tn/a\n')  # fmt: skip
+    put(tmp_path / 'sub-01/anat/sub-01_space-fsLR_atlas-Tian_stat-mean_desc-thickness_morph.tsv',
+        'HIP-lh\tHIP-rh\n2.5\t2.75\n')  # fmt: skip
+    put(tmp_path / 'sub-02/func/sub-02_task-rest_space-fsLR_atlas-Tian_stat-coverage_bold.tsv',
+        'Node\tcoverage\nHIP-lh\t0.5\nHIP-lh\t1\n')  # fmt: skip
+    found = read_xcp_d(tmp_path)
+    values = {sheet.name: sheet.values for sheet in found.sheets if sheet.variant == 'Tian'}
+    assert values['xcp_d_reho'] == {ONE: {('HIP-lh', 'reho'): 0.125, ('HIP-rh', 'reho'): 0.25}}
+    assert values['xcp_d_coverage'] == {ONE: {('HIP-lh', 'coverage'): 0.75}}
+    assert values['xcp_d_thickness'][ONE]['HIP-rh', 'thickness'] == 2.75
+    assert found.warnings == [
+        'sub-02_task-rest_space-fsLR_atlas-Tian_stat-coverage_bold.tsv: the table lists a region '
+        'twice'
+    ]
+
+
 def test_spaces_are_not_mixed(tmp_path: Path) -> None:
     spaces = (('01', 'fsLR'), ('02', 'fsLR'), ('02', 'MNI152NLin6Asym'), ('03', 'MNI152NLin6Asym'),
               ('04', 'fsLR'))  # fmt: skip

@@ -17,7 +17,8 @@ from mriderived.core.combat import apply_combat, fit_combat
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.prediction import pose_task, predict
 from mriderived.group.prediction_chapter import find_prediction_chapters
-from mriderived.group.records import Row
+from mriderived.group.records import Cohort, Row
+from mriderived.group.sample import Sample
 from mriderived.group.variables import Variable, Variables
 
 PEOPLE, REGIONS = 120, 30
@@ -176,10 +177,10 @@ def test_what_cannot_be_predicted_is_refused(model: Model, sites: str, message: 
 def test_numbers_of_everybody_and_a_picture_are_written(tmp_path: Path) -> None:
     covariates = make_covariates()
     config = replace(make_config(tmp_path), nprocs=1)
-    chapters, refused = find_prediction_chapters(
-        config, [AGE, SEX, Model('m', 'height', 'thickness')],
-        make_variables(make_thickness(covariates)), covariates,
-    )  # fmt: skip
+    sample = Sample(Cohort(), make_variables(make_thickness(covariates)), covariates)
+    chapters, refused, *_ = find_prediction_chapters(
+        config, [AGE, SEX, Model('m', 'height', 'thickness')], sample
+    )
     assert len(refused) == 1 and chapters[2].text == 'Nothing was predicted.'
     table = pd.read_csv(tmp_path / 'models' / 'predicted-age.tsv', sep='\t')
     assert len(table) == PEOPLE and table['predicted'].std() > 5

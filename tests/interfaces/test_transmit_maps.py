@@ -120,12 +120,25 @@ def test_maps_of_angles(tmp_path: Path, scale: float) -> None:
 
 @pytest.mark.parametrize(
     ('scale', 'shift'),
-    [(1.0, 0.0), (4096 / np.pi, 0.0), (2048 / np.pi, 2048.0), (1000.0, 0.0)],
-    ids=['rad', 'signed', 'unsigned', 'thousandths'],
+    [(1.0, 0.0), (4096 / np.pi, 0.0), (2048 / np.pi, 2048.0), (1000.0, 0.0), (180 / np.pi, 0.0)],
+    ids=['rad', 'signed', 'unsigned', 'thousandths', 'degrees'],
 )
 def test_phase_is_scaled_to_radians(scale: float, shift: float) -> None:
     phase = np.linspace(-np.pi, np.pi * 0.999, 2001)
     stored = phase * scale + shift
     stored = stored if scale == 1 else np.rint(stored)
     found = as_radians(stored.astype(np.float32))
-    assert np.abs(found - phase).max() < 2e-3
+    assert np.abs(found - phase).max() < (2e-3 if scale != 180 / np.pi else 0.01)
+
+
+def test_a_value_below_zero_makes_no_signed_phase() -> None:
+    stored = np.r_[-1.0, np.arange(4096)].astype(np.float32)
+    assert as_radians(stored)[1:] == pytest.approx(
+        np.arange(4096) * np.pi / 2048 - np.pi, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize('ends', [(-800.0, 700.0), (0.0, 1500.0), (-300.0, 300.0)])
+def test_a_phase_that_fills_no_turn_is_refused(ends: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match=r'is a turn neither in rad.*store it in rad'):
+        as_radians(np.linspace(*ends, 100).astype(np.float32))

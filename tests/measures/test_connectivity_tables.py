@@ -14,7 +14,8 @@ from mriderived.group.columns import is_cohort_output
 from mriderived.interfaces.series import save_masked
 from mriderived.interfaces.sink import remarks_file, write_remarks
 from mriderived.interfaces.volumes import save
-from mriderived.measures.connectivity import CONNECTIVITY, NETWORKS, connect_regions
+from mriderived.measures.connectivity import CONNECTIVITY, connect_regions
+from mriderived.measures.network_means import NETWORKS
 
 SHAPE, FRAMES, TR = (10, 4, 4), 300, 2.0
 AFFINE = np.diag([4.0, 4, 4, 1])

@@ -390,3 +390,37 @@ def test_tables_of_chapters_are_sorted_searched_and_saved(driver, out_dir):
     header, row, end = saved.split('\n')
     assert header.split('\t')[:3] == ['Contrast', 'Region', 'Estimate'] and end == ''
     assert row.split('\t')[:2] == ['age', 'Left-Thalamus']
+
+
+@pytest.mark.browser
+@needs_browser
+def test_a_point_of_a_scatter_opens_the_report(driver, out_dir):
+    (out_dir.parent / 'raw').mkdir()
+    lines = ['participant_id\tage']
+    for number in range(12):
+        volumes = [f'{8000 - 10 * number + 7 * (number % 5)}', '7900', f'{4000 + number % 3}']
+        person = Participant(out_dir, f'{number:02d}').tissue().atlas().regional(volumes)
+        person.write()
+        lines.append(f'sub-{number:02d}\t{20 + number}')
+        if number != 3:
+            (out_dir / f'sub-{number:02d}.html').write_text(
+                f'<!doctype html><title>{number}</title>'
+            )
+    (out_dir.parent / 'raw' / 'participants.tsv').write_text('\n'.join(lines) + '\n')
+    run_group(make_config(out_dir, models=('volume ~ age',)), MEASURES)
+    page = write_group_report(out_dir)
+    point = """
+        const stage = document.querySelector('.stage[data-spots]'), image = stage.firstElementChild;
+        const spot = JSON.parse(stage.dataset.spots).find((s) => s[2] === arguments[0]);
+        const frame = image.getBoundingClientRect();
+        const at = { clientX: frame.left + spot[0] * frame.width + 2, clientY: frame.top + spot[1] * frame.height - 2 };
+        image.dispatchEvent(new MouseEvent('mousemove', at));
+        const told = [document.getElementById('tip').textContent, image.style.cursor];
+        image.dispatchEvent(new MouseEvent('click', at));
+        return told;
+    """  # noqa: E501
+    open_page(driver, page)
+    assert driver.execute_script(point, '03') == ['sub-03: there is no report', '']
+    assert driver.current_url.startswith(page.as_uri())
+    assert driver.execute_script(point, '07') == ['sub-07', 'pointer']
+    assert driver.title == '7'

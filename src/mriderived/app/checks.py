@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mriderived.app.backend_checks import check_backend
 from mriderived.app.exit_codes import ExitCode, Problem
+from mriderived.app.group_checks import check_group_options
 from mriderived.bids.sidecar import description_faults
 from mriderived.bids.status import recorded_participants
 from mriderived.config import DEFAULT_MEASURES, Config
@@ -26,7 +27,7 @@ def check_settings(config: Config) -> list[Problem]:
     problems = [*_check_bids_dir(config), *_check_out_dir(config), *_check_work_dir(config)]
     problems += check_filter_file(config.bids_filter_file)
     problems += check_backend(config)
-    problems += _check_group_options(config)
+    problems += check_group_options(config)
     if config.reads_results:
         problems += _check_results(config)
     elif config.bids_dir.is_dir():
@@ -39,35 +40,6 @@ def check_settings(config: Config) -> list[Problem]:
             )
         )
     return problems
-
-
-def _check_group_options(config: Config) -> Iterator[Problem]:
-    given = {
-        f'--export {config.export}': config.export != 'none',
-        f'--ica-components {config.ica_components}': config.ica_components > 0,
-        '--tangent': config.tangent,
-        '--derivatives': bool(config.derivatives),
-        '--tables': bool(config.tables),
-        '--join-covariates': config.join_covariates,
-        '--model': bool(config.models),
-        '--map-model': bool(config.map_models),
-        '--harmonise': bool(config.harmonise),
-        '--predict': bool(config.predict),
-        '--norms': bool(config.norms),
-        '--exclude': bool(config.exclude),
-        '--ratings': config.ratings is not None,
-    }
-    for option in (name for name, is_given in given.items() if is_given):
-        if config.level != 'group':
-            yield Problem(
-                f'{option} is an option of the group level.',
-                'Leave it out here, and give it to group once the participants are done.',
-            )
-        elif config.reports_only:
-            yield Problem(
-                f'{option} and --reports-only exclude each other: the latter writes no tables.',
-                'Leave one of them out.',
-            )
 
 
 def _check_bids_dir(config: Config) -> Iterator[Problem]:

@@ -62,6 +62,12 @@ def add_group_level(group: argparse._ArgumentGroup) -> None:
         help='group only: take differences between sites off the regions and keep the rest, as in '
         "'site ~ age + C(sex)', or 'site ~ 1' to keep nothing",
     )
+    group.add_argument(
+        '--use-harmonised',
+        action='store_true',
+        help='models of regions and norms of the values that --harmonise made; predictions '
+        'harmonise over its sites, within training participants',
+    )
     add_list(
         group,
         '--predict',
@@ -127,5 +133,6 @@ def add_group_level(group: argparse._ArgumentGroup) -> None:
         group,
         '--dask-scheduler',
         metavar='ADDRESS',
-        help='run permutations on this Dask cluster, not here',
+        help='run permutations on this Dask cluster, not here; local: on one of --nprocs '
+        'processes',
     )

@@ -54,11 +54,14 @@ def check_models(config: Config) -> Iterator[Problem]:
     yield from _check_rules(config)
     if not any(given.values()):
         return
-    from mriderived.group.model_files import ModelError, read_models  # no cost without a model
+    from mriderived.group.formulas import parse_terms  # no cost without a model
+    from mriderived.group.model_files import ModelError, read_models
 
     for option, texts in given.items():
         try:
-            read_models(texts)
+            for model in read_models(texts):
+                if option != '--predict':  # what predicts is a list of columns
+                    parse_terms(model)
         except ModelError as error:
             yield Problem(
                 f'{option}: {error}.', 'docs/models.md says what is known.', ExitCode.BAD_DATA

@@ -41,9 +41,10 @@ class Covariates:
 def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
     """Read ``participants.tsv``, ``sub-*/*_sessions.tsv`` and ``phenotype/*.tsv`` of a dataset.
 
-    A column of the same name in two tables is taken from the first of these, and a note says so;
-    columns of ``phenotype/`` are also there as ``<table>_<column>``. Columns of numbers alone
-    are numbers, unless ``as_text`` asks for all as it was written.
+    A column of which two tables tell the same participant's (and session's) value is taken from
+    the first of these, and a note says so; a session's own value counts before that of all
+    sessions. Columns of ``phenotype/`` are also there as ``<table>_<column>``. Columns of numbers
+    alone are numbers, unless ``as_text`` asks for all as it was written.
 
     Raises
     ------
@@ -119,9 +120,12 @@ def _join(found: Covariates, table: pd.DataFrame, name: str) -> None:
     for column in map(str, table.columns[table.columns.duplicated()]):
         raise CovariateError(f'{name} has two columns {column!r}: rename one of them')
     both = [column for column in map(str, table.columns) if found.origin.get(column, name) != name]
-    sessions = [column for column in both if found.origin[column].endswith('_sessions.tsv')
-                and name.endswith('_sessions.tsv')]  # fmt: skip
-    taken = [column for column in both if column not in sessions]
+    shared = found.frame.index.intersection(table.index)
+    taken = [
+        column
+        for column in both
+        if (found.frame.loc[shared, column].notna() & table.loc[shared, column].notna()).any()
+    ]
     if taken:
         found.notes.append(
             f'{name}: {", ".join(map(repr, taken))} '

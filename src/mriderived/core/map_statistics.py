@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import linalg, stats
 
 from mriderived.core.linear_model import DesignError
 
@@ -34,8 +34,8 @@ class StreamedModel:
 
     Notes
     -----
-    Every map is taken relative to the first one, so that the sum of squares does not lose the
-    digits of small differences between large values.
+    Where the design holds a constant, every map is taken relative to the first one, so that the
+    sum of squares does not lose the digits of small differences between large values.
 
     Examples
     --------
@@ -49,6 +49,12 @@ class StreamedModel:
 
     def __init__(self, design: ArrayLike) -> None:
         self._design = np.asarray(design, float)
+        # Orthonormal rows, so that a column of large numbers costs no digits.
+        self._scale = np.linalg.norm(self._design, axis=0)
+        self._basis, self._upper = linalg.qr(self._design / self._scale, mode='economic')
+        ones = np.ones(len(self._design))
+        left = ones - self._basis @ (self._basis.T @ ones)
+        self._has_constant = bool(np.linalg.norm(left) < 1e-8 * np.linalg.norm(ones))
         self._first: Matrix | None = None
         self._added = 0
         self._products: Matrix | None = None
@@ -58,11 +64,11 @@ class StreamedModel:
         """Add the map (V,) of the next row of the design."""
         data = np.asarray(values, float)
         if self._first is None or self._products is None or self._squares is None:
-            self._first = data.copy()
+            self._first = data.copy() if self._has_constant else np.zeros(len(data))
             self._products = np.zeros((self._design.shape[1], len(data)))
             self._squares = np.zeros(len(data))
         step = data - self._first
-        self._products += np.outer(self._design[self._added], step)
+        self._products += np.outer(self._basis[self._added], step)
         self._squares += step**2
         self._added += 1
 
@@ -80,18 +86,18 @@ class StreamedModel:
         if self._added != count:
             raise DesignError(f'{self._added} maps were added, and the design is of {count}')
         weights = np.asarray(contrast, float)
-        inverse = np.linalg.pinv(self._design.T @ self._design)
-        coefficients = inverse @ self._products
+        root = linalg.solve_triangular(self._upper, np.eye(terms)) / self._scale[:, None]
+        coefficients = root @ self._products
         dof = count - terms
-        left = self._squares - (self._products * coefficients).sum(axis=0)
+        left = self._squares - (self._products**2).sum(axis=0)
         # What rounding leaves of a voxel that does not vary is no variance.
         varies = left > 1e-10 * self._squares
         variance = np.where(varies, left / dof, np.nan)
         # The first map, which was taken off, is a constant: its own coefficients come back.
-        whole = inverse @ self._design.sum(axis=0)
+        whole = root @ self._basis.sum(axis=0)
         effect = weights @ coefficients + float(weights @ whole) * self._first
         with np.errstate(invalid='ignore', divide='ignore'):
-            t = effect / np.sqrt(variance * float(weights @ inverse @ weights))
+            t = effect / np.sqrt(variance * float(((weights @ root) ** 2).sum()))
         tail = stats.t.sf(np.abs(t), dof)
         z = np.sign(t) * stats.norm.isf(np.clip(tail, 1e-300, None))
         return MapTest(_short(effect), _short(t), _short(z), _short(2 * tail), dof)

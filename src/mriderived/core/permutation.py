@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -151,6 +152,39 @@ def shuffle(
                 found = enhance(statistic, neighbours)
                 enhanced.append(float(np.abs(found).max(initial=0.0)))
     return Shuffles(np.array(maxima), np.array(enhanced), exceeded)
+
+
+def count_arrangements(problem: Problem) -> float:
+    """Return how many different largest statistics there can be: no p is below its inverse.
+
+    Observations that are alike in the whole model may change places without a change, and
+    statistics that differ in sign alone are one.
+
+    Examples
+    --------
+    Four against four, 8 over 4 ways that are alike in pairs, and the signs of six observations:
+
+    >>> values = np.random.default_rng(0).normal(size=(8, 2))
+    >>> count_arrangements(pose_problem(values, [0, 0, 0, 0, 1, 1, 1, 1], np.ones(8)))
+    35.0
+    >>> count_arrangements(pose_problem(values[:6], np.ones(6), np.empty((6, 0))))
+    32.0
+    """
+    rows = np.round(problem.rows.T.astype(float), 5) + 0.0
+    mirrored = rows * np.r_[-1.0, np.ones(rows.shape[1] - 1)] + 0.0
+    log, is_mirrored = 0.0, True
+    if problem.is_flipped:
+        flips = len(np.unique(problem.blocks)) if problem.blocks.any() else len(rows)
+        log = flips * math.log(2)
+    else:
+        for block in np.unique(problem.blocks):
+            mine = problem.blocks == block
+            kinds, counts = np.unique(rows[mine], axis=0, return_counts=True)
+            others, their = np.unique(mirrored[mine], axis=0, return_counts=True)
+            log += math.lgamma(mine.sum() + 1) - sum(math.lgamma(one + 1) for one in counts)
+            is_mirrored &= np.array_equal(kinds, others) and np.array_equal(counts, their)
+    log -= math.log(2) * is_mirrored
+    return float(round(math.exp(log))) if log < 30 else math.inf
 
 
 def _rearranged(problem: Problem, number: int, seed: int) -> Values:

@@ -17,21 +17,24 @@ def draw_agreement(
     t: Values,
     changed: NDArray[np.bool_],
     names: tuple[str, str],
+    kinds: tuple[str, str],
     told: tuple[str, str],
     title: str,
 ) -> Figure:
-    """Draw estimates and t of one against the other.
+    """Draw estimates and statistics of one against the other.
 
     Parameters
     ----------
     estimates, t : array (k, 2)
     changed : array (k,)
         Which hold after correction in one only.
+    kinds
+        What was estimated, and its statistic.
     told
         What stands above each half.
     """
     figure = Figure(figsize=(WIDTH, 4.0), facecolor=PAPER, layout='tight')
-    halves = zip(figure.subplots(1, 2), (estimates, t), ('estimate', 't'), told, strict=True)
+    halves = zip(figure.subplots(1, 2), (estimates, t), kinds, told, strict=True)
     for axes, pairs, name, text in halves:
         for chosen, colour in ((~changed, TEXT), (changed, CHANGED)):
             axes.scatter(*pairs[chosen].T, s=16, c=colour, alpha=0.7, linewidths=0)

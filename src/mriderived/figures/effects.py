@@ -24,7 +24,8 @@ LONGEST_NAME = 34
 class Effects(NamedTuple):
     """One contrast in m regions: names, effects in standard deviations, bounds at 95 %, p.
 
-    ``threshold`` is the largest p that counts after correction, NaN where none does.
+    ``threshold`` is the largest p that counts after correction, NaN where none does. Bounds are
+    NaN where effects have none.
     """
 
     names: Sequence[str]
@@ -35,6 +36,7 @@ class Effects(NamedTuple):
     alpha: float
     threshold: float
     correction: str
+    label: str = 'effect (residual standard deviations), 95 % interval'
 
 
 def draw_effects(effects: Effects, title: str) -> Figure:
@@ -84,7 +86,7 @@ def _draw_largest(axes: Axes, effects: Effects, rows: int) -> None:
     axes.axvline(0, color=TEXT, lw=0.8)
     axes.set_yticks(heights, [_shorten(effects.names[place]) for place in places], fontsize=8)
     axes.set_ylim(-0.7, rows - 0.3)
-    axes.set(xlabel='effect (residual standard deviations), 95 % interval')
+    axes.set(xlabel=effects.label)
     _style(axes, 'x')
 
 

@@ -23,7 +23,7 @@ GRID = '#e3e7ec'
 CYAN, AMBER, ROSE, MINT = '#35c3f3', '#ffb000', '#ff5d8f', '#7ee081'
 WIDTH = 11.0
 
-_SETTINGS = {
+SETTINGS = {
     'svg.hashsalt': 'mriderived',
     'svg.fonttype': 'none',
     'font.family': 'sans-serif',
@@ -40,7 +40,7 @@ def save_svg(figure: Figure, path: Path) -> Path:
     to a tenth of a point.
     """
     stream = StringIO()
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         figure.savefig(
             stream,
             format='svg',

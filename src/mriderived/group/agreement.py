@@ -26,12 +26,16 @@ class Agreement(NamedTuple):
     both: int
     first_only: list[str]
     second_only: list[str]
+    #: What was compared.
+    kinds: tuple[str, str] = ('estimate', 't')
 
 
 def compare(
     first: pd.DataFrame, second: pd.DataFrame, key: str, corrected: str, alpha: float
 ) -> Agreement:
     """Compare rows of two tables (see ``region_models.COLUMNS``) that have the same ``key``.
+
+    What was tested at once has neither estimate nor t: partial R² and F stand for them.
 
     >>> table = pd.DataFrame({'region': list('abc'), 'estimate': [1.0, 2.0, 3.0],
     ...                       't': [1.0, 2.0, 3.0], 'p_fdr': [0.5, 0.01, 0.01]})
@@ -40,14 +44,17 @@ def compare(
     (1.0, 2, [])
     """  # noqa: E501
     both = first.merge(second, on=key, suffixes=('', '_other'), validate='one_to_one')
-    both = both[both[['t', 't_other']].notna().all(axis=1)]
+    is_joint = bool((first.get('dof_tested', pd.Series([1])) > 1).any())
+    effect, statistic = ('partial_r2', 'f') if is_joint else ('estimate', 't')
+    both = both[both[[statistic, f'{statistic}_other']].notna().all(axis=1)]
     one, other = both[corrected] <= alpha, both[f'{corrected}_other'] <= alpha
-    estimates = both[['estimate', 'estimate_other']].to_numpy(float)
-    t = both[['t', 't_other']].to_numpy(float)
+    estimates = both[[effect, f'{effect}_other']].to_numpy(float)
+    t = both[[statistic, f'{statistic}_other']].to_numpy(float)
     return Agreement(
         both[key].tolist(), estimates, t, _correlate(estimates), _correlate(t),
         int((one & other).sum()), both.loc[one & ~other, key].tolist(),
         both.loc[other & ~one, key].tolist(),
+        ('partial R²', 'F') if is_joint else ('estimate', 't'),
     )  # fmt: skip
 
 

@@ -77,7 +77,8 @@ def draw_pair(
     """Draw two answers against each other."""
     changed = np.isin(found.names, [*found.first_only, *found.second_only])
     told = (f'r = {number_text(found.r_estimate)}', f'r = {number_text(found.r_t)}')
-    save_svg(draw_agreement(found.estimates, found.t, changed, names, told, title), out_dir / path)
+    figure = draw_agreement(found.estimates, found.t, changed, names, found.kinds, told, title)
+    save_svg(figure, out_dir / path)
     caption = (
         'Each dot is a region; on the dashed line, both are the same. Red: holds after correction '
         'in one only.'

@@ -150,7 +150,9 @@ class _Filler:
         except ValueError:
             return self._fill_by_cell(cells, find.file)
         if np.isfinite(numbers).all():
-            return _Filled('\t'.join(cells), self._complete, numbers)
+            is_whole = find.sheet.keys == self._keys
+            values = find.sheet.cells if is_whole else '\t'.join(cells)
+            return _Filled(values, self._complete, numbers)
         return self._fill_by_cell(cells, find.file)
 
     def _pick(self, sheet: Sheet) -> list[str]:

@@ -10,14 +10,22 @@ from typing import Any
 from mriderived.bids.sidecar import read_json, sidecar_path, write_sidecar
 from mriderived.group.dictionary import mark_sloppy
 
+#: Where somebody is in a picture; see :class:`Picture`.
+Spot = tuple[float, float, str, str]
+
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of a chapter; the path is below the output folder."""
+    """A figure of a chapter; the path is below the output folder.
+
+    ``spots`` are points that stand for somebody: shares of the width from the left and of the
+    height from the top, participant and session.
+    """
 
     path: PurePosixPath
     title: str
     caption: str
+    spots: Sequence[Spot] = ()
 
 
 @dataclass

@@ -1,14 +1,12 @@
-"""Who should not be in one table, or lacks in it: other versions, and runs that never ended."""
+"""Who should not be in one table, or lacks in it: mixed processing, and runs that never ended."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 
-from mriderived import __version__
-from mriderived.bids.status import recorded_participants
+from mriderived.bids.status import RecordError, read_record, recorded_participants
 from mriderived.config import Config
+from mriderived.group.processing import check_processing
 
 #: People that a warning names.
 _MOST_NAMED = 5
@@ -19,42 +17,52 @@ def check_participants(config: Config) -> Iterator[str]:
     wanted = {label.removeprefix('sub-') for label in config.participant_labels}
     recorded = recorded_participants(config.out_dir)
     there = [label for label in recorded if not wanted or label in wanted]
-    yield from _check_versions(config.out_dir, there)
+    for people, told in check_processing(config.out_dir, there):
+        yield f'{name_people(people)}: {told}'
     folders = (path for path in config.out_dir.glob('sub-*') if path.is_dir())
     labels = {path.name.removeprefix('sub-') for path in folders} - set(recorded)
     left = sorted(label for label in labels if not wanted or label in wanted)
     if left:
         yield (
-            f'{_name(left)}: there are outputs but no record (logs/sub-*/units.json), so the run '
-            'did not get far or the folder was copied without logs; not in the tables. Run the '
-            'participant level again'
+            f'{name_people(left)}: there are outputs but no record (logs/sub-*/units.json), so '
+            'the run did not get far or the folder was copied without logs; not in the tables. '
+            'Run the participant level again'
         )
+    yield from _check_sessions(config, there)
 
 
-def _check_versions(out_dir: Path, labels: Sequence[str]) -> Iterator[str]:
-    """Yield who was processed by another version than this one."""
-    found: dict[str, list[str]] = {}
+def _check_sessions(config: Config, labels: Iterable[str]) -> Iterator[str]:
+    """Yield whose record knows nothing of a session of which there are outputs.
+
+    So it is where sessions were run into folders of their own that were then put together: the
+    record of one of them was written over that of the other.
+    """
+    wanted = {label.removeprefix('ses-') for label in config.session_labels}
     for label in labels:
-        version = _read_version(out_dir / 'logs' / f'sub-{label}' / 'provenance.json')
-        if version not in ('', __version__):
-            found.setdefault(version, []).append(label)
-    for version, people in sorted(found.items()):
-        yield (
-            f'{_name(people)}: processed by version {version}, and this is {__version__}: numbers '
-            'of both stand in one table. Run all participants with one version'
-        )
+        folders = (config.out_dir / f'sub-{label}').glob('ses-*')
+        sessions = {path.name.removeprefix('ses-') for path in folders if path.is_dir()}
+        if not sessions:
+            continue
+        try:
+            known = {unit.session for unit in read_record(config.out_dir, label)}
+        except RecordError:
+            continue  # Reading the cohort says so, and more.
+        lost = sorted(one for one in sessions - known if not wanted or one in wanted)
+        if lost:
+            named = ', '.join(f'ses-{one}' for one in lost)
+            yield (
+                f'sub-{label}: there are outputs of {named} but the record '
+                f'(logs/sub-{label}/units.json) does not know of it; not in the tables. Run the '
+                'participant again with all of its sessions in one output folder'
+            )
 
 
-def _read_version(path: Path) -> str:
-    """Return the version of the last run that computed anything; nothing where it is not told."""
-    try:
-        told = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return ''
-    return str(told.get('version', '')) if isinstance(told, dict) else ''
+def name_people(labels: Sequence[str]) -> str:
+    """Return the names of a few people, and how many more there are.
 
-
-def _name(labels: Sequence[str]) -> str:
+    >>> name_people(['01', '02'])
+    'sub-01, sub-02'
+    """
     rest = len(labels) - _MOST_NAMED
     named = ', '.join(f'sub-{label}' for label in labels[:_MOST_NAMED])
     return named + (f' and {rest} more' if rest > 0 else '')

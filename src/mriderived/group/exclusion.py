@@ -18,10 +18,14 @@ from mriderived.group.variables import Variables
 
 
 class Exclusion(NamedTuple):
-    """Reasons by row of those who are left out, and notes on rules that found nobody."""
+    """Reasons by row of those who are left out, and notes on rules that found nobody.
+
+    ``warnings`` are of what was meant to leave somebody out and cannot.
+    """
 
     reasons: dict[Row, list[str]]
     notes: list[str]
+    warnings: list[str]
 
     def keep(self, rows: Sequence[Row]) -> NDArray[np.bool_]:
         """Return which rows stay."""
@@ -36,7 +40,7 @@ def find_excluded(config: Config, variables: Variables, covariates: pd.DataFrame
     ModelError
         A rule names a column that is not there, or ratings cannot be read.
     """
-    found = Exclusion({}, [])
+    found = Exclusion({}, [], [])
     for text in config.exclude:
         _apply_rule(found, read_rule(text), variables.rows, covariates)
     if config.ratings is not None:
@@ -73,10 +77,12 @@ def _apply_ratings(found: Exclusion, ratings: Sequence[Rating], rows: Sequence[R
         f'ratings: {counts["accept"]} accept, {counts["uncertain"]} uncertain (who stay)'
     )
     if unknown:
-        found.notes.append(
+        told = (
             f'ratings of {len(unknown)} who are not in the tables: '
             f'{", ".join(sorted(unknown)[:8])}'
         )
+        found.notes.append(told)
+        found.warnings.append(f'{told}; they change nothing')
 
 
 def select(variables: Variables, keep: NDArray[np.bool_]) -> Variables:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pandas as pd
 
 from mriderived import __version__
 from mriderived.bids.sidecar import write_sidecar
@@ -20,6 +19,7 @@ from mriderived.group.exclusion import Exclusion
 from mriderived.group.model_chapter import write_table
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.region_models import RegionModel, fit_regions
+from mriderived.group.sample import Sample
 from mriderived.group.variables import Variables
 from mriderived.group.writing import write_lines
 
@@ -64,8 +64,8 @@ def tell_exclusion(config: Config, found: Exclusion, variables: Variables) -> Ch
 def compare_with_everybody(
     out_dir: Path,
     models: Sequence[Model],
-    everybody: tuple[Variables, pd.DataFrame],
-    stayed: tuple[Variables, pd.DataFrame],
+    everybody: Sample,
+    stayed: Sample,
 ) -> Chapter:
     """Fit all models with those who are left out, too, and say what changes."""
     chapter = Chapter(
@@ -75,7 +75,10 @@ def compare_with_everybody(
     )  # fmt: skip
     for model in models:
         try:
-            whole, part = (fit_regions(model, *one) for one in (everybody, stayed))
+            whole, part = (
+                fit_regions(model, one.values_for(model), one.covariates)
+                for one in (everybody, stayed)
+            )
         except ModelError as error:
             chapter.notes.append(str(error))
             continue

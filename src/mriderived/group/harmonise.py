@@ -13,6 +13,7 @@ from mriderived.core.combat import apply_combat, fit_combat
 from mriderived.core.linear_model import DesignError
 from mriderived.group.model_design import INTERCEPT, build_design
 from mriderived.group.model_files import Model, ModelError
+from mriderived.group.untidy import refuse_untidy
 from mriderived.group.variables import Variables
 
 Matrix = NDArray[np.float64]
@@ -69,6 +70,7 @@ def harmonise(model: Model, variables: Variables, covariates: pd.DataFrame) -> H
     column = model.outcome
     if column not in covariates:
         raise ModelError(f'{model.formula}: there is no column {column} for the sites')
+    refuse_untidy(model.formula, covariates[[column]])
     known = covariates[column].notna().to_numpy()
     kept, rows, notes = _design(model, covariates, known)
     sites = covariates[column].iloc[rows].astype(str).to_numpy().astype(str)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pandas as pd
 
 from mriderived import __version__
 from mriderived.bids.sidecar import write_sidecar
@@ -15,8 +14,9 @@ from mriderived.figures.style import save_svg
 from mriderived.group.blocks import MISSING
 from mriderived.group.chapters import Chapter, Picture, figure_file
 from mriderived.group.columns import snake
-from mriderived.group.harmonise import Harmonised, describe, harmonise
-from mriderived.group.model_files import Model, ModelError
+from mriderived.group.harmonise import Harmonised, describe
+from mriderived.group.model_files import Model
+from mriderived.group.sample import Sample
 from mriderived.group.variables import Variables
 from mriderived.group.writing import write_lines
 
@@ -31,23 +31,22 @@ _TEXT = (
 
 
 def find_harmonised_chapters(
-    out_dir: Path, models: Sequence[Model], variables: Variables, covariates: pd.DataFrame
+    out_dir: Path, models: Sequence[Model], sample: Sample
 ) -> tuple[list[Chapter], list[str]]:
-    """Harmonise, write the tables, and say what was refused and why."""
+    """Write what a sample has harmonised, and say what was refused and why."""
     chapters, refused = [], []
     for model in models:
         chapter = Chapter(
             f'sites-{snake(model.name)}', f'Harmonised: {model.formula}', '', _HEADER
         )
         chapters.append(chapter)
-        try:
-            found = harmonise(model, variables, covariates)
-        except ModelError as error:
-            refused.append(str(error))
+        found = sample.harmonised[model.name]
+        if isinstance(found, str):
+            refused.append(found)
             chapter.text, chapter.header = 'Nothing was harmonised.', ()
-            chapter.notes.append(str(error))
+            chapter.notes.append(found)
             continue
-        _fill(out_dir, chapter, found, variables)
+        _fill(out_dir, chapter, found, sample.variables)
     return chapters, refused
 
 

@@ -38,6 +38,8 @@ VALUE = (
     Column('value', 'A number, or a word where mriderived.tsv has one.', ''),
     Column('reason', 'Why there is no value.', ''),
 )
+#: Stands for participant and session in a form; no name has it.
+_WHO = '\0'
 #: Sides of regions by atlas, then by index and name.
 Sides = dict[str, dict[tuple[str, str], str]]
 
@@ -136,19 +138,37 @@ def _read_sides(cohort: Cohort, variant: str, out_dir: Path) -> dict[tuple[str, 
     return {}
 
 
+def nothing_lacks(block: Block) -> str:
+    """Return the reasons of a row that has all values."""
+    return '\t'.join([MISSING] * len(block.columns))
+
+
 def _lines(
     rows: Sequence[Row], blocks: Sequence[Block], about: Sequence[Sequence[About]]
 ) -> Iterator[str]:
     """Yield all lines of one participant at a time, joined."""
     yield '\t'.join(column.name for column in (*WHO, *WHAT, *VALUE))
-    middles = [['\t'.join(one) for one in told] for told in about]
+    forms = [_Form(block, told) for block, told in zip(blocks, about, strict=True)]
     for place, row in enumerate(rows):
         who = f'sub-{row.participant}\t{session_label(row)}'
-        for block, middle in zip(blocks, middles, strict=True):
-            cells = zip(
-                middle,
-                block.values[place].split('\t'),
-                block.reasons[place].split('\t'),
-                strict=True,
-            )
-            yield '\n'.join([f'{who}\t{what}\t{value}\t{reason}' for what, value, reason in cells])
+        for form in forms:
+            yield form.fill(who, place)
+
+
+class _Form:
+    """The lines of one block, of which most people differ in who they are and in values alone."""
+
+    def __init__(self, block: Block, told: Sequence[About]) -> None:
+        self._block = block
+        self._middles = ['\t'.join(one) for one in told]
+        self._whole = nothing_lacks(block)
+        lines = (f'{_WHO}\t{middle.replace("%", "%%")}\t%s\t{MISSING}' for middle in self._middles)
+        self._text = '\n'.join(lines)
+
+    def fill(self, who: str, place: int) -> str:
+        """Return the lines of one row."""
+        values, reasons = self._block.values[place].split('\t'), self._block.reasons[place]
+        if reasons == self._whole:
+            return self._text.replace(_WHO, who.replace('%', '%%')) % tuple(values)
+        cells = zip(self._middles, values, reasons.split('\t'), strict=True)
+        return '\n'.join([f'{who}\t{what}\t{value}\t{reason}' for what, value, reason in cells])

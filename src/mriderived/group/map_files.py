@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
 from mriderived.bids.names import split_name
+from mriderived.bids.status import shorten_paths
 from mriderived.core.filters import smooth
 from mriderived.group.model_files import ModelError
 from mriderived.group.records import Cohort, Row, explain
@@ -29,6 +31,8 @@ LEAST_FRACTION = 0.1
 LEAST_COVER = 0.7
 #: Suffixes of series, which are no maps.
 SERIES = frozenset({'bold', 'dwi'})
+#: What reading a file raises that is cut off or no image.
+UNREADABLE = (OSError, EOFError, zlib.error, ImageFileError)
 FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 
@@ -94,10 +98,10 @@ def _gather(cohort: Cohort, measure: Measure, output: Output, space: str, out_di
         try:
             if file is None:
                 raise FileNotFoundError('the record lists no such map')
-            shape = nb.load(out_dir / file).shape
-            grids[row] = shape, np.round(load_affine(out_dir / file), 4).tobytes()
-        except (OSError, ImageFileError) as error:
-            reasons[row] = f'the map cannot be read ({error}): run the participant again'
+            grids[row] = _read_grid(out_dir / file)
+        except UNREADABLE as error:
+            told = shorten_paths(str(error), out_dir)
+            reasons[row] = f'the map cannot be read ({told}): run the participant again'
             continue
         files[row] = file
     common = max(set(grids.values()), key=list(grids.values()).count, default=((0, 0, 0), b''))
@@ -107,6 +111,19 @@ def _gather(cohort: Cohort, measure: Measure, output: Output, space: str, out_di
     first = next(iter(files.values()), None)
     affine = load_affine(out_dir / first) if first else np.eye(4)
     return MapSet(output, space, files, affine, tuple(common[0][:3]), reasons)  # type: ignore[arg-type]
+
+
+def _read_grid(path: Path) -> tuple[tuple[int, ...], bytes]:
+    """Return shape and affine of a map that can be read to its end and holds a number.
+
+    Raises
+    ------
+    OSError, EOFError, zlib.error, ImageFileError
+        It cannot be read, or is empty.
+    """
+    if not load_map(path).any():
+        raise OSError('it is empty: no voxel has a value but 0')
+    return nb.load(path).shape, np.round(load_affine(path), 4).tobytes()
 
 
 def _is_of(output: Output, file: str) -> bool:

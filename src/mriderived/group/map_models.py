@@ -4,42 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 
 from mriderived.core.cluster_enhancement import enhance, list_neighbours
 from mriderived.core.map_statistics import MapTest, StreamedModel
 from mriderived.core.permutation import (
-    Problem,
-    Shuffles,
     corrected_p,
+    count_arrangements,
     observe,
     pose_problem,
-    shuffle,
 )
 from mriderived.core.tail import fit_tail, tail_p
 from mriderived.group.map_files import MapSet, Mask, choose_voxels, load_voxels
 from mriderived.group.model_design import Design, build_design, contrast_weights
 from mriderived.group.model_files import Model, ModelError
+from mriderived.group.permuting import Work, run_pieces
 from mriderived.group.records import Row
 
 Matrix = NDArray[np.float64]
-#: Permutations of one piece of work.
-PIECE = 25
-
-
-class Work(NamedTuple):
-    """How permutations are run. ``scheduler``: the address of a Dask cluster; empty: threads."""
-
-    permutations: int = 0
-    seed: int = 42
-    processors: int = 1
-    memory_gb: float = 4.0
-    scheduler: str = ''
 
 
 class Corrected(NamedTuple):
@@ -121,6 +107,11 @@ def fit_maps(
 def _require_design(model: Model, covariates: pd.DataFrame) -> None:
     """Refuse a model before any map is read."""
     contrast_weights(model, build_design(model, covariates).names)
+    if model.joint:
+        raise ModelError(
+            f'{model.formula}: contrasts of several rows ({", ".join(model.joint)}) are for '
+            'regions only: test each row'
+        )
     if model.errors != 'classical':
         raise ModelError(f'{model.formula}: errors: {model.errors} is for regions only')
 
@@ -169,17 +160,27 @@ def _permute(
     maxima = np.concatenate([part.maxima for part in parts])
     enhanced_maxima = np.concatenate([part.enhanced_maxima for part in parts])
     exceeded = sum((part.exceeded for part in parts), np.zeros(len(t), np.int64))
-    p_t, has_tail = _correct(t, maxima, work.seed)
-    p_enhanced, has_enhanced_tail = _correct(enhanced, enhanced_maxima, work.seed)
+    possible = count_arrangements(problem)
+    p_t, has_tail = correct(t, maxima, possible, work.seed)
+    p_enhanced, has_enhanced_tail = correct(enhanced, enhanced_maxima, possible, work.seed)
     return Corrected(
         exceeded / work.permutations, p_t, enhanced, p_enhanced, (has_tail, has_enhanced_tail)
     )
 
 
-def _correct(statistic: NDArray[np.float32], maxima: Matrix, seed: int) -> tuple[Matrix, bool]:
+def correct(
+    statistic: NDArray[np.float32], maxima: Matrix, possible: float, seed: int
+) -> tuple[Matrix, bool]:
+    """Return p over all voxels, and whether small ones come from the fitted tail of the maxima.
+
+    Where ``possible`` arrangements are no more than were drawn, their maxima are the whole law,
+    and a tail beyond them would promise what no permutation can give.
+    """
     empirical = corrected_p(statistic, maxima)
-    tail = fit_tail(maxima, seed)
-    return (empirical, False) if tail is None else (tail_p(statistic, tail, empirical), True)
+    tail = fit_tail(maxima, seed) if possible > len(maxima) else None
+    if tail is None:
+        return np.maximum(empirical, 1 / possible), False
+    return np.maximum(tail_p(statistic, tail, empirical), 1 / possible), True
 
 
 def split_design(design: Matrix, weight: Matrix) -> tuple[Matrix, Matrix]:
@@ -197,34 +198,3 @@ def split_design(design: Matrix, weight: Matrix) -> tuple[Matrix, Matrix]:
     others: Matrix = design @ rows[1:].T
     tested: Matrix = design @ weight / size
     return tested, others
-
-
-def run_pieces(problem: Problem, neighbours: NDArray[np.int32], work: Work) -> list[Shuffles]:
-    """Run all permutations, in pieces, on threads or on a Dask cluster."""
-    pieces = [
-        range(start, min(start + PIECE, work.permutations))
-        for start in range(0, work.permutations, PIECE)
-    ]
-    calls = (delayed(shuffle)(problem, piece, work.seed, neighbours) for piece in pieces)
-    if not work.scheduler:
-        with parallel_config('threading', n_jobs=work.processors):
-            return list(Parallel()(calls))
-    client = _connect(work.scheduler)
-    try:
-        with parallel_config('dask'):
-            return list(Parallel()(calls))
-    finally:
-        client.close()
-
-
-def _connect(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ModelError(
-            '--dask-scheduler needs the package distributed: pip install "mriderived[dask]"'
-        ) from error
-    try:
-        return Client(address, timeout='20s')
-    except (OSError, ValueError) as error:
-        raise ModelError(f'--dask-scheduler {address} does not answer: {error}') from error

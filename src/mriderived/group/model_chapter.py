@@ -18,9 +18,18 @@ from mriderived.group.blocks import MISSING
 from mriderived.group.chapters import Chapter
 from mriderived.group.columns import snake
 from mriderived.group.model_design import impute_policy
-from mriderived.group.model_figures import CORRECTED, draw_family, name_table, p_text
+from mriderived.group.model_figures import (
+    CORRECTED,
+    Matrix,
+    draw_family,
+    f_text,
+    is_joint,
+    name_table,
+    p_text,
+)
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.region_models import RegionModel, fit_regions
+from mriderived.group.sample import Sample
 from mriderived.group.variables import Variables
 from mriderived.group.writing import write_lines
 
@@ -28,8 +37,13 @@ from mriderived.group.writing import write_lines
 SHOWN = 40
 #: A model of one family has a figure for each contrast, as long as there are no more than these.
 MOST_FIGURES = 24
-_HEADER = ('Contrast', 'Region', 'Estimate', 'Unit', 't', 'p', 'p corrected', 'd', 'n', '95 %',
-           'Table')  # fmt: skip
+_HEADER = ('Contrast', 'Region', 'Estimate', 'Unit', 't', 'F (df)', 'p', 'p corrected', 'd',
+           'Partial R²', 'n', '95 %', 'Table')  # fmt: skip
+NOTE_OF_HARMONISED = (
+    'values are harmonised; the degrees of freedom that sites took are not counted, so p-values '
+    'are somewhat too small, the more so the less even sites are (Nygaard et al. 2016, '
+    'doi:10.1093/biostatistics/kxv027)'
+)
 _ERRORS = {
     'classical': 'Ordinary least squares.',
     'robust': 'Ordinary least squares with standard errors that hold for unequal variances (HC3).',
@@ -43,15 +57,19 @@ _COLUMNS = {
     'index': 'Number of the region in its atlas.',
     'column': 'Kind of number.',
     'unit': 'Unit of estimate, se, ci_low and ci_high, per unit of the regressor.',
-    'contrast': 'Coefficient, or weighted sum of coefficients, that is tested against 0.',
+    'contrast': 'Coefficient, or weighted sum of coefficients, that is tested against 0; or a '
+    'term or contrast of several, tested at once.',
     'n': 'Observations.',
     'dof': 'Degrees of freedom of the residuals; n/a for mixed models, whose t is normal.',
     'estimate': 'Effect.',
     'se': 'Its standard error.',
     'ci_low': 'Lower bound of its 95 % confidence interval.',
     'ci_high': 'Upper bound.',
-    't': 'Estimate over its standard error.',
-    'p': 'Two-sided p-value, uncorrected.',
+    't': 'Estimate over its standard error; n/a where several are tested at once.',
+    'f': 'F of what is tested, with dof_tested and dof degrees of freedom: the square of t where '
+    'that is one contrast, Wald\'s statistic over dof_tested for robust errors and mixed models.',
+    'dof_tested': 'Contrasts that are tested at once.',
+    'p': 'p-value of t (two-sided) or F, uncorrected.',
     'p_bonferroni': 'p after Bonferroni, over the family.',
     'p_holm': 'p after Holm, over the family.',
     'p_fdr': 'p after Benjamini and Hochberg (false discovery rate), over the family.',
@@ -62,26 +80,24 @@ _COLUMNS = {
 
 
 def find_model_chapters(
-    config: Config,
-    models: Sequence[Model],
-    variables: Variables,
-    known: Covariates,
-    covariates: pd.DataFrame,
+    config: Config, models: Sequence[Model], known: Covariates, sample: Sample
 ) -> tuple[list[Chapter], list[str]]:
     """Fit all models, write their tables and figures.
 
-    ``covariates`` are of the rows of ``variables``; see :func:`join_covariates`. Returns a part of
-    the page for each model, and why models were refused.
+    Returns a part of the page for each model, and why models were refused.
     """
     chapters, refused = [], []
     for model in models:
         try:
-            fitted = fit_regions(model, variables, covariates)
+            variables = sample.values_for(model)
+            fitted = fit_regions(model, variables, sample.covariates)
         except ModelError as error:
             refused.append(str(error))
             chapters.append(_refuse(model, str(error)))
         else:
             chapters.append(_write(config, fitted, variables, known))
+            if model.harmonised:
+                chapters[-1].notes.append(NOTE_OF_HARMONISED)
             pairs = compare_pipelines(config.out_dir, fitted)
             chapters += [pairs] if pairs else []
     return chapters, refused
@@ -157,11 +173,25 @@ def _list_rows(fitted: RegionModel) -> list[Sequence[str]]:
     shown = fitted.table[fitted.table['p'].notna()].sort_values('p', kind='stable').head(SHOWN)
     corrected = f'p_{fitted.model.correction}'
     return [
-        (row['contrast'], row['region'] or row['variable'], f'{row["estimate"]:.4g}', row['unit'],
-         f'{row["t"]:.2f}', p_text(row['p']), p_text(row[corrected]), f'{row["cohens_d"]:.2f}',
-         str(row['n']), f'{row["ci_low"]:.3g} to {row["ci_high"]:.3g}', name_table(row))
+        (row['contrast'], row['region'] or row['variable'], _number(row['estimate'], '.4g'),
+         row['unit'], _number(row['t'], '.2f'), f_text(row), p_text(row['p']),
+         p_text(row[corrected]), _number(row['cohens_d'], '.2f'),
+         _number(row['partial_r2'], '.3f'), str(row['n']),
+         MISSING if is_joint(row) else f'{row["ci_low"]:.3g} to {row["ci_high"]:.3g}',
+         name_table(row))
         for _, row in shown.iterrows()
     ]  # fmt: skip
+
+
+def _number(value: float, form: str) -> str:
+    return format(value, form) if np.isfinite(value) else MISSING
+
+
+def _tell_weights(names: Sequence[str], weights: Matrix) -> object:
+    """Return the weights by coefficient; one such entry per row where there are several."""
+    if weights.ndim == 2:
+        return [_tell_weights(names, row) for row in weights]
+    return dict(zip(names, weights.tolist(), strict=True))
 
 
 def write_table(path: Path, fitted: RegionModel) -> None:
@@ -176,9 +206,10 @@ def write_table(path: Path, fitted: RegionModel) -> None:
         'Errors': model.errors,
         'MissingCovariates': model.missing,
         'Family': model.family,
+        'Harmonised': bool(model.harmonised),
         'Coefficients': list(fitted.design.names),
         'Contrasts': {
-            title: dict(zip(fitted.design.names, weights.tolist(), strict=True))
+            title: _tell_weights(fitted.design.names, weights)
             for title, weights in fitted.weights.items()
         },
         'Observations': len(fitted.design.rows),

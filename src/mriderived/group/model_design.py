@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula
-from formulaic.errors import FormulaicError
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
 from mriderived.core.linear_model import DesignError, check_design
+from mriderived.group.formulas import (
+    FORMULA_ERRORS,
+    categorical_columns,
+    parse_terms,
+    plain_text,
+    required_columns,
+)
 from mriderived.group.model_files import Missing, Model, ModelError
+from mriderived.group.untidy import refuse_untidy
 
 INTERCEPT = 'Intercept'
 #: Fewer degrees of freedom of the residuals are too few for a test.
 LEAST_DOF = 3
 #: A text column with more levels than this share of the participants is no category.
 MOST_LEVELS = 0.5
-#: Numbers that stand for a missing value in many tables.
-CODES = (-9999.0, -999.0, -99.0, -9.0, 99.0, 999.0, 9999.0)
-_COLOURS = re.compile(r'\x1b\[[0-9;]*m|[⧛⧚]')
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Design:
     """A matrix (n, p), the names of its columns, and which of the rows it is of.
 
     ``left_out`` counts rows by the covariate that they lack; ``filled`` counts values that were
-    put in for missing ones.
+    put in for missing ones. ``terms`` names the columns of each term of the formula.
     """
 
     matrix: NDArray[np.float64]
@@ -40,6 +42,7 @@ class Design:
     rows: NDArray[np.intp]
     left_out: Mapping[str, int]
     filled: Mapping[str, int]
+    terms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def build_design(model: Model, covariates: pd.DataFrame) -> Design:
@@ -48,17 +51,17 @@ def build_design(model: Model, covariates: pd.DataFrame) -> Design:
     Raises
     ------
     ModelError
-        A column is not known, a factor has one level, the formula cannot be read, columns follow
-        from each other, or too few observations are left.
+        A column is not known or not tidy, a factor has one level, the formula cannot be read,
+        columns follow from each other, or too few observations are left.
     """
-    formula = _parse(model)
-    wanted = sorted(map(str, formula.required_variables))
+    formula = parse_terms(model)
+    wanted = required_columns(formula)
     _require_known(model, wanted, covariates)
     table = covariates[wanted].reset_index(drop=True)
-    _refuse_codes(model, table)
+    refuse_untidy(model.formula, table)
     filled: dict[str, int] = {}
     if model.missing == 'mean':
-        table, filled = fill_missing(table)
+        table, filled = fill_missing(table, categorical_columns(formula))
     lacking = {name: int(table[name].isna().sum()) for name in wanted}
     known = table.notna().all(axis=1)
     table = table[known].reset_index(drop=True)
@@ -66,26 +69,17 @@ def build_design(model: Model, covariates: pd.DataFrame) -> Design:
     _require_varied(model, wanted, table, left_out)
     try:
         found = formula.get_model_matrix(table, na_action='raise', context={})
-    except (FormulaicError, ValueError, TypeError) as error:
-        raise ModelError(f'{model.formula}: {_plain(error)}') from error
+    except FORMULA_ERRORS as error:
+        raise ModelError(f'{model.formula}: {plain_text(error)}') from error
     names = tuple(map(str, found.columns))
     matrix = np.asarray(found, float)
     try:
         check_design(matrix, names, LEAST_DOF)
     except DesignError as error:
         raise ModelError(f'{model.formula}: {error}{_tell(left_out)}') from error
-    return Design(matrix, names, np.flatnonzero(known), left_out, filled)
-
-
-def _parse(model: Model) -> Formula:
-    try:
-        return Formula(model.terms)
-    except FormulaicError as error:
-        raise ModelError(f'{model.formula} cannot be read: {_plain(error)}') from error
-
-
-def _plain(error: Exception) -> str:
-    return ' '.join(_COLOURS.sub('', str(error)).split())
+    places = found.model_spec.term_indices
+    terms = {str(term): tuple(names[place] for place in mine) for term, mine in places.items()}
+    return Design(matrix, names, np.flatnonzero(known), left_out, filled, terms)
 
 
 def _require_known(model: Model, wanted: Iterable[str], covariates: pd.DataFrame) -> None:
@@ -93,35 +87,15 @@ def _require_known(model: Model, wanted: Iterable[str], covariates: pd.DataFrame
         if name in covariates:
             continue
         columns = list(map(str, covariates.columns))
-        close = difflib.get_close_matches(name, columns, n=3, cutoff=0.6) or [
-            column for column in columns if column.lower() == name.lower()
-        ]
+        close = [column for column in columns if column.lower() == name.lower()] or (
+            difflib.get_close_matches(name, columns, n=3, cutoff=0.6)
+        )
         there = ', '.join(close) if close else ', '.join(columns[:20])
         hint = f'Did you mean {there}?' if close else f'There are: {there or "none"}.'
         raise ModelError(
             f'{model.formula}: {name} is no column of participants.tsv, of phenotype/ or of the '
             f'cohort table. {hint}'
         )
-
-
-def _refuse_codes(model: Model, table: pd.DataFrame) -> None:
-    """Refuse numbers that look like a code for a missing value: far from all others."""
-    for name in table:
-        if not is_numeric_dtype(table[name]):
-            continue
-        known = table[name].dropna()
-        for code in CODES:
-            rest = known[~known.isin(CODES)]
-            count = int((known == code).sum())
-            if not count or not len(rest):
-                continue
-            span = max(float(rest.max() - rest.min()), 1.0)
-            if code < rest.min() - span or code > rest.max() + span:
-                raise ModelError(
-                    f'{model.formula}: {name} is {code:g} for {count} participants, and between '
-                    f'{rest.min():g} and {rest.max():g} for the others: if it stands for a '
-                    'missing value, write n/a'
-                )
 
 
 def _require_varied(
@@ -151,8 +125,12 @@ def _tell(left_out: Mapping[str, int]) -> str:
     return f' (left out: {told})'
 
 
-def fill_missing(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+def fill_missing(
+    table: pd.DataFrame, categorical: Collection[str] = ()
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Put the mean in for missing numbers, and the most frequent level for missing words.
+
+    Numbers of a column that the formula declares to be categorical are levels, too.
 
     >>> table = pd.DataFrame({'age': [20.0, None, 40.0], 'sex': ['F', 'F', None]})
     >>> full, counts = fill_missing(table)
@@ -164,7 +142,7 @@ def fill_missing(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         lacking = table[name].isna()
         if not lacking.any() or lacking.all():
             continue
-        is_number = is_numeric_dtype(table[name])
+        is_number = is_numeric_dtype(table[name]) and name not in categorical
         usual = table[name].mean() if is_number else table[name].mode().iloc[0]
         filled.loc[lacking, name] = usual
         counts[str(name)] = int(lacking.sum())
@@ -174,23 +152,67 @@ def fill_missing(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
 def contrast_weights(model: Model, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     """Return the weights (p,) of each contrast; without any, of each coefficient but the first.
 
+    Contrasts of several rows are those of :func:`joint_weights`.
+
     Raises
     ------
     ModelError
         A contrast names a coefficient that the model does not have.
     """
-    if not model.contrasts:
+    if not (model.contrasts or model.joint):
         own = [name for name in names if name != INTERCEPT] or list(names)
         return {name: (np.array(names) == name).astype(float) for name in own}
+    return {
+        title: _weigh(model, title, weights, names) for title, weights in model.contrasts.items()
+    }
+
+
+def joint_weights(model: Model, design: Design) -> dict[str, NDArray[np.float64]]:
+    """Return the weights (q, p) of what is tested at once.
+
+    Without any contrast in the model, of each term of several columns, such as a factor of more
+    than two levels, as long as there is an intercept that stands for the first level.
+
+    Raises
+    ------
+    ModelError
+        A contrast names a coefficient that the model does not have, or its rows follow from each
+        other.
+    """
+    if not (model.contrasts or model.joint):
+        if INTERCEPT not in design.names:
+            return {}
+        return {
+            term: np.eye(len(design.names))[[design.names.index(name) for name in names]]
+            for term, names in design.terms.items()
+            if len(names) > 1
+        }
     found = {}
-    for title, weights in model.contrasts.items():
-        unknown = [name for name in weights if name not in names]
-        if unknown:
+    for title, rows in model.joint.items():
+        weights = np.array([_weigh(model, title, row, design.names) for row in rows])
+        if np.linalg.matrix_rank(weights) < len(weights):
             raise ModelError(
-                f'{model.formula}: contrast {title} weighs {", ".join(unknown)}, and the '
-                f'coefficients are {", ".join(names)}'
+                f'{model.formula}: rows of the contrast {title} follow from each other: leave '
+                'one out'
             )
-        found[title] = np.array([weights.get(name, 0.0) for name in names])
+        found[title] = weights
+    return found
+
+
+def _weigh(
+    model: Model, title: str, weights: Mapping[str, float], names: Sequence[str]
+) -> NDArray[np.float64]:
+    unknown = [name for name in weights if name not in names]
+    if unknown:
+        raise ModelError(
+            f'{model.formula}: contrast {title} weighs {", ".join(unknown)}, and the '
+            f'coefficients are {", ".join(names)}'
+        )
+    found = np.array([weights.get(name, 0.0) for name in names])
+    if not found.any():
+        raise ModelError(
+            f'{model.formula}: all weights of contrast {title} are 0: give one another'
+        )
     return found
 
 

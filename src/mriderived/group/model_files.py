@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,19 +26,24 @@ class Model:
     """One model: what is explained by what, and how it is tested.
 
     ``outcome`` names variables of the cohort table; ``terms`` is the right side of the formula.
-    ``contrasts`` weigh coefficients by their names; without any, each coefficient is tested.
+    ``contrasts`` weigh coefficients by their names, ``joint`` ones in several rows that are
+    tested at once; without any, each coefficient is tested, and each term of several.
     ``family``: p-values are corrected over the regions of a table, or over all of the model.
+    ``harmonised``: of values that ``--harmonise`` made; a name says by which of its formulas, and
+    None leaves it to ``--use-harmonised``.
     """
 
     name: str
     outcome: str
     terms: str
     contrasts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    joint: Mapping[str, tuple[Mapping[str, float], ...]] = field(default_factory=dict)
     errors: Errors = 'classical'
     missing: Missing = 'drop'
     correction: Correction = 'fdr'
     family: Family = 'table'
     alpha: float = 0.05
+    harmonised: bool | str | None = None
 
     @property
     def formula(self) -> str:
@@ -51,7 +57,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     'correction': get_args(Correction),
     'family': get_args(Family),
 }
-_KEYS = ('name', 'formula', 'contrasts', *_CHOICES, 'alpha')
+_KEYS = ('name', 'formula', 'contrasts', *_CHOICES, 'alpha', 'harmonised')
 
 
 def read_models(texts: Sequence[str]) -> tuple[Model, ...]:
@@ -104,6 +110,8 @@ def _read_file(path: Path) -> list[Model]:
         raise ModelError(
             f'{path} does not exist, and it is no formula, for it has no tilde (~)'
         ) from error
+    except IsADirectoryError as error:
+        raise ModelError(f'{path} is a folder: name a file of models in it') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         told = ' '.join(str(error).split())
         raise ModelError(f'{path} is no valid YAML ({told}): correct it') from error
@@ -131,23 +139,50 @@ def _read_entry(entry: Any, where: str) -> Model:
     alpha = entry.get('alpha', model.alpha)
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 1:
         raise ModelError(f'{where}: alpha {alpha!r} is not between 0 and 1')
+    harmonised = entry.get('harmonised')
+    if not isinstance(harmonised, bool | str | None):
+        raise ModelError(
+            f'{where}: harmonised {harmonised!r} must be true, false, or the name of a '
+            'harmonisation'
+        )
     chosen = {key: entry[key] for key in _CHOICES if key in entry}
-    contrasts = _read_contrasts(entry.get('contrasts', {}), where)
-    return replace(model, contrasts=contrasts, alpha=float(alpha), **chosen)
+    contrasts, joint = _read_contrasts(entry.get('contrasts', {}), where)
+    return replace(
+        model,
+        contrasts=contrasts,
+        joint=joint,
+        alpha=float(alpha),
+        harmonised=harmonised,
+        **chosen,
+    )
 
 
-def _read_contrasts(content: Any, where: str) -> dict[str, dict[str, float]]:
+def _read_contrasts(
+    content: Any, where: str
+) -> tuple[dict[str, dict[str, float]], dict[str, tuple[dict[str, float], ...]]]:
+    """Return contrasts of one row, and those of several."""
     if not isinstance(content, dict):
         raise ModelError(f'{where}: contrasts must be names, each with weights of coefficients')
-    found: dict[str, dict[str, float]] = {}
+    single: dict[str, dict[str, float]] = {}
+    joint: dict[str, tuple[dict[str, float], ...]] = {}
     for name, weights in content.items():
-        if isinstance(weights, str):
-            weights = {weights: 1}
-        numbers = weights.values() if isinstance(weights, dict) else [None]
-        if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
-            raise ModelError(
-                f'{where}: contrast {name} must be a coefficient or weights of coefficients, as '
-                'in {age: 1}'
-            )
-        found[str(name)] = {str(key): float(value) for key, value in weights.items()}
-    return found
+        if isinstance(weights, list) and weights:
+            joint[str(name)] = tuple(_read_weights(row, str(name), where) for row in weights)
+        else:
+            single[str(name)] = _read_weights(weights, str(name), where)
+    return single, joint
+
+
+def _read_weights(weights: Any, name: str, where: str) -> dict[str, float]:
+    if isinstance(weights, str):
+        weights = {weights: 1}
+    numbers = list(weights.values()) if isinstance(weights, dict) else []
+    if not numbers or not all(
+        isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n)
+        for n in numbers
+    ):
+        raise ModelError(
+            f'{where}: contrast {name} must be a coefficient or weights of coefficients, as '
+            'in {age: 1}, or a list of these'
+        )
+    return {str(key): float(value) for key, value in weights.items()}

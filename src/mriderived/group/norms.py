@@ -84,6 +84,8 @@ def pose_norms(
             raise ModelError(f'{model.formula}: {reference} is true of nobody')
         design = build_design(model, covariates)
         among = member[design.rows]
+    if INTERCEPT not in design.names:
+        raise ModelError(f'{model.formula}: norms have a level of their own: leave - 1 or 0 out')
     people = np.array([variables.rows[row].participant for row in design.rows])
     axis = find_axis(design, covariates)
     task = NormTask(
@@ -98,8 +100,19 @@ def find_axis(design: Design, covariates: pd.DataFrame) -> Axis | None:
     for place, name in enumerate(design.names):
         column = design.matrix[:, place]
         if name in covariates and len(np.unique(column)) > CURVED:
-            return Axis(name, place, np.asarray(np.quantile(column, BENDS), float))
+            return Axis(name, place, find_knots(column))
     return None
+
+
+def find_knots(column: Matrix) -> Matrix:
+    """Return where the curve bends: at shares of the people, of the values where many are alike.
+
+    >>> find_knots(np.array([20.0, 20.0, 20.0, 40.0, 60.0])).tolist()
+    [20.0, 40.0, 60.0]
+    """
+    knots = np.quantile(column, BENDS)
+    alike = len(np.unique(knots)) < len(knots)
+    return np.asarray(np.quantile(np.unique(column), BENDS) if alike else knots, float)
 
 
 def build_designs(
@@ -155,9 +168,7 @@ def find_norms(task: NormTask, seed: int = 42) -> NormResult:
     axis = task.axis
     if axis is not None:
         column = task.design.matrix[task.reference, axis.place]
-        task = task._replace(
-            axis=axis._replace(knots=np.asarray(np.quantile(column, BENDS), float))
-        )
+        task = task._replace(axis=axis._replace(knots=find_knots(column)))
     reasons = np.full(len(task.people), '', object)
     reasons[~inside] = _beyond(task)
     mean, spread = _designs_inside(task, inside)
@@ -184,8 +195,13 @@ def find_norms(task: NormTask, seed: int = 42) -> NormResult:
             whole = found
         said = judge(found, values[judged], mean[judged], spread[judged])
         z[judged], centile[judged], expected[judged] = said.z, said.centile, said.expected
+    varies = [len(np.unique(one[np.isfinite(one)])) > 1 for one in values[draws].T]
     for place in np.flatnonzero(~few & ~np.isfinite(whole.mean[0])):
-        without[task.variables[place]] = 'it does not vary between those who draw the curve'
+        without[task.variables[place]] = (
+            'the covariates of those who have a value do not determine a curve'
+            if varies[place]
+            else 'it does not vary between those who draw the curve'
+        )
     return NormResult(task, z, centile, expected, whole, reasons, without)
 
 

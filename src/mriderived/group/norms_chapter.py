@@ -18,9 +18,11 @@ from mriderived.figures.style import save_svg
 from mriderived.group.blocks import MISSING
 from mriderived.group.chapters import Chapter, Picture, figure_file
 from mriderived.group.columns import snake
+from mriderived.group.exclusion_effects import compare_norms
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.norms import NormResult, draw_curve, find_norms, pose_norms
 from mriderived.group.rules import Rule, read_rule
+from mriderived.group.sample import Sample
 from mriderived.group.variables import Variables
 from mriderived.group.writing import write_lines
 
@@ -33,6 +35,9 @@ CURVES = 6
 SHOWN = 40
 #: Points of a curve.
 POINTS = 80
+NOTE_OF_NORMS = (
+    'values are harmonised, by sites of which everybody had a part, those who are judged, too'
+)
 _HEADER = ('Participant', 'Regions', 'Below 2.5 %', 'Above 97.5 %', 'Lowest', 'Highest')
 _TEXT = (
     'For each variable, mean and log-variance go with the covariates{along}. Nobody was judged by '
@@ -54,23 +59,45 @@ _FIT = {
 
 
 def find_norms_chapters(
-    config: Config, models: Sequence[Model], variables: Variables, covariates: pd.DataFrame
+    config: Config, models: Sequence[Model], sample: Sample, everybody: Sample | None = None
 ) -> tuple[list[Chapter], list[str]]:
-    """Find the norms of all models, write z and centiles, and say what was refused and why."""
+    """Find the norms of all models, write z and centiles, and say what was refused and why.
+
+    With ``everybody``, norms are found with those who are left out, too, and compared.
+    """
     chapters, refused = [], []
     for model in models:
         chapter = Chapter(f'norms-{snake(model.name)}', f'Norms: {model.formula}', '', _HEADER)
         chapters.append(chapter)
         try:
             rule = read_rule(config.norms_reference) if config.norms_reference else None
-            task = pose_norms(model, variables, covariates, rule)
+            variables = sample.values_for(model)
+            task = pose_norms(model, variables, sample.covariates, rule)
         except ModelError as error:
             refused.append(str(error))
             chapter.text, chapter.header = 'No norms were found.', ()
             chapter.notes.append(str(error))
             continue
-        _fill(config.out_dir, chapter, find_norms(task, config.random_seed), variables, rule)
+        found = find_norms(task, config.random_seed)
+        _fill(config.out_dir, chapter, found, variables, rule)
+        if model.harmonised:
+            chapter.notes.append(NOTE_OF_NORMS)
+        if everybody is not None:
+            try:
+                chapters.append(_compare(config, found, sample, everybody, rule))
+            except ModelError as error:
+                chapter.notes.append(f'there are no norms with everybody: {error}')
     return chapters, refused
+
+
+def _compare(
+    config: Config, found: NormResult, sample: Sample, everybody: Sample, rule: Rule | None
+) -> Chapter:
+    model = found.task.model
+    variables = everybody.values_for(model)
+    task = pose_norms(model, variables, everybody.covariates, rule)
+    whole = find_norms(task, config.random_seed)
+    return compare_norms(config.out_dir, (found, whole), (sample.values_for(model), variables))
 
 
 def _fill(

@@ -50,9 +50,14 @@ class _Atlas(NamedTuple):
 
 
 def paint_effects(
-    family: pd.DataFrame, corrected: str, alpha: float, title: str, folder: Path
+    family: pd.DataFrame,
+    corrected: str,
+    alpha: float,
+    title: str,
+    folder: Path,
+    statistic: str = 't',
 ) -> list[Drawn]:
-    """Paint t of the regions of one family: cortex inflated, all else on slices.
+    """Paint t (or F) of the regions of one family: cortex inflated, all else on slices.
 
     ``folder`` holds atlases that were brought to their spaces before. Where the atlas of the
     family is not here or has no such regions, there is no figure.
@@ -62,9 +67,9 @@ def paint_effects(
         return []
     names = {snake(name): int(index) for index, name in
              zip(atlas.table['index'], atlas.table['name'], strict=True)}  # fmt: skip
-    known = family[family['t'].notna()]
+    known = family[family[statistic].notna()]
     t = {names[snake(region)]: float(value)
-         for region, value in zip(known['region'], known['t'], strict=True)
+         for region, value in zip(known['region'], known[statistic], strict=True)
          if snake(region) in names}  # fmt: skip
     if not t:
         return []
@@ -72,15 +77,16 @@ def paint_effects(
     holds = {names[snake(region)] for region in held if snake(region) in names}
     weights = {index: 1.0 if index in holds else FADED for index in t}
     limit = max(LEAST_LIMIT, *map(abs, t.values()))
+    label = f'{statistic if statistic == "t" else statistic.upper()} of {title}'
     cortex = set(atlas.table.loc[atlas.table['tissue'] == 'cortex', 'index'].astype(int))
     drawn = []
     if cortex & t.keys() and atlas.vertices:
-        drawn.append(Drawn(_paint_cortex(atlas, t, weights, limit, title), 'cortex'))
+        drawn.append(Drawn(_paint_cortex(atlas, t, weights, limit, label), 'cortex'))
         deep = t.keys() - cortex
     else:
         deep = set(t)
     if deep:
-        drawn.append(Drawn(_paint_slices(atlas, t, weights, deep, limit, title), 'slices'))
+        drawn.append(Drawn(_paint_slices(atlas, t, weights, deep, limit, label), 'slices'))
     return drawn
 
 
@@ -114,7 +120,7 @@ def _look_up(labels: NDArray[np.int32], values: dict[int, float]) -> NDArray[np.
 
 
 def _paint_cortex(
-    atlas: _Atlas, t: dict[int, float], weights: dict[int, float], limit: float, title: str
+    atlas: _Atlas, t: dict[int, float], weights: dict[int, float], limit: float, label: str
 ) -> Figure:
     painted: dict[str, Painted] = {}
     for side in SIDES:
@@ -123,7 +129,7 @@ def _paint_cortex(
             mesh.inflated, mesh.triangles, mesh.sulcal_depth, _look_up(labels, t),
             np.nan_to_num(_look_up(labels, weights)),
         )  # fmt: skip
-    return paint_inflated(painted, label=f't of {title}', limits=(-limit, limit), colours=COLOURS)
+    return paint_inflated(painted, label=label, limits=(-limit, limit), colours=COLOURS)
 
 
 def _paint_slices(
@@ -132,12 +138,12 @@ def _paint_slices(
     weights: dict[int, float],
     deep: set[int],
     limit: float,
-    title: str,
+    label: str,
 ) -> Figure:
     values = _look_up(atlas.labels, {index: t[index] for index in deep})
     shares = np.nan_to_num(_look_up(atlas.labels, {index: weights[index] for index in deep}))
     background = template_on(atlas.space, atlas.labels != 0, atlas.affine)
     return map_overlay(
-        background, atlas.affine, values, label=f't of {title}', unit='',
+        background, atlas.affine, values, label=label, unit='',
         limits=(-limit, limit), colours=COLOURS, weights=shares,
     )  # fmt: skip

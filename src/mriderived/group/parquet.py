@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -17,7 +16,7 @@ from mriderived import __version__
 from mriderived.config import SLOPPY_TEXT
 from mriderived.group.blocks import MISSING, Block
 from mriderived.group.columns import CohortColumn
-from mriderived.group.long_table import WHAT, About, session_label
+from mriderived.group.long_table import WHAT, About, nothing_lacks, session_label
 from mriderived.group.records import Row
 
 WIDE_PARQUET, LONG_PARQUET = (
@@ -29,6 +28,8 @@ _ROWS = 2048
 #: Values of one row group of the long one.
 _VALUES = 1_000_000
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
+#: Cells of the row at a place of a block.
+_Cells = Callable[[int], list[str] | None]
 
 
 def write_wide_parquet(
@@ -92,41 +93,57 @@ def _long_part(
         _repeat(_sessions(rows), width),
         *(_category(np.tile(code, len(rows)), words) for code, words in codes),
         pa.array(numbers.ravel(), from_pandas=True),
-        _words(rows, blocks, span, lambda block, place: _text_cells(block, place)),
-        _words(rows, blocks, span, lambda block, place: _reason_cells(block, place)),
+        _words(rows, blocks, span, _texts_of),
+        _words(rows, blocks, span, _reasons_of),
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _text_cells(block: Block, place: int) -> list[str] | None:
-    """Return the cells of a row, with n/a for numbers; nothing where none is a word."""
+def _texts_of(block: Block) -> _Cells:
+    """Return a function of rows to their words, with n/a for numbers, or nothing."""
     is_text = [column.is_text for column in block.columns]
     if not any(is_text):
-        return None
-    cells = block.values[place].split('\t')
-    return [cell if flag else MISSING for cell, flag in zip(cells, is_text, strict=True)]
+        return _nothing
+
+    def find(place: int) -> list[str]:
+        cells = block.values[place].split('\t')
+        return [cell if flag else MISSING for cell, flag in zip(cells, is_text, strict=True)]
+
+    return find
 
 
-def _reason_cells(block: Block, place: int) -> list[str] | None:
-    cells = block.reasons[place].split('\t')
-    return None if cells.count(MISSING) == len(cells) else cells
+def _reasons_of(block: Block) -> _Cells:
+    """Return a function of rows to their reasons, or nothing where no value lacks."""
+    whole = nothing_lacks(block)
+
+    def find(place: int) -> list[str] | None:
+        reasons = block.reasons[place]
+        return None if reasons == whole else reasons.split('\t')
+
+    return find
 
 
-def _words(rows: Sequence[Row], blocks: Sequence[Block], span: slice, cells_of: Any) -> pa.Array:
+def _nothing(place: int) -> None:
+    del place
+
+
+def _words(
+    rows: Sequence[Row], blocks: Sequence[Block], span: slice, kind: Callable[[Block], _Cells]
+) -> pa.Array:
     """Return the words of a part of the long table; n/a is null."""
     known: dict[str, int] = {}
     width = sum(len(block.columns) for block in blocks)
     codes = np.full((len(rows), width), -1, np.int32)
-    for number in range(len(rows)):
-        first = 0
-        for block in blocks:
-            last = first + len(block.columns)
-            cells = cells_of(block, span.start + number)
+    first = 0
+    for block in blocks:
+        last, find = first + len(block.columns), kind(block)
+        for number in range(len(rows)):
+            cells = find(span.start + number)
             if cells is not None:
                 codes[number, first:last] = [
                     -1 if cell == MISSING else known.setdefault(cell, len(known)) for cell in cells
                 ]
-            first = last
+        first = last
     return _category(codes.ravel(), list(known))
 
 

@@ -11,18 +11,12 @@ import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
-from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import mean_absolute_error, r2_score, roc_auc_score
-from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedGroupKFold
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, SVR
+from sklearn.base import clone
 
 from mriderived.config import Learner
-from mriderived.core.combat import Combat, apply_combat, fit_combat
+from mriderived.core.prediction_scores import error_line, pattern, score_classes, score_numbers
+from mriderived.group.learners import INNER_FOLDS, build_learner, make_folds
+from mriderived.group.missing_codes import refuse_codes
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.variables import Variables
 
@@ -32,31 +26,13 @@ Matrix = NDArray[np.float64]
 FEWEST = 20
 #: Fewer participants of one class cannot be split.
 FEWEST_OF_CLASS = 6
-FOLDS, INNER_FOLDS = 5, 4
+FOLDS = 5
 #: Fewer participants of a site may all be in one fold, and then training knows nothing of it.
 FEWEST_OF_SITE = 10
 #: A column of whole numbers with no more values than these is a class.
 MOST_CLASSES = 2
 #: A feature that more than this share of the participants lack is left out.
 MOST_MISSING = 0.2
-
-
-class Harmoniser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """ComBat of the training participants, applied to others; the last column is the site."""
-
-    _found: Combat | None = None
-
-    def fit(self, features: Matrix, target: object = None) -> Harmoniser:
-        """Estimate the sites from training participants."""
-        del target
-        sites = features[:, -1].astype(int).astype(str)
-        self._found = None if len(set(sites)) < 2 else fit_combat(features[:, :-1], sites)
-        return self
-
-    def transform(self, features: Matrix) -> Matrix:
-        """Take off what the sites of the training participants add."""
-        values, sites = features[:, :-1], features[:, -1].astype(int).astype(str)
-        return values if self._found is None else apply_combat(self._found, values, sites)
 
 
 @dataclass(frozen=True)
@@ -110,8 +86,13 @@ def pose_task(
     places: list[int] = []
     for term in (part.strip() for part in model.terms.split('+')):
         places += [place for place in variables.choose(term) if place not in places]
+    refuse_codes(model.formula, covariates[[model.outcome]])
     target = covariates[model.outcome]
     known = target.notna().to_numpy(copy=True)
+    if model.outcome in (variables.variables[place].name for place in places):
+        raise ModelError(f'{model.formula}: {model.outcome} is among what it is predicted from')
+    if is_numeric_dtype(target):
+        known &= np.isfinite(target.to_numpy(float))
     if sites:
         if sites not in covariates:
             raise ModelError(f'{model.formula}: there is no column {sites} for the sites')
@@ -119,25 +100,25 @@ def pose_task(
     values = variables.values[:, places]
     known &= np.isfinite(values).any(axis=1)
     rows = np.flatnonzero(known)
-    if len(rows) < FEWEST:
+    people = np.array([variables.rows[row].participant for row in rows])
+    if len(set(people)) < FEWEST:
         raise ModelError(
-            f'{model.formula}: {len(rows)} participants have {model.outcome} and features, '
+            f'{model.formula}: {len(set(people))} participants have {model.outcome} and features, '
             f'{FEWEST} are needed'
         )
     data = values[rows]
     chosen = (np.isfinite(data).mean(axis=0) >= 1 - MOST_MISSING) & (np.nanstd(data, axis=0) > 0)
     if not chosen.any():
         raise ModelError(f'{model.formula}: no feature has values in most participants')
-    wanted, classes = _read_target(model, target.iloc[rows])
-    people = np.array([variables.rows[row].participant for row in rows])
-    number = _number_sites(model, covariates[sites].iloc[rows]) if sites else None
+    wanted, classes = _read_target(model, target.iloc[rows], people)
+    number = _number_sites(model, covariates[sites].iloc[rows], people) if sites else None
     names = tuple(variables.variables[place].name for place, one in zip(places, chosen, strict=True) if one)  # noqa: E501  # fmt: skip
     return Task(data[:, chosen], names, wanted, rows, people, classes, number)
 
 
-def _number_sites(model: Model, column: pd.Series) -> NDArray[np.int64]:
+def _number_sites(model: Model, column: pd.Series, people: NDArray[np.str_]) -> NDArray[np.int64]:
     numbers, names = pd.factorize(column.astype(str))
-    counts = np.bincount(numbers)
+    counts = _count_people(numbers, people)
     if counts.min() < FEWEST_OF_SITE:
         least = names[int(counts.argmin())]
         raise ModelError(
@@ -147,7 +128,14 @@ def _number_sites(model: Model, column: pd.Series) -> NDArray[np.int64]:
     return np.asarray(numbers, np.int64)
 
 
-def _read_target(model: Model, column: pd.Series) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _count_people(kinds: NDArray[np.intp], people: NDArray[np.str_]) -> NDArray[np.intp]:
+    """Return how many participants are of each kind; sessions of one count once."""
+    return np.array([len(set(people[kinds == kind])) for kind in range(kinds.max() + 1)])
+
+
+def _read_target(
+    model: Model, column: pd.Series, people: NDArray[np.str_]
+) -> tuple[NDArray[Any], tuple[str, ...]]:
     levels = column.unique()
     if is_numeric_dtype(column) and len(levels) > MOST_CLASSES:
         return column.to_numpy(float), ()
@@ -157,8 +145,8 @@ def _read_target(model: Model, column: pd.Series) -> tuple[NDArray[Any], tuple[s
             f'{model.formula}: {model.outcome} has {len(classes)} classes ({", ".join(classes[:5])}); '  # noqa: E501
             'numbers or two classes can be predicted'
         )  # fmt: skip
-    number = (column.astype(str) == classes[1]).to_numpy(int)
-    counts = np.bincount(number, minlength=2)
+    number: NDArray[np.intp] = np.asarray(column.astype(str) == classes[1], np.intp)
+    counts = _count_people(number, people)
     if counts.min() < FEWEST_OF_CLASS:
         raise ModelError(
             f'{model.formula}: {counts.min()} participants are {classes[int(counts.argmin())]}, '
@@ -181,45 +169,13 @@ def predict(
     """
     model = build_learner(learner, bool(task.classes), task.sites is not None, seed)
     predicted, corrected, importance = _cross_validate(model, task, task.target, seed)
-    scores = _score(task, predicted, corrected)
+    scores = _score(task, task.target, predicted, corrected)
     main = scores['auc'] if task.classes else scores['r2']
     calls = (delayed(_by_chance)(model, task, seed, number) for number in range(1, permutations))
     with parallel_config('loky', n_jobs=processors):
         chance = np.array([main, *Parallel()(calls)]) if permutations else np.array([])
     p = float((chance >= main - 1e-12).mean()) if permutations else float('nan')
     return Prediction(task, predicted, corrected, scores, chance[1:], p, importance)
-
-
-def build_learner(learner: Learner, has_classes: bool, has_sites: bool, seed: int) -> Any:
-    """Return a pipeline whose settings an inner cross-validation chooses."""
-    weights = np.logspace(-4, 4, 9)
-    kinds: dict[tuple[str, bool], tuple[Any, dict[str, Any]]] = {
-        ('linear', False): (Ridge(), {'last__alpha': np.logspace(-2, 6, 9)}),
-        ('linear', True): (LogisticRegression(max_iter=2000), {'last__C': weights}),
-        ('svm', False): (SVR(), {'last__C': np.logspace(-1, 3, 5)}),
-        ('svm', True): (SVC(random_state=seed), {'last__C': np.logspace(-2, 2, 5)}),
-        ('boosting', False): (
-            HistGradientBoostingRegressor(random_state=seed), {'last__learning_rate': [0.03, 0.1]}
-        ),
-        ('boosting', True): (
-            HistGradientBoostingClassifier(random_state=seed), {'last__learning_rate': [0.03, 0.1]}
-        ),
-    }  # fmt: skip
-    last, grid = kinds[learner, has_classes]
-    steps = [
-        ('fill', SimpleImputer()),
-        *([('sites', Harmoniser())] * has_sites),
-        ('scale', StandardScaler()),
-        ('last', last),
-    ]
-    score = 'roc_auc' if has_classes else 'neg_mean_squared_error'
-    folds = _folds(has_classes, INNER_FOLDS, seed)
-    return GridSearchCV(Pipeline(steps), grid, scoring=score, cv=folds)
-
-
-def _folds(has_classes: bool, count: int, seed: int) -> Any:
-    kind = StratifiedGroupKFold if has_classes else GroupKFold
-    return kind(n_splits=count, shuffle=True, random_state=seed)
 
 
 def _columns(task: Task) -> Matrix:
@@ -233,7 +189,9 @@ def _cross_validate(
     data = _columns(task)
     predicted, corrected = np.full(len(data), np.nan), np.full(len(data), np.nan)
     importance = []
-    for train, test in _folds(bool(task.classes), FOLDS, seed).split(data, target, task.groups):
+    for train, test in make_folds(bool(task.classes), FOLDS, seed).split(
+        data, target, task.groups
+    ):
         fitted = clone(model).fit(data[train], target[train], groups=task.groups[train])
         predicted[test] = _answer(fitted, data[test], bool(task.classes))
         if task.classes:
@@ -241,7 +199,7 @@ def _cross_validate(
         else:
             slope, level = _bias(fitted, data[train], target[train], task.groups[train], seed)
             corrected[test] = predicted[test] - (slope * target[test] + level)
-        importance.append(_pattern(task.features[test], predicted[test]))
+        importance.append(pattern(task.features[test], predicted[test]))
     return predicted, corrected, np.mean(importance, axis=0)
 
 
@@ -260,39 +218,17 @@ def _bias(
     """Return how the error goes with the target, among training participants held out in turn."""
     best = fitted.best_estimator_
     held = np.empty(len(data))
-    for train, test in _folds(False, INNER_FOLDS, seed).split(data, target, groups):
+    for train, test in make_folds(False, INNER_FOLDS, seed).split(data, target, groups):
         held[test] = clone(best).fit(data[train], target[train]).predict(data[test])
-    slope, level = np.polyfit(target, held - target, 1)
-    return float(slope), float(level)
+    return error_line(np.asarray(target, float), held)
 
 
-def _pattern(features: Matrix, predicted: Matrix) -> Matrix:
-    """Return the correlation (m,) of each feature with the prediction (Haufe et al. 2014)."""
-    filled = np.where(np.isfinite(features), features, np.nanmean(features, axis=0))
-    own = filled - filled.mean(axis=0)
-    other = predicted - predicted.mean()
-    size = np.linalg.norm(own, axis=0) * np.linalg.norm(other)
-    return np.asarray(np.where(size > 0, own.T @ other / np.where(size > 0, size, 1), 0.0))
-
-
-def _score(task: Task, predicted: Matrix, corrected: Matrix) -> dict[str, float]:
-    target = task.target
+def _score(
+    task: Task, target: NDArray[Any], predicted: Matrix, corrected: Matrix
+) -> dict[str, float]:
     if task.classes:
-        said = predicted >= 0.5
-        right = [float((said[target == one] == bool(one)).mean()) for one in (0, 1)]
-        return {
-            'auc': float(roc_auc_score(target, predicted)),
-            'balanced_accuracy': float(np.mean(right)),
-            'brier': float(((predicted - target) ** 2).mean()),
-        }
-    return {
-        'r2': float(r2_score(target, predicted)),
-        'mae': float(mean_absolute_error(target, predicted)),
-        'mae_of_mean': float(np.abs(target - target.mean()).mean()),
-        'r': float(np.corrcoef(target, predicted)[0, 1]),
-        'r_error_target': float(np.corrcoef(target, predicted - target)[0, 1]),
-        'r_corrected_error_target': float(np.corrcoef(target, corrected - target)[0, 1]),
-    }
+        return score_classes(target, predicted)
+    return score_numbers(target, predicted, corrected)
 
 
 def _by_chance(model: Any, task: Task, seed: int, number: int) -> float:
@@ -302,6 +238,5 @@ def _by_chance(model: Any, task: Task, seed: int, number: int) -> float:
     first = np.array([np.flatnonzero(place == one)[0] for one in range(len(people))])
     dealt = task.target[first][random.permutation(len(people))][place]
     predicted, corrected, _ = _cross_validate(model, task, dealt, seed)
-    shuffled = Task(task.features, task.names, dealt, task.rows, task.groups, task.classes)
-    scores = _score(shuffled, predicted, corrected)
+    scores = _score(task, dealt, predicted, corrected)
     return scores['auc'] if task.classes else scores['r2']

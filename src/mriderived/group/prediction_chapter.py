@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from mriderived import __version__
 from mriderived.bids.sidecar import write_sidecar
@@ -14,10 +14,13 @@ from mriderived.config import Config
 from mriderived.figures.predictions import draw_classes, draw_numbers
 from mriderived.figures.style import save_svg
 from mriderived.group.blocks import MISSING
-from mriderived.group.chapters import Chapter, Picture, figure_file
+from mriderived.group.chapters import Chapter, Picture, Spot, figure_file
 from mriderived.group.columns import snake
+from mriderived.group.exclusion_effects import compare_predictions
 from mriderived.group.model_files import Model, ModelError
-from mriderived.group.prediction import Prediction, pose_task, predict
+from mriderived.group.prediction import Prediction, Task, pose_task, predict
+from mriderived.group.sample import Sample
+from mriderived.group.spots import ON_CLICK, find_spots
 from mriderived.group.variables import Variables
 from mriderived.group.writing import write_lines
 
@@ -37,8 +40,8 @@ _SCORES = {
 _TEXT = (
     'Everybody was predicted by a model that had not seen them: 5 folds, within each of them 4 '
     'more that choose its strength, and nobody is in two folds. Filling of missing values, '
-    'scaling{sites} were learned from training participants alone. {count} participants, '
-    '{features} features, {learner}.'
+    'scaling{sites} and the choice were learned from training participants alone. {count} '
+    'participants, {features} features, {learner}.'
 )
 _LEARNERS = {
     'linear': 'ridge or logistic regression',
@@ -58,35 +61,84 @@ _OF_CLASSES = {
 }
 
 
+class Predicted(NamedTuple):
+    """Parts of the page, why columns were not predicted, and what was, by the name of its model.
+
+    ``with_everybody`` is the same with those whom statistics leave out.
+    """
+
+    chapters: list[Chapter]
+    refused: list[str]
+    found: Mapping[str, Prediction]
+    with_everybody: Mapping[str, Prediction]
+
+
 def find_prediction_chapters(
-    config: Config, models: Sequence[Model], variables: Variables, covariates: pd.DataFrame
-) -> tuple[list[Chapter], list[str]]:
-    """Predict all columns that were asked for, and say what was refused and why."""
-    chapters, refused = [], []
+    config: Config, models: Sequence[Model], sample: Sample, everybody: Sample | None = None
+) -> Predicted:
+    """Predict all columns that were asked for, and say what was refused and why.
+
+    With ``everybody``, those who are left out are predicted, too, and the scores compared.
+    """
+    variables = sample.variables
+    chapters: list[Chapter] = []
+    refused: list[str] = []
+    found: dict[str, Prediction] = {}
+    with_everybody: dict[str, Prediction] = {}
     for model in models:
         title = f'Prediction of {model.outcome}'
         chapter = Chapter(f'predict-{snake(model.name)}', title, '', _HEADER)
         chapters.append(chapter)
         try:
-            task = pose_task(model, variables, covariates, config.sites)
-            found = predict(task, config.learner, config.permutations, config.random_seed,
-                            config.nprocs)  # fmt: skip
+            task, sites = _pose(config, model, sample)
+            one = predict(task, config.learner, config.permutations, config.random_seed,
+                          config.nprocs)  # fmt: skip
         except ModelError as error:
             refused.append(str(error))
             chapter.text, chapter.header = 'Nothing was predicted.', ()
             chapter.notes.append(str(error))
             continue
-        _fill(config, chapter, model, found, variables)
-    return chapters, refused
+        found[model.name] = one
+        _fill(config, chapter, model, one, variables, sites)
+        if everybody is not None:
+            try:
+                whole = _predict_everybody(config, model, everybody)
+            except ModelError as error:
+                chapter.notes.append(f'everybody could not be predicted: {error}')
+                continue
+            with_everybody[model.name] = whole
+            rows = (variables.rows, everybody.variables.rows)
+            chapters.append(compare_predictions(config.out_dir, model, (one, whole), rows))
+    return Predicted(chapters, refused, found, with_everybody)
+
+
+def _pose(config: Config, model: Model, sample: Sample) -> tuple[Task, str]:
+    """Return the task and the column of sites, which ``harmonised`` takes from ``--harmonise``.
+
+    Harmonised values know those who are to be predicted, so only the sites are taken.
+    """
+    harmonised = sample.find_harmonised(model)
+    sites = config.sites or (harmonised.model.outcome if harmonised else '')
+    return pose_task(model, sample.variables, sample.covariates, sites), sites
+
+
+def _predict_everybody(config: Config, model: Model, everybody: Sample) -> Prediction:
+    """Predict those who are left out, too, without permutations."""
+    task, _ = _pose(config, model, everybody)
+    return predict(task, config.learner, 0, config.random_seed, config.nprocs)
 
 
 def _fill(
-    config: Config, chapter: Chapter, model: Model, found: Prediction, variables: Variables
+    config: Config,
+    chapter: Chapter,
+    model: Model,
+    found: Prediction,
+    variables: Variables,
+    sites: str,
 ) -> None:
     task, out_dir = found.task, config.out_dir
-    sites = f', harmonisation over {config.sites}' if config.sites else ''
     chapter.text = _TEXT.format(
-        sites=f'{sites} and the choice' if sites else ' and the choice',
+        sites=f', harmonisation over {sites}' if sites else '',
         count=len(task.rows), features=len(task.names), learner=_LEARNERS[config.learner],
     )  # fmt: skip
     scores = {**found.scores, **({'p': found.p} if np.isfinite(found.p) else {})}
@@ -99,7 +151,7 @@ def _fill(
     importance = PurePosixPath('models', f'predicted-{model.name}_features.tsv')
     _write_features(out_dir / importance, model, found)
     chapter.files += [path, importance]
-    chapter.pictures.append(_draw(out_dir, model, found))
+    chapter.pictures.append(_draw(out_dir, model, found, variables))
 
 
 def _write(path: Path, model: Model, found: Prediction, variables: Variables) -> None:
@@ -141,7 +193,8 @@ def _write_features(path: Path, model: Model, found: Prediction) -> None:
     })  # fmt: skip
 
 
-def _draw(out_dir: Path, model: Model, found: Prediction) -> Picture:
+def _draw(out_dir: Path, model: Model, found: Prediction, variables: Variables) -> Picture:
+    spots: Sequence[Spot] = ()
     task, title = found.task, f'Prediction of {model.outcome}'
     target = np.asarray(task.target, float)
     if task.classes:
@@ -152,10 +205,12 @@ def _draw(out_dir: Path, model: Model, found: Prediction) -> Picture:
         left = 'How often the class was true where it had a probability; on the line, both agree.'
     else:
         figure = draw_numbers(target, found.predicted, task.names, found.importance, title)
-        left = 'Predicted against true; on the line, both are the same.'
+        people = [variables.rows[row] for row in task.rows]
+        spots = find_spots(figure.axes[0], target, found.predicted, people)
+        left = f'Predicted against true; on the line, both are the same. {ON_CLICK}'
     path = figure_file(f'predicted_{snake(model.name)}')
     save_svg(figure, out_dir / path)
     caption = (
         f'{left} Right: the features that go most with the prediction (red: more, blue: less).'
     )
-    return Picture(path, title, caption)
+    return Picture(path, title, caption, spots)

@@ -57,7 +57,8 @@ def read_ratings(path: Path) -> list[Rating]:
             continue
         rating = _read_line(path, number, header, cells)
         key = (rating.participant, rating.session, rating.image, rating.rater)
-        if key not in last or rating.date >= last[key].date:
+        # Where one has no date, the lower line is the later one.
+        if key not in last or not (rating.date and rating.date < last[key].date):
             last[key] = rating
     if not header:
         raise ModelError(f'{path.name} has no header with {" and ".join(_NEEDED)}')

@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
-from statsmodels.regression.mixed_linear_model import MixedLM
-from statsmodels.stats.multitest import multipletests
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
+from mriderived.core.joint_test import JointTest, test_jointly
 from mriderived.core.linear_model import (
     ContrastTest,
     DesignError,
+    LinearFit,
     check_design,
     fit_linear,
     test_contrast,
 )
-from mriderived.group.model_design import LEAST_DOF, Design, build_design, contrast_weights
+from mriderived.core.multiple_tests import CORRECTIONS
+from mriderived.group.mixed_model import MixedError, fit_mixed
+from mriderived.group.model_design import (
+    LEAST_DOF,
+    Design,
+    build_design,
+    contrast_weights,
+    joint_weights,
+)
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.variables import Variable, Variables
 
 Matrix = NDArray[np.float64]
-#: How p-values are corrected, by the name that statsmodels gives to each.
-CORRECTIONS = {'bonferroni': 'bonferroni', 'holm': 'holm', 'fdr': 'fdr_bh'}
+Test = ContrastTest | JointTest
 #: The columns of the table of a model.
 COLUMNS = ('variable', 'measure', 'variant', 'region', 'index', 'column', 'unit', 'contrast', 'n',
-           'dof', 'estimate', 'se', 'ci_low', 'ci_high', 't', 'p', 'p_bonferroni', 'p_holm',
-           'p_fdr', 'partial_r2', 'cohens_d', 'reason')  # fmt: skip
-_NUMBERS = ('estimate', 'se', 'ci_low', 'ci_high', 't', 'p', 'partial_r2', 'cohens_d')
+           'dof', 'estimate', 'se', 'ci_low', 'ci_high', 't', 'f', 'dof_tested', 'p',
+           'p_bonferroni', 'p_holm', 'p_fdr', 'partial_r2', 'cohens_d', 'reason')  # fmt: skip
+_NUMBERS = ('estimate', 'se', 'ci_low', 'ci_high', 't', 'f', 'p', 'partial_r2', 'cohens_d')
 
 
 class RegionModel(NamedTuple):
-    """A fitted model: one row of ``table`` per variable and contrast (see ``COLUMNS``)."""
+    """A fitted model: one row of ``table`` per variable and contrast (see ``COLUMNS``).
+
+    ``weights`` (p,) are of contrasts, (q, p) of those that are tested at once.
+    """
 
     model: Model
     design: Design
@@ -60,7 +67,7 @@ def fit_regions(model: Model, variables: Variables, covariates: pd.DataFrame) ->
     """
     chosen = variables.choose(model.outcome)
     design = build_design(model, covariates)
-    weights = contrast_weights(model, design.names)
+    weights = {**contrast_weights(model, design.names), **joint_weights(model, design)}
     people = [variables.rows[row].participant for row in design.rows]
     if len(set(people)) < len(people) and model.errors != 'mixed':
         raise ModelError(
@@ -109,9 +116,15 @@ def _fit_patterns(
                 yield from _without(place, variables[place], weights, int(rows.sum()), str(error))
             continue
         for order, (title, weight) in enumerate(weights.items()):
-            test = test_contrast(fit, weight, is_robust=model.errors == 'robust')
+            test = _test(fit, weight, is_robust=model.errors == 'robust')
             for at, place in enumerate(places):
                 yield _row(place, order, variables[place], title, int(rows.sum()), test, at)
+
+
+def _test(fit: LinearFit, weight: Matrix, *, is_robust: bool) -> Test:
+    if weight.ndim == 2:
+        return test_jointly(fit, weight, is_robust=is_robust)
+    return test_contrast(fit, weight, is_robust=is_robust)
 
 
 def _fit_mixed(
@@ -121,49 +134,19 @@ def _fit_mixed(
     variables: Sequence[Variable],
     people: Sequence[str],
 ) -> Iterator[dict[str, object]]:
-    """Fit each variable with a random intercept per participant (restricted likelihood)."""
+    """Fit each variable with a random intercept per participant."""
     groups = np.array(people)
     for place, variable in enumerate(variables):
         rows = np.isfinite(values[:, place])
         matrix = design.matrix[rows]
         try:
             check_design(matrix, design.names, LEAST_DOF)
-            scale = float(values[rows, place].std()) or 1.0
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter('always')
-                fit = MixedLM(values[rows, place] / scale, matrix, groups[rows]).fit(reml=True)
-        except (DesignError, np.linalg.LinAlgError) as error:
+            tests = fit_mixed(values[rows, place], matrix, groups[rows], weights.values())
+        except (DesignError, MixedError, np.linalg.LinAlgError) as error:
             yield from _without(place, variable, weights, int(rows.sum()), str(error))
             continue
-        if not fit.converged:
-            told = {str(one.message) for one in caught if one.category is ConvergenceWarning}
-            reason = 'the mixed model did not converge: ' + '; '.join(sorted(told))
-            yield from _without(place, variable, weights, int(rows.sum()), reason)
-            continue
-        for order, (title, weight) in enumerate(weights.items()):
-            test = _test_mixed(fit, weight, scale)
+        for order, (title, test) in enumerate(zip(weights, tests, strict=True)):
             yield _row(place, order, variable, title, int(rows.sum()), test, 0)
-
-
-def _test_mixed(fit: object, weight: Matrix, scale: float) -> ContrastTest:
-    """Return Wald's test of a contrast of fixed effects, which is of normal deviates."""
-    effect = float(weight @ fit.fe_params)  # type: ignore[attr-defined]
-    covariance = np.asarray(fit.cov_params())[: len(weight), : len(weight)]  # type: ignore[attr-defined]
-    error = float(np.sqrt(weight @ covariance @ weight))
-    p = float(2 * stats.norm.sf(abs(effect / error)))
-    half = float(stats.norm.ppf(0.975)) * error
-    residual = float(np.sqrt(fit.scale + float(np.asarray(fit.cov_re).sum())))  # type: ignore[attr-defined]
-    return ContrastTest(
-        effect=np.array([effect * scale]),
-        standard_error=np.array([error * scale]),
-        t=np.array([effect / error]),
-        p=np.array([p]),
-        lower=np.array([(effect - half) * scale]),
-        upper=np.array([(effect + half) * scale]),
-        partial_r2=np.array([np.nan]),
-        d=np.array([effect / residual]),
-        dof=0,
-    )
 
 
 def _about(place: int, order: int, variable: Variable, title: str, n: int) -> dict[str, object]:
@@ -176,15 +159,20 @@ def _about(place: int, order: int, variable: Variable, title: str, n: int) -> di
 
 
 def _row(
-    place: int, order: int, variable: Variable, title: str, n: int, test: ContrastTest, at: int
+    place: int, order: int, variable: Variable, title: str, n: int, test: Test, at: int
 ) -> dict[str, object]:
-    found = (test.effect, test.standard_error, test.lower, test.upper, test.t, test.p,
-             test.partial_r2, test.d)  # fmt: skip
+    if isinstance(test, JointTest):
+        none = np.full(len(test.f), np.nan)
+        found = (none, none, none, none, none, test.f, test.p, test.partial_r2, none)
+    else:
+        found = (test.effect, test.standard_error, test.lower, test.upper, test.t, test.t**2,
+                 test.p, test.partial_r2, test.d)  # fmt: skip
     numbers = {name: float(values[at]) for name, values in zip(_NUMBERS, found, strict=True)}
     reason = '' if np.isfinite(numbers['p']) else 'it does not vary between these participants'
     return {
         **_about(place, order, variable, title, n),
         'dof': test.dof or np.nan,
+        'dof_tested': test.tested if isinstance(test, JointTest) else 1,
         **numbers,
         'reason': reason,
     }
@@ -193,9 +181,11 @@ def _row(
 def _without(
     place: int, variable: Variable, weights: dict[str, Matrix], n: int, reason: str
 ) -> Iterator[dict[str, object]]:
-    for order, title in enumerate(weights):
+    for order, (title, weight) in enumerate(weights.items()):
         nothing = dict.fromkeys(('dof', *_NUMBERS), np.nan)
-        yield {**_about(place, order, variable, title, n), **nothing, 'reason': reason}
+        tested = len(np.atleast_2d(weight))
+        yield {**_about(place, order, variable, title, n), **nothing, 'dof_tested': tested,
+               'reason': reason}  # fmt: skip
 
 
 def _correct(table: pd.DataFrame, model: Model) -> pd.DataFrame:
@@ -206,7 +196,6 @@ def _correct(table: pd.DataFrame, model: Model) -> pd.DataFrame:
     table = table.assign(**{f'p_{name}': np.nan for name in CORRECTIONS})
     for _, family in table.groupby(keys, sort=False):
         p = family['p'].dropna()
-        for name, method in CORRECTIONS.items():
-            if len(p):
-                table.loc[p.index, f'p_{name}'] = multipletests(p, method=method)[1]
+        for name, correct in CORRECTIONS.items():
+            table.loc[p.index, f'p_{name}'] = correct(p.to_numpy(float))
     return table

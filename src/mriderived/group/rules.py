@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
+from mriderived.group.missing_codes import refuse_codes
 from mriderived.group.model_files import ModelError
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -49,6 +50,7 @@ class Rule(NamedTuple):
             hint = f' Did you mean {", ".join(close)}?' if close else ''
             raise ModelError(f'{self}: there is no column {self.column}.{hint}')
         cells = table[self.column]
+        refuse_codes(str(self), table[[self.column]])
         known = cells.notna().to_numpy()
         if isinstance(self.value, float) and not is_numeric_dtype(cells):
             cells = pd.to_numeric(cells, errors='coerce')
@@ -56,8 +58,9 @@ class Rule(NamedTuple):
                 raise ModelError(
                     f'{self}: {self.column} has words: write the value in double quotes'
                 )
-        found = _OPERATORS[self.comparison](cells if isinstance(self.value, float) else
-                                            cells.astype(str), self.value)  # fmt: skip
+        if isinstance(self.value, str) and is_numeric_dtype(cells):
+            raise ModelError(f'{self}: {self.column} has numbers: write the value without quotes')
+        found = _OPERATORS[self.comparison](cells, self.value)
         result: NDArray[np.bool_] = np.asarray(found, bool) & known
         return result
 

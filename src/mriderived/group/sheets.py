@@ -92,7 +92,8 @@ def _read_regions(grid: Grid, source: Source, layouts: Layouts) -> Sheet:
         wanted = ', '.join(('index', 'name', *source.cohort_columns))
         raise SheetError(f'the table lacks one of the columns {wanted}')
     index, names = grid.column('index'), grid.column('name')
-    layout = (*columns, '', *index, '', *names)
+    # Three long words are hashed and compared in a tenth of the time of thousands of short ones.
+    layout = ('\t'.join(columns), '\t'.join(index), '\t'.join(names))
     if layout not in layouts:
         if len(set(zip(index, names, strict=True))) != len(index):
             raise SheetError('the table lists a region twice')

@@ -3,7 +3,9 @@
 It reads the output folder only, results of others where asked, and the label table of an atlas for
 which nobody has a value. Neither the raw dataset's ``participants.tsv`` nor anything else about a
 person goes into a table of the cohort, unless ``--join-covariates`` asks for one with it
-(``group.joined``). Models that are asked for read it, and what they find stands below ``models/``.
+(``group.joined``). Models that are asked for read it, and what they find stands below ``models/``;
+what ``--predict`` finds of measures is a column of the cohort table, too
+(``group.predicted_columns``).
 """
 
 from __future__ import annotations
@@ -77,18 +79,9 @@ def run_group(
     cohort.warnings += [*others.warnings, *check_participants(config)]
     check_cohort(config, cohort)
     blocks = _build_blocks(config, cohort, measures, others)
-    tables: list[PurePosixPath] = []
-    findings = Findings()
     is_sloppy = _is_sloppy(config, cohort)
-    first = 0
-    for session, members in groupby(cohort.rows, key=lambda row: row.session):
-        rows = list(members)
-        tables += write_tables(config.out_dir, session, rows, first, blocks, is_sloppy)
-        findings.add(rows, first, blocks)
-        first += len(rows)
-    tables += write_runs(config.out_dir, cohort, blocks, is_sloppy)
-    forms, refused = write_forms(config, cohort, blocks, is_sloppy)
-    tables += forms
+    written = _write_all(config, cohort, blocks, is_sloppy)
+    refused = written.refused
     exports: tuple[PurePosixPath, ...] = ()
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
@@ -97,19 +90,24 @@ def run_group(
         # Statistics take a second to import, and most runs of the group level have none.
         from mriderived.group.statistics import find_statistics
 
-        fitted, unfitted = find_statistics(config, cohort, blocks, measures)
-        chapters += fitted
-        refused += unfitted
+        found = find_statistics(config, cohort, blocks, measures)
+        chapters += found.chapters
+        refused += found.refused
+        if found.sheets:
+            # Tables are there before statistics, which may take long, and once more with these.
+            taken = {column.name for block in blocks for column in block.columns}
+            blocks += place_sheets(found.sheets, cohort.rows, taken)
+            written = _write_all(config, cohort, blocks, is_sloppy)
     if is_sloppy:
         mark_sidecars(config.out_dir, chapters)
-    tables += [table for chapter in chapters for table in chapter.tables]
+    tables = [*written.tables, *(table for chapter in chapters for table in chapter.tables)]
     files = tuple(path for chapter in chapters for path in chapter.files)
     warnings = tuple(dict.fromkeys(cohort.warnings))
     participants = len({row.participant for row in cohort.rows})
     columns = sum(len(block.columns) for block in blocks)
     logs = config.out_dir / 'logs'
-    write_lines(logs / 'group_summary.tsv', findings.summaries)
-    write_lines(logs / 'group_outliers.tsv', findings.outliers)
+    write_lines(logs / 'group_summary.tsv', written.findings.summaries)
+    write_lines(logs / 'group_outliers.tsv', written.findings.outliers)
     replace_listing(logs / 'group.json', {
         'version': __version__,
         'participants': participants,
@@ -128,6 +126,29 @@ def run_group(
     return GroupResult(
         tuple(tables), participants, columns, warnings, exports, files, tuple(refused)
     )
+
+
+class _Written(NamedTuple):
+    tables: list[PurePosixPath]
+    findings: Findings
+    refused: list[str]
+
+
+def _write_all(
+    config: Config, cohort: Cohort, blocks: Sequence[Block], is_sloppy: bool
+) -> _Written:
+    """Write all tables of the measures, and find what stands apart in them."""
+    tables: list[PurePosixPath] = []
+    findings = Findings()
+    first = 0
+    for session, members in groupby(cohort.rows, key=lambda row: row.session):
+        rows = list(members)
+        tables += write_tables(config.out_dir, session, rows, first, blocks, is_sloppy)
+        findings.add(rows, first, blocks)
+        first += len(rows)
+    tables += write_runs(config.out_dir, cohort, blocks, is_sloppy)
+    forms, refused = write_forms(config, cohort, blocks, is_sloppy)
+    return _Written([*tables, *forms], findings, refused)
 
 
 def asks_for_statistics(config: Config) -> bool:

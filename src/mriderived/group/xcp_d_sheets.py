@@ -1,4 +1,8 @@
-"""What XCP-D found: ALFF, ReHo and coverage of regions, and the quality of each run."""
+"""What XCP-D found: ALFF, ReHo, coverage and shape of regions, and the quality of each run.
+
+A table of regions has one column per region and one row, or (coverage) a column ``Node`` with the
+regions and one with the numbers.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from mriderived.group.named_files import (
     read_rows,
     to_number,
 )
-from mriderived.group.sheets import SheetError
+from mriderived.group.sheets import SheetError, read_grid
 from mriderived.measures.base import Column
 
 _REFERENCE = 'https://doi.org/10.1162/imag_a_00257'
@@ -24,6 +28,14 @@ _STATS = {
     'coverage': (
         'coverage', Column('coverage', 'Share of the region that has a signal.', '1', 'Coverage')
     ),
+}  # fmt: skip
+#: The same of the surface, which lies in other files.
+_SHAPES = {
+    'thickness': (
+        'thickness', Column('thickness', 'Mean thickness of the cortex.', 'mm', 'Thickness')
+    ),
+    'sulc': ('sulcal depth', Column('sulc', 'Mean sulcal depth.', '', 'Sulcal depth')),
+    'curv': ('curvature', Column('curv', 'Mean curvature.', '1/mm', 'Curvature')),
 }  # fmt: skip
 _QUALITY = (
     Column('mean_fd', 'Mean framewise displacement, of all volumes.', 'mm', 'FD'),
@@ -38,6 +50,13 @@ _QUALITY = (
     Column('num_retained_volumes', 'Volumes that were kept.', '1', 'Kept'),
     Column('fd_dvars_correlation_initial', 'Correlation of FD and DVARS before denoising.', '1'),
     Column('fd_dvars_correlation_final', 'Correlation of FD and DVARS after denoising.', '1'),
+    *(
+        Column(f'{step}_{name}', f'{what} of the masks of {images}.', '1')
+        for step, images in (('coreg', 'BOLD and T1w'), ('norm', 'BOLD and template'))
+        for name, what in (
+            ('dice', 'Dice'), ('correlation', 'Correlation'), ('overlap', 'Overlap')
+        )
+    ),
 )  # fmt: skip
 
 
@@ -54,20 +73,27 @@ def read_xcp_d(folder: Path) -> Derivatives:
                 quality.add(one.row, '', name, number)
     found.sheets.append(quality)
     for stat, (title, column) in _STATS.items():
-        for atlas, mine in _by_atlas(find_named(folder, f'sub-*_stat-{stat}_bold.tsv')).items():
-            sheet = Sheet(f'xcp_d_{stat}', f'XCP-D {title}', _REFERENCE, (column,), atlas)
-            runs = choose_runs(choose_space(mine, found.warnings))
-            for one, row in read_each(runs, _read_one, found, sheet.reasons):
-                for region, cell in row.items():
-                    number = to_number(cell)
-                    if number is not None:
-                        sheet.add(one.row, region, column.name, number)
-            found.sheets.append(sheet)
+        _add_regions(found, find_named(folder, f'sub-*_stat-{stat}_bold.tsv'), title, column)
+    for shape, (title, column) in _SHAPES.items():
+        pattern = f'sub-*_stat-mean_desc-{shape}_morph.tsv'
+        _add_regions(found, find_named(folder, pattern), title, column)
     return found
 
 
+def _add_regions(found: Derivatives, files: list[Named], title: str, column: Column) -> None:
+    for atlas, mine in _by_atlas(files).items():
+        sheet = Sheet(f'xcp_d_{column.name}', f'XCP-D {title}', _REFERENCE, (column,), atlas)
+        runs = choose_runs(choose_space(mine, found.warnings))
+        for one, row in read_each(runs, _read_regions, found, sheet.reasons):
+            for region, cell in row.items():
+                number = to_number(cell)
+                if number is not None:
+                    sheet.add(one.row, region, column.name, number)
+        found.sheets.append(sheet)
+
+
 def _by_atlas(files: list[Named]) -> dict[str, list[Named]]:
-    """Sort by atlas, which is called ``seg`` in the names (``atlas`` in older ones)."""
+    """Sort by atlas, which versions of XCP-D call ``atlas`` or ``seg`` in the names."""
     found: dict[str, list[Named]] = {}
     for one in files:
         atlas = one.entities.get('seg') or one.entities.get('atlas')
@@ -81,3 +107,16 @@ def _read_one(path: Path) -> dict[str, str]:
     if len(rows) != 1:
         raise SheetError(f'the table has {len(rows)} rows instead of one')
     return rows[0]
+
+
+def _read_regions(path: Path) -> dict[str, str]:
+    """Return the cell of each region, from either form of the table."""
+    grid = read_grid(path)
+    if grid.header[:1] != ['Node']:
+        return _read_one(path)
+    if len(grid.header) != 2:
+        raise SheetError(f'the table has {len(grid.header)} columns instead of two')
+    regions = grid.column('Node')
+    if len(set(regions)) != len(regions):
+        raise SheetError('the table lists a region twice')
+    return dict(zip(regions, grid.column(grid.header[1]), strict=True))

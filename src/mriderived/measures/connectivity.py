@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,14 +14,12 @@ from mriderived.config import Config
 from mriderived.core.autocorrelation import effective_frames, lag_one
 from mriderived.core.connectivity import (
     RIDGE,
-    average_networks,
     correlate,
     fisher_z,
     ridge_partial_correlate,
     shrunk_partial_correlate,
 )
 from mriderived.core.region_series import MIN_COVERAGE, amplitude, average_regions
-from mriderived.core.series import median_known
 from mriderived.interfaces.denoising import read_kept
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
@@ -30,22 +27,11 @@ from mriderived.interfaces.volumes import load
 from mriderived.measures.base import Column, Figure, Measure, Output
 from mriderived.measures.connectivity_figure import draw_connectivity
 from mriderived.measures.missing_regions import explain_lesions, read_labels, remark_missing
+from mriderived.measures.network_means import network_columns, write_networks
 from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.tables import write_table
 
 NEEDS = ('bold_denoised', 'bold_mask', 'bold_atlas_dseg', 'bold_atlas_labels')
-#: The networks of Yeo et al. 2011, as the names of Schaefer's regions begin with them; those of
-#: the 17 networks that divide one of the 7 (VisCent, VisPeri) count as it, TempPar as none.
-NETWORKS = {
-    'Vis': 'visual',
-    'SomMot': 'somatomotor',
-    'DorsAttn': 'dorsal attention',
-    'SalVentAttn': 'salience and ventral attention',
-    'Limbic': 'limbic',
-    'Cont': 'control',
-    'Default': 'default mode',
-}
-NO_NETWORKS = 'the regions of this atlas do not belong to networks'
 #: White matter and fluid have no functional connectivity worth a number.
 TISSUES = ('cortex', 'subcortex', 'cerebellum', 'brainstem', 'other')
 
@@ -88,7 +74,7 @@ def connect_regions(
         write_table(pd.DataFrame(partial, columns=names), 'partial.tsv'),
         write_table(pd.DataFrame(ridge_partial_correlate(courses), columns=names), 'ridge.tsv'),
         _write_activity(labels, courses, lag_one(courses, keep), coverage, z, lesions),
-        _write_networks(names, z, effective_frames(courses, keep, degrees)),
+        write_networks(names, z, effective_frames(courses, keep, degrees)),
     )
     write_remarks(files.partial, Shrinkage=round(shrinkage, 5))
     write_remarks(files.ridge_partial, Ridge=RIDGE)
@@ -124,65 +110,10 @@ def _write_activity(
     return path
 
 
-def _write_networks(
-    names: Sequence[str], z: NDArray[np.float64], effective: NDArray[np.float64]
-) -> Path:
-    row: dict[str, float] = {
-        'mean_z': float(np.nanmean(z)) if np.isfinite(z).any() else np.nan,
-        'effective_frames': median_known(effective),
-    }
-    belongs = [_network(name) for name in names]
-    inside = np.flatnonzero([bool(network) for network in belongs])
-    reasons: dict[str, str] = {}
-    means = {}
-    if inside.size:
-        table = average_networks(z[np.ix_(inside, inside)], [belongs[i] for i in inside])
-        means = {frozenset(pair): mean for *pair, mean, _ in table.itertuples(index=False)}
-    for name, pair in _pairs():
-        row[name] = means.get(frozenset(pair), np.nan)
-        if np.isnan(row[name]):
-            reasons[name] = 'no edge of it has a value' if inside.size else NO_NETWORKS
-    path = write_table(pd.DataFrame([row]), 'networks.tsv')
-    write_remarks(path, MissingReasons=reasons)
-    return path
-
-
-def _network(region: str) -> str:
-    """Return the network that a part of the name of a region is of, or ``''``."""
-    if 'Networks' not in region:
-        return ''
-    parts = re.split(r'[_\W]+', region)
-    return next((name for name in NETWORKS for part in parts if part.startswith(name)), '')
-
-
-def _pairs() -> list[tuple[str, tuple[str, str]]]:
-    names = list(NETWORKS)
-    return [
-        (f'z_{first}' if first == second else f'z_{first}_{second}', (first, second))
-        for place, first in enumerate(names)
-        for second in names[place:]
-    ]
-
-
 def init_connectivity_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
     del config  # the denoising is that of the series
     return one_node_wf(connect_regions, NEEDS)
-
-
-def _network_columns() -> tuple[Column, ...]:
-    def title(first: str, second: str) -> str:
-        if first == second:
-            return f'Connectivity within the {NETWORKS[first]} network'
-        return f'Connectivity between the {NETWORKS[first]} and {NETWORKS[second]} networks'
-
-    return (
-        Column('mean_z', "Mean Fisher's z of all pairs of regions.", title='Mean connectivity'),
-        Column('effective_frames', 'Median number of independent volumes that the correlation of '
-               'two such series has (Bartlett).', title='Effective volumes'),
-        *(Column(name, f"Mean Fisher's z: {title(*pair)}.", title=title(*pair))
-          for name, pair in _pairs()),
-    )  # fmt: skip
 
 
 def _matrix(field: str, stat: str, description: str) -> Output:
@@ -275,7 +206,7 @@ CONNECTIVITY = Measure(
             extension='.tsv',
             entities={'stat': 'networks'},
             description="Mean connectivity within and between networks, as Fisher's z.",
-            columns=_network_columns(),
+            columns=network_columns(),
             draft='BEP017',
         ),
     ),

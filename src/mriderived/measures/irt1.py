@@ -31,6 +31,7 @@ from mriderived.measures.qmri_maps import (
     SIGNALS,
     Voxels,
     describe_outcome,
+    inverse_range,
     load_voxels,
     notes_on,
     save_outcome,
@@ -97,7 +98,7 @@ def write_irt1(
         'SignOfSignal': sign,
     }
     write_remarks(files.ir_t1, notes=notes_on(found.outcome, 'T1'), **common)
-    write_remarks(files.ir_r1, **common)
+    write_remarks(files.ir_r1, **{**common, **inverse_range(BOUNDS)})
     return files
 
 

@@ -31,6 +31,7 @@ from mriderived.measures.qmri_maps import (
     Voxels,
     describe_outcome,
     estimate_noise,
+    inverse_range,
     load_voxels,
     notes_on,
     save_outcome,
@@ -95,7 +96,8 @@ def write_megre(
         said['VoxelsDephased'] = int((last < DEPHASED).sum())
     common = {**describe_outcome(found.outcome, BOUNDS), **said, 'NoiseStandardDeviation': noise}
     write_remarks(files.megre_t2star, notes=notes, **settings_of(voxels.settings), **common)
-    write_remarks(files.megre_r2star, **settings_of(voxels.settings), **common)
+    settings = settings_of(voxels.settings)
+    write_remarks(files.megre_r2star, **settings, **{**common, **inverse_range(BOUNDS)})
     return files
 
 

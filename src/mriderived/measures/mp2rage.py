@@ -33,6 +33,7 @@ from mriderived.measures.qmri_maps import (
     SIGNALS,
     describe_outcome,
     describe_transmit,
+    inverse_range,
     load_voxels,
     notes_on,
     save_outcome,
@@ -106,7 +107,7 @@ def write_mp2rage(
     bare = int((~np.isfinite(volume[voxels.mask])).sum())
     write_remarks(files.mp2rage_unit1, MadeFrom=origin, VoxelsNoSignal=bare)
     write_remarks(files.mp2rage_t1, notes=[*notes, *notes_on(found.outcome, 'T1')], **common)
-    write_remarks(files.mp2rage_r1, **common)
+    write_remarks(files.mp2rage_r1, **{**common, **inverse_range(BOUNDS)})
     return files
 
 
@@ -132,10 +133,12 @@ def _stored(path: Path, series: Path) -> NDArray[np.float32]:
     values = values.reshape(shape)
     if values.min() >= -0.51 and values.max() <= 0.51:
         return np.where(seen, values, np.nan).astype(np.float32)
-    if values.min() < 0 or values.max() > HIGHEST + 1:
+    # White matter lies near four fifths: an image that stays in the lower half has another scale.
+    if values.min() < 0 or not HIGHEST / 2 < values.max() <= HIGHEST + 1:
         raise ValueError(
             f'{path} reaches from {values.min():g} to {values.max():g}: a uniform image is stored '
-            f'as 0 to {HIGHEST}, or as -0.5 to 0.5'
+            f'as 0 to {HIGHEST}, or as -0.5 to 0.5. Convert it, or leave it out where phase '
+            'images are there'
         )
     return np.where(seen, uniform_from_integers(values), np.nan).astype(np.float32)
 

@@ -34,6 +34,7 @@ from mriderived.measures.qmri_maps import (
     save_quality,
     save_values,
     settings_of,
+    without_range,
 )
 from mriderived.measures.qmri_outputs import (
     map_output,
@@ -85,7 +86,7 @@ def write_mpm(
         **signals.describe(),
     }
     write_remarks(files.mpm_r1, notes=[*notes, *notes_on(rates.outcome, 'R1')], **common)
-    write_remarks(files.mpm_pd, **common)
+    write_remarks(files.mpm_pd, **without_range(common))
     return files
 
 

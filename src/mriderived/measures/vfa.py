@@ -39,12 +39,14 @@ from mriderived.measures.qmri_maps import (
     chunks,
     describe_outcome,
     describe_transmit,
+    inverse_range,
     load_voxels,
     notes_on,
     save_outcome,
     save_quality,
     save_values,
     settings_of,
+    without_range,
 )
 from mriderived.measures.qmri_outputs import (
     map_output,
@@ -118,8 +120,8 @@ def write_vfa(
         'SpoilingCorrection': spoiling is not None,
     }
     write_remarks(files.vfa_t1, notes=[*notes, *notes_on(found.outcome, 'T1')], **common)
-    write_remarks(files.vfa_r1, **common)
-    write_remarks(files.vfa_pd, **common)
+    write_remarks(files.vfa_r1, **{**common, **inverse_range(BOUNDS)})
+    write_remarks(files.vfa_pd, **without_range(common))
     return files
 
 

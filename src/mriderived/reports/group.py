@@ -59,7 +59,7 @@ def write_group_report(out_dir: Path) -> Path:
 
 def _find_pictures(out_dir: Path, chapter: Mapping[str, Any]) -> dict[str, Any]:
     """Return a chapter with its pictures as files; one that is gone is left out."""
-    pictures = [{**one, 'file': out_dir / one['path']} for one in chapter['pictures']]
+    pictures = [{'spots': (), **one, 'file': out_dir / one['path']} for one in chapter['pictures']]
     return {**chapter, 'pictures': [one for one in pictures if one['file'].exists()]}
 
 

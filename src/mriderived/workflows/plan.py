@@ -267,14 +267,26 @@ def _units(
         reason = source.fault or lack or _tell_mask(source, measure)
         yield Unit(source.image.participant, source.image, source.relative, measure, variant,
                    state, reason, fingerprint, is_reference, source.lender,
-                   _list_others(source, config.bids_dir), outputs)  # fmt: skip
+                   _list_others(source, measure, config.bids_dir), outputs)  # fmt: skip
 
 
-def _list_others(source: Source, bids_dir: Path) -> tuple[str, ...]:
-    """Return the files of a source beside its first, below the dataset."""
-    members = next((source.acquisition[key] for key in ('parts', 'echoes', 'images')
-                    if key in source.acquisition), ())  # fmt: skip
-    paths = (Path(member['path']) for member in members if member.get('path'))
+def _list_others(source: Source, measure: Measure, bids_dir: Path) -> tuple[str, ...]:
+    """Return the files of a source beside its first, below the dataset.
+
+    Those of the transmit field belong to what is corrected with it.
+    """
+    acquisition = source.acquisition
+    members = next((acquisition[key] for key in ('parts', 'echoes', 'images')
+                    if key in acquisition), ())  # fmt: skip
+    paths = [
+        Path(member[part]) for part in ('path', 'phase', 'imag') for member in members
+        if member.get(part)
+    ]  # fmt: skip
+    uses_field = measure.scope.needs_transmit_field or 'qmri_b1' in (
+        *measure.needs, *measure.optional
+    )  # fmt: skip
+    if uses_field and acquisition.get('transmit_field'):
+        paths += map(Path, acquisition['transmit_field']['files'].values())
     root = bids_dir.absolute()
     named = (path.absolute().relative_to(root).as_posix() for path in paths)
     return tuple(name for name in dict.fromkeys(named) if name != source.relative)
