@@ -113,3 +113,7 @@ def test_values_that_no_t1_gives_are_counted():
     assert np.isnan(one.time[[0, 1, 2, 4]]).all()
     with pytest.raises(ValueError, match='do not fit'):
         fit_uniform(seen, AT_3T._replace(repetition_time=2.6))
+
+
+def test_an_inversion_is_of_96_percent_where_nothing_else_is_known():
+    assert AT_3T.efficiency == 0.96  # Marques et al. 2010

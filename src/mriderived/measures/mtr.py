@@ -75,6 +75,14 @@ def write_mtr(
     return files
 
 
+#: What images of a ratio must have in common.
+ALIKE = {
+    'flip_angle': 'FlipAngle',
+    'echo_time': 'EchoTime',
+    'repetition_time': 'RepetitionTimeExcitation',
+}
+
+
 def need_states(images: Sequence[Setting]) -> tuple[list[int], list[int]]:
     """Return which images are without, and which are with, magnetisation transfer.
 
@@ -89,7 +97,7 @@ def need_states(images: Sequence[Setting]) -> tuple[list[int], list[int]]:
               for state in (False, True)]  # fmt: skip
     if not all(places):
         raise ValueError('it needs images with and without magnetisation transfer')
-    for key, name in (('flip_angle', 'FlipAngle'), ('echo_time', 'EchoTime')):
+    for key, name in ALIKE.items():
         if len({getattr(image, key) for image in images}) > 1:
             raise ValueError(f'its images differ in {name}, not in magnetisation transfer alone')
     return places[0], places[1]
