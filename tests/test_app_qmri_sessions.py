@@ -127,9 +127,7 @@ def test_the_cohort_table_has_a_row_for_each_session(run: Run) -> None:
         tables[session] = pd.read_csv(path, sep='\t', na_values='n/a').iloc[0]
     one, two = tables['one'], tables['two']
     for row, kind, other in ((one, 'vfa', 'mtr'), (two, 'mtr', 'vfa')):
-        assert 0 < row[f'qmri_quality_{kind}_boundary_cost'] < 1
-        assert row[f'qmri_quality_{kind}_shift'] > 0.5
-        assert row[f'qmri_quality_{kind}_displacement'] < 3
+        assert row[f'{kind}_median'] > 0
         assert np.isnan(row[f'{other}_median'])
     regions = [name for name in one.index if name.startswith('vfa_pd_regions_')]
     assert len(regions) > 60 and one[regions].notna().mean() > 0.9
