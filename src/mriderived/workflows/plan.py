@@ -33,6 +33,7 @@ from mriderived.workflows.sources import (
     known_files,
 )
 from mriderived.workflows.steps import preprocessing_steps
+from mriderived.workflows.unit_sources import list_others
 
 State = Literal['to run', 'done', 'not available', 'bad input', 'killed']
 #: Stands for all measures where a participant as a whole could not be processed.
@@ -267,29 +268,7 @@ def _units(
         reason = source.fault or lack or _tell_mask(source, measure)
         yield Unit(source.image.participant, source.image, source.relative, measure, variant,
                    state, reason, fingerprint, is_reference, source.lender,
-                   _list_others(source, measure, config.bids_dir), outputs)  # fmt: skip
-
-
-def _list_others(source: Source, measure: Measure, bids_dir: Path) -> tuple[str, ...]:
-    """Return the files of a source beside its first, below the dataset.
-
-    Those of the transmit field belong to what is corrected with it.
-    """
-    acquisition = source.acquisition
-    members = next((acquisition[key] for key in ('parts', 'echoes', 'images')
-                    if key in acquisition), ())  # fmt: skip
-    paths = [
-        Path(member[part]) for part in ('path', 'phase', 'imag') for member in members
-        if member.get(part)
-    ]  # fmt: skip
-    uses_field = measure.scope.needs_transmit_field or 'qmri_b1' in (
-        *measure.needs, *measure.optional
-    )  # fmt: skip
-    if uses_field and acquisition.get('transmit_field'):
-        paths += map(Path, acquisition['transmit_field']['files'].values())
-    root = bids_dir.absolute()
-    named = (path.absolute().relative_to(root).as_posix() for path in paths)
-    return tuple(name for name in dict.fromkeys(named) if name != source.relative)
+                   list_others(source, measure, config.bids_dir), outputs)  # fmt: skip
 
 
 def _tell_mask(source: Source, measure: Measure) -> str:
