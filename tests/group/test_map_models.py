@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+import tracemalloc
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +22,15 @@ from scipy import ndimage, stats
 from mriderived.bids.covariates import Covariates
 from mriderived.group.exclusion import select, select_cohort
 from mriderived.group.map_chapter import find_map_chapters
-from mriderived.group.map_files import find_maps, load_voxels
+from mriderived.group.map_clusters import find_clusters, load_regions
+from mriderived.group.map_files import MapSet, find_maps, load_voxels
 from mriderived.group.map_models import fit_maps, split_design
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.permuting import Work
 from mriderived.group.records import Cohort, Row, Unit
 from mriderived.group.sample import Sample
 from mriderived.group.variables import Variables
+from mriderived.measures.base import Output
 from mriderived.measures.registry import find_measures
 
 SPACE = 'MNI152NLin2009cAsym'
@@ -321,3 +324,45 @@ def test_a_scheduler_that_does_not_answer_is_refused(outputs: tuple[Path, Cohort
     pytest.importorskip('distributed')
     with pytest.raises(ModelError, match=r'does not answer.* start dask scheduler'):
         permute(outputs, 'nowhere')
+
+
+def test_clusters_are_named_after_the_regions_they_lie_in(tmp_path: Path) -> None:
+    affine = np.array([[2.0, 0, 0, -96], [0, 2, 0, -132], [0, 0, 2, -78], [0, 0, 0, 1]])
+    shape = (97, 115, 97)
+    regions = load_regions(SPACE, affine, shape, tmp_path)
+    if not regions.names:
+        pytest.skip('the atlas is not here')
+    number = {name: index for index, name in regions.names.items()}
+    # A positive cluster of the left hippocampus, and a negative one of two parts of the cortex.
+    t = np.zeros(shape, np.float32)
+    t[regions.labels == number['Left-Hippocampus']] = 4.0
+    for name in ('ctx-rh-precentral', 'ctx-rh-postcentral'):
+        t[regions.labels == number[name]] = -5.0
+    found = find_clusters(t, np.where(t, 0.001, 1.0), t != 0, affine, regions)
+    assert found[0].peak == -5 and found[0].place[0] > 0
+    named = {part.rpartition(' ')[0].rpartition(' ')[0] for part in found[0].regions.split(', ')}
+    assert named == {'ctx-rh-precentral', 'ctx-rh-postcentral'}
+    (positive,) = [one for one in found if one.peak > 0][:1]
+    assert positive.regions == 'Left-Hippocampus 100 %'
+    assert np.abs(np.array(positive.place) - [-26, -22, -14]).max() < 22
+
+
+def test_memory_does_not_grow_with_the_number_of_maps(tmp_path: Path) -> None:
+    shape, rng = (40, 40, 40), np.random.default_rng(0)
+    nb.Nifti1Image(rng.normal(size=shape).astype(np.float32), AFFINE).to_filename(
+        tmp_path / '0.nii.gz'
+    )
+    peaks = []
+    for count in (5, 5, 40):
+        rows = [Row('', str(number)) for number in range(count)]
+        maps = MapSet(
+            Output('reho', 'func', 'boldmap', 'x'), SPACE, dict.fromkeys(rows, '0.nii.gz'),
+            AFFINE, shape, {},
+        )  # fmt: skip
+        covariates = pd.DataFrame({'age': rng.uniform(20, 80, count)})
+        tracemalloc.start()
+        fit_maps(Model('m', 'reho', 'age'), maps, rows, covariates, tmp_path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # The second time nothing is imported any more.
+    assert peaks[2] < 1.05 * peaks[1]

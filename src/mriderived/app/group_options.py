@@ -133,6 +133,5 @@ def add_group_level(group: argparse._ArgumentGroup) -> None:
         group,
         '--dask-scheduler',
         metavar='ADDRESS',
-        help='run permutations on this Dask cluster, not here; local: on one of --nprocs '
-        'processes',
+        help='run permutations on this Dask cluster, not here; local: one of --nprocs processes',
     )

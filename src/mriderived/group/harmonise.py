@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mriderived.core.combat import apply_combat, fit_combat
 from mriderived.core.linear_model import DesignError
-from mriderived.group.model_design import INTERCEPT, build_design
+from mriderived.group.model_design import INTERCEPT, build_design, suggest_column
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.untidy import refuse_untidy
 from mriderived.group.variables import Variables
@@ -69,7 +69,8 @@ def harmonise(model: Model, variables: Variables, covariates: pd.DataFrame) -> H
     """
     column = model.outcome
     if column not in covariates:
-        raise ModelError(f'{model.formula}: there is no column {column} for the sites')
+        hint = suggest_column(column, covariates)
+        raise ModelError(f'{model.formula}: there is no column {column} for the sites. {hint}')
     refuse_untidy(model.formula, covariates[[column]])
     known = covariates[column].notna().to_numpy()
     kept, rows, notes = _design(model, covariates, known)

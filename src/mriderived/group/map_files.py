@@ -66,8 +66,9 @@ def find_maps(
     }
     named = outputs.get(outcome) or outputs.get(f'{outcome}_in_space')
     if named is None:
-        close = difflib.get_close_matches(outcome, sorted(outputs), n=3, cutoff=0.4)
-        there = ', '.join(close or sorted(outputs)) or 'none'
+        names = sorted(name.removesuffix('_in_space') for name in outputs)
+        close = difflib.get_close_matches(outcome, names, n=3, cutoff=0.4)
+        there = ', '.join(close or names) or 'none'
         raise ModelError(
             f'{outcome} ~ …: there is no map {outcome} in a space. '
             f'{"Did you mean" if close else "There are:"} {there}{"?" if close else "."}'
@@ -153,22 +154,29 @@ def choose_voxels(maps: MapSet, rows: Sequence[Row], out_dir: Path) -> tuple[Mas
         mask = total / max(len(rows), 1) > LEAST_FRACTION
         left_out: dict[Row, str] = {}
     else:
-        known = {row: np.packbits(_has_value(out_dir / maps.files[row])) for row in rows}
-        count = int(np.prod(maps.shape))
-        sizes = {row: int(np.unpackbits(bits, count=count).sum()) for row, bits in known.items()}
+        mask, sizes = _look_over(maps, rows, out_dir)
         usual = float(np.median(list(sizes.values()))) if sizes else 0.0
         left_out = {
             row: f'it has a value in {100 * size / usual:.0f} % of the usual number of voxels'
             for row, size in sizes.items()
             if size < LEAST_COVER * usual
         }
-        mask = np.ones(maps.shape, bool)
-        for row, bits in known.items():
-            if row not in left_out:
-                mask &= np.unpackbits(bits, count=count).astype(bool).reshape(maps.shape)
+        if left_out:
+            mask, _ = _look_over(maps, [row for row in rows if row not in left_out], out_dir)
     if not mask.any():
         raise ModelError(f'{maps.output.field} ~ …: no voxel has a value for everybody')
     return mask, left_out
+
+
+def _look_over(maps: MapSet, rows: Sequence[Row], out_dir: Path) -> tuple[Mask, dict[Row, int]]:
+    """Return where everybody has a value, and how many values each has, one map at a time."""
+    mask = np.ones(maps.shape, bool)
+    sizes = {}
+    for row in rows:
+        known = _has_value(out_dir / maps.files[row])
+        mask &= known
+        sizes[row] = int(known.sum())
+    return mask, sizes
 
 
 def _has_value(path: Path) -> Mask:

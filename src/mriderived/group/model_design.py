@@ -86,16 +86,24 @@ def _require_known(model: Model, wanted: Iterable[str], covariates: pd.DataFrame
     for name in wanted:
         if name in covariates:
             continue
-        columns = list(map(str, covariates.columns))
-        close = [column for column in columns if column.lower() == name.lower()] or (
-            difflib.get_close_matches(name, columns, n=3, cutoff=0.6)
-        )
-        there = ', '.join(close) if close else ', '.join(columns[:20])
-        hint = f'Did you mean {there}?' if close else f'There are: {there or "none"}.'
         raise ModelError(
             f'{model.formula}: {name} is no column of participants.tsv, of phenotype/ or of the '
-            f'cohort table. {hint}'
+            f'cohort table. {suggest_column(name, covariates)}'
         )
+
+
+def suggest_column(name: str, covariates: pd.DataFrame) -> str:
+    """Ask whether a column of a similar name was meant, or name the first ones.
+
+    >>> suggest_column('agee', pd.DataFrame(columns=['age', 'sex']))
+    'Did you mean age?'
+    """
+    columns = list(map(str, covariates.columns))
+    close = [column for column in columns if column.lower() == name.lower()] or (
+        difflib.get_close_matches(name, columns, n=3, cutoff=0.6)
+    )
+    there = ', '.join(close) if close else ', '.join(columns[:20])
+    return f'Did you mean {there}?' if close else f'There are: {there or "none"}.'
 
 
 def _require_varied(

@@ -17,6 +17,7 @@ from mriderived.config import Learner
 from mriderived.core.prediction_scores import error_line, pattern, score_classes, score_numbers
 from mriderived.group.learners import INNER_FOLDS, build_learner, make_folds
 from mriderived.group.missing_codes import refuse_codes
+from mriderived.group.model_design import suggest_column
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.variables import Variables
 
@@ -82,7 +83,8 @@ def pose_task(
         A column or a feature is not known, or there are too few participants or classes.
     """
     if model.outcome not in covariates:
-        raise ModelError(f'{model.formula}: there is no column {model.outcome} to predict')
+        hint = suggest_column(model.outcome, covariates)
+        raise ModelError(f'{model.formula}: there is no column {model.outcome} to predict. {hint}')
     places: list[int] = []
     for term in (part.strip() for part in model.terms.split('+')):
         places += [place for place in variables.choose(term) if place not in places]
@@ -95,7 +97,8 @@ def pose_task(
         known &= np.isfinite(target.to_numpy(float))
     if sites:
         if sites not in covariates:
-            raise ModelError(f'{model.formula}: there is no column {sites} for the sites')
+            hint = suggest_column(sites, covariates)
+            raise ModelError(f'{model.formula}: there is no column {sites} for the sites. {hint}')
         known &= covariates[sites].notna().to_numpy()
     values = variables.values[:, places]
     known &= np.isfinite(values).any(axis=1)

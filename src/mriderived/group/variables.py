@@ -15,6 +15,7 @@ from mriderived.group.blocks import Block
 from mriderived.group.columns import CohortColumn
 from mriderived.group.model_files import ModelError
 from mriderived.group.records import Row
+from mriderived.measures.registry import find_measures
 
 #: Short names of columns that models adjust for.
 ALIASES = {
@@ -78,6 +79,8 @@ class Variables:
             close = difflib.get_close_matches(outcome, sorted(names), n=3, cutoff=0.5)
             measures = sorted({one.measure for one in self.variables})
             hint = f'Did you mean {", ".join(close)}?' if close else f'There are the measures {", ".join(measures)}.'  # noqa: E501  # fmt: skip
+            if outcome.partition('.')[0] in {measure.name for measure in find_measures()}:
+                hint = 'Run it for the participants first, with --measures if it is not a default.'
             raise ModelError(f'{outcome} ~ …: there is no {outcome} in the cohort table. {hint}')
         if not np.isfinite(self.values[:, found]).any():
             raise ModelError(
