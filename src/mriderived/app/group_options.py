@@ -112,7 +112,8 @@ def add_group_level(group: argparse._ArgumentGroup) -> None:
         group,
         '--sites',
         metavar='COLUMN',
-        help='sites that --predict harmonises within training participants (default: none)',
+        help='group only: sites within which outliers are judged (default: those of --harmonise), '
+        'and that --predict harmonises within training participants',
     )
     add_list(
         group,
