@@ -29,6 +29,9 @@ def check_group_options(config: Config) -> Iterator[Problem]:
     asked = bool(config.predict or config.map_models)
     alone = {
         '--learner': (config.learner != Config.learner and not config.predict, '--predict'),
+        '--folds-by-site': (
+            config.folds_by_site and not (config.predict and config.sites), '--predict and --sites'
+        ),
         '--permutations': (config.permutations > 0 and not asked, '--map-model or --predict'),
         '--smoothing': (config.smoothing > 0 and not config.map_models, '--map-model'),
         '--dask-scheduler': (

@@ -115,6 +115,12 @@ def add_group_level(group: argparse._ArgumentGroup) -> None:
         help='group only: sites within which outliers are judged (default: those of --harmonise), '
         'and that --predict harmonises within training participants',
     )
+    group.add_argument(
+        '--folds-by-site',
+        action='store_true',
+        help='predict people of sites of which nobody was learned from: folds hold whole sites '
+        'of --sites, which are not harmonised then',
+    )
     add_list(
         group,
         '--map-model',
