@@ -98,3 +98,19 @@ def test_without_the_model_its_files_go(out_dir: Path) -> None:
     run(out_dir)
     assert not list((out_dir / 'models').glob('*'))
     assert not list((out_dir / 'figures').glob('group_model*'))
+
+
+def test_methods_tell_what_was_done_and_cite_it(out_dir: Path) -> None:
+    models = ('volume ~ age', 'volume ~ shoe_size')
+    run_group(make_config(out_dir, models=models, predict=('age ~ volume',)), MEASURES)
+    write_group_report(out_dir)
+    told = json.loads((out_dir / 'logs' / 'group.json').read_text())['methods']
+    assert len(told) == 3
+    assert 'Regions were modelled by ordinary least squares: volume ~ age. Two-sided' in told[1]
+    assert 'Out-of-sample predictions (age ~ volume) were by ridge' in told[2]
+    page = ' '.join((out_dir / 'group.html').read_text().split())
+    assert '<h2 id="methods">Methods</h2>' in page
+    assert 'Benjamini and Hochberg 1995. <a href="https://doi.org/10.1111/j.2517' in page
+    assert 'href="#reference-4">[4]</a>' in page and 'id="reference-5"' not in page
+    run_group(make_config(out_dir), MEASURES)
+    assert len(json.loads((out_dir / 'logs' / 'group.json').read_text())['methods']) == 1

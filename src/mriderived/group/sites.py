@@ -22,6 +22,11 @@ class Sites(NamedTuple):
     notes: list[str]
     warnings: list[str]
 
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the column is there."""
+        return not self.warnings
+
 
 def find_sites(config: Config, rows: Sequence[Row]) -> Sites | None:
     """Return the sites within which outliers are judged; nothing where none are asked for.

@@ -28,6 +28,7 @@ from mriderived.group.cohort_checks import check_participants
 from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.derivatives import Derivatives, place_sheets
 from mriderived.group.findings import Findings
+from mriderived.group.methods_text import write_texts
 from mriderived.group.outliers import FEWEST, FEWEST_OF_SITE, THRESHOLD
 from mriderived.group.readers import read_derivatives
 from mriderived.group.records import Cohort, read_cohort
@@ -122,6 +123,7 @@ def run_group(
         'tables': [str(table) for table in tables],
         'exports': [str(path) for path in exports],
         'files': [str(path) for chapter in chapters for path in chapter.written],
+        'methods': write_texts(config, chapters, sites.column if sites and sites.is_known else ''),
         'chapters': [chapter.to_json() for chapter in chapters],
         'warnings': list(warnings),
     })  # fmt: skip
@@ -162,7 +164,7 @@ def _write_all(
 
 def _tell_sites(sites: Sites | None) -> dict[str, object] | None:
     """Return what the page says of the sites within which outliers are judged."""
-    if sites is None or sites.warnings:
+    if sites is None or not sites.is_known:
         return None
     return {'column': sites.column, 'fewest': FEWEST_OF_SITE, 'notes': sites.notes}
 
