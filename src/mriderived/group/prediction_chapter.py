@@ -17,6 +17,7 @@ from mriderived.group.blocks import MISSING
 from mriderived.group.chapters import Chapter, Picture, Spot, figure_file
 from mriderived.group.columns import snake
 from mriderived.group.exclusion_effects import compare_predictions
+from mriderived.group.guard import guard
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.prediction import Prediction, count_folds, predict
 from mriderived.group.prediction_task import Task, pose_task
@@ -91,19 +92,15 @@ def find_prediction_chapters(
         title = f'Prediction of {model.outcome}'
         chapter = Chapter(f'predict-{snake(model.name)}', title, '', _HEADER)
         chapters.append(chapter)
-        try:
+        with guard(chapter, refused, 'Nothing was predicted.'):
             task, sites, notes = _pose(config, model, sample)
             one = predict(task, config.learner, config.permutations, config.random_seed,
                           config.nprocs)  # fmt: skip
-        except ModelError as error:
-            refused.append(str(error))
-            chapter.text, chapter.header = 'Nothing was predicted.', ()
-            chapter.notes.append(str(error))
-            continue
-        found[model.name] = one
-        _fill(config, chapter, model, one, variables, sites)
-        chapter.notes += notes
-        if everybody is not None:
+            _fill(config, chapter, model, one, variables, sites)
+            chapter.notes += notes
+            found[model.name] = one
+            if everybody is None:
+                continue
             try:
                 whole = _predict_everybody(config, model, everybody)
             except ModelError as error:

@@ -23,11 +23,12 @@ from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
-from mriderived.group.chapters import mark_sidecars
+from mriderived.group.chapters import Chapter, mark_sidecars
 from mriderived.group.cohort_checks import check_participants
 from mriderived.group.columns import Source, is_cohort_output, order_variants
-from mriderived.group.derivatives import Derivatives, place_sheets
+from mriderived.group.derivatives import Derivatives, Sheet, place_sheets
 from mriderived.group.findings import Findings
+from mriderived.group.guard import guard
 from mriderived.group.methods_text import write_texts
 from mriderived.group.outliers import FEWEST, FEWEST_OF_SITE, THRESHOLD
 from mriderived.group.readers import read_derivatives
@@ -94,13 +95,18 @@ def run_group(
         # Statistics take a second to import, and most runs of the group level have none.
         from mriderived.group.statistics import find_statistics
 
-        found = find_statistics(config, cohort, blocks, measures)
-        chapters += found.chapters
-        refused += found.refused
-        if found.sheets:
+        whole = Chapter('statistics', 'Statistics', '')
+        sheets: list[Sheet] = []
+        with guard(whole, refused, 'Statistics ended early.'):
+            found = find_statistics(config, cohort, blocks, measures)
+            chapters += found.chapters
+            refused += found.refused
+            sheets = found.sheets
+        chapters += [whole] * bool(whole.notes)
+        if sheets:
             # Tables are there before statistics, which may take long, and once more with these.
             taken = {column.name for block in blocks for column in block.columns}
-            blocks += place_sheets(found.sheets, cohort.rows, taken)
+            blocks += place_sheets(sheets, cohort.rows, taken)
             written = _write_all(config, cohort, blocks, sites, is_sloppy)
     if is_sloppy:
         mark_sidecars(config.out_dir, chapters)
