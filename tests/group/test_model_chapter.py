@@ -120,7 +120,7 @@ def test_methods_tell_what_was_done_and_cite_it(out_dir: Path) -> None:
     ('broken', 'text'),
     [
         ('model_chapter.fit_regions', 'This model was not fitted.'),
-        ('norms_chapter.find_norms', 'No norms were found.'),
+        ('norms_chapter.pose_norms', 'No norms were found.'),
         ('prediction_chapter.predict', 'Nothing was predicted.'),
         ('map_chapter.find_maps', 'This model was not fitted.'),
         ('statistics.join_covariates', 'Statistics ended early.'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from cohort_outputs import make_config
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from mriderived.config import Learner, replace
 from mriderived.core.combat import apply_combat, fit_combat
@@ -250,3 +251,43 @@ def test_a_class_is_predicted_at_other_sites() -> None:
     task = pose_task(SEX, variables, covariates, 'site', is_by_site=True)
     assert count_folds(task) == 3
     assert predict(task, permutations=3).scores['auc'] > 0.85
+
+
+@pytest.mark.parametrize('learner', ['linear', 'svm', 'boosting'])
+def test_the_bias_is_that_of_training_participants(learner: Learner) -> None:
+    """Whoever is tested changes nothing of the correction of those who are tested with them."""
+    covariates = make_covariates(40)
+    values = make_thickness(covariates)[:, :6]
+    task = pose_task(AGE, make_variables(values), covariates)
+    _, test = next(iter(make_folds(False, 5, 42).split(values, groups=task.groups)))
+    other = task.features.copy()
+    other[test] = np.random.default_rng(9).normal(2.4, 0.3, (len(test), 6))
+    taken = [one.predicted - one.corrected for one in (
+        predict(task, learner), predict(replace(task, features=other), learner),
+    )]  # fmt: skip
+    np.testing.assert_allclose(taken[0][test], taken[1][test], rtol=1e-9, atol=1e-9)
+    # It is a line of the true value, and it is there.
+    slope, _ = np.polyfit(task.target[test], taken[0][test], 1)
+    assert slope < -0.05
+
+
+def test_inner_folds_keep_participants_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice of strength and the bias split nobody's sessions, either."""
+    seen: list[int] = []
+
+    class Watched(GroupKFold):
+        def split(
+            self, X: np.ndarray, y: object = None, groups: object = None
+        ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            people = np.asarray(groups)
+            for train, test in super().split(X, y, people):
+                assert not set(people[train]) & set(people[test])
+                seen.append(len(people))
+                yield train, test
+
+    monkeypatch.setattr('mriderived.group.learners.GroupKFold', Watched)
+    covariates = pd.concat([make_covariates(25)] * 2, ignore_index=True)
+    people = [f'{n:02d}' for n in range(25)] * 2
+    predict(pose_task(AGE, make_variables(make_thickness(covariates), people), covariates))
+    # 5 outer folds of 50 rows; in each of them 4 to choose and 4 for the bias, of 40.
+    assert sorted(seen) == [40] * 40 + [50] * 5
