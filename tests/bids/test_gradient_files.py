@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mriderived.bids.gradient_checks import check_gradients
 from mriderived.bids.gradient_files import GradientFiles, read_gradient_files
 from mriderived.bids.image_checks import BadImageError
+from mriderived.shells import find_shells
 
 
 def _spread(count: int) -> NDArray[np.float64]:
@@ -290,7 +291,7 @@ def test_check_finds_shells_and_their_directions(pair: _Pair) -> None:
     noisy = np.where(B > 0, B + np.arange(len(B)) % 5, 0)
     check = check_gradients(pair.bvec, pair.write(noisy).read())
     assert [(shell.volumes, shell.directions) for shell in check.shells] == [(12, 12), (24, 24)]
-    assert check.describe() == '2 × 0, 12 × 702, 24 × 2002'
+    assert check.describe() == '2 × 0, 12 × 700, 24 × 2000'
     assert check.findings == ()
     assert 1.5 < check.shells[1].condition < 1.8
 
@@ -347,3 +348,13 @@ def test_real_tables(
     check = check_gradients(path, table)
     assert check.describe() == expected
     assert {finding[0] for finding in check.findings} == flags
+
+
+def test_shells_are_those_of_the_models(pair: _Pair) -> None:
+    # small steps are no single shell: the gaps alone would make one of all
+    b = np.concatenate([np.zeros(2), 1000 + 20.0 * np.arange(12), np.full(24, 2003.0)])
+    checked = check_gradients(pair.bval, pair.write(b).read())
+    number, nominal = find_shells(b)
+    assert len(nominal) > 3
+    assert tuple(shell.b for shell in checked.shells) == nominal[1:]
+    assert [shell.volumes for shell in checked.shells] == np.bincount(number)[1:].tolist()

@@ -181,6 +181,7 @@ def test_all_metrics_of_a_run() -> None:
     run = replace(
         make_run(),
         displacement=np.array([np.nan, *np.full(83, 0.1)]),
+        untold=np.zeros(84, bool),
         outliers=np.eye(84, 12, dtype=bool),
         air=np.full((84, 12), 3.0),
         noise=np.full(14 * 14 * 8, 20, np.float32),
@@ -205,3 +206,34 @@ def test_what_is_missing_has_a_reason() -> None:
     assert found.reasons['fd_mean'] == 'there are no motion parameters'
     with pytest.raises(ValueError, match='brain mask is empty'):
         measure_dwi_quality(replace(make_run(), brain=np.zeros(SHAPE, bool)))
+
+
+def test_spikes_and_raw_neighbours_are_sought_within_a_phase_encoding() -> None:
+    rng = np.random.default_rng(4)
+    air = 10 + rng.uniform(-1, 1, (20, 30))
+    encoding = np.repeat([0, 1], [15, 5])
+    # ghosts of the other encoding lie elsewhere: brighter, but no spikes
+    air[encoding == 1] += 30
+    shell = np.ones(20, int)
+    assert spiked_share(air, shell)[0] == pytest.approx(0.25)
+    assert spiked_share(air, shell, encoding)[0] == 0
+    air[3, 7] = 50
+    assert spiked_share(air, shell, encoding)[0] == pytest.approx(1 / (15 * 30))
+    assert spiked_share(air[10:], shell[10:], encoding[10:])[1].startswith('no shell')
+
+    table = make_gradients([1000.0] * 4, np.eye(3)[[0, 1, 0, 1]])
+    brain = rng.standard_normal((500, 2)).astype(np.float32)
+    # the same axis in the other encoding looks unlike; another axis of the same, alike
+    signals = brain[:, [0, 0, 1, 1]]
+    assert abs(neighbouring_correlation(signals, table)[0]) < 0.15
+    ours = np.array([0, 0, 1, 1])
+    assert neighbouring_correlation(signals, table, ours)[0] == pytest.approx(1, abs=1e-6)
+    reason = neighbouring_correlation(signals, table, np.arange(4))[1]
+    assert reason == 'no phase encoding has two weighted volumes'
+
+
+def test_untold_volumes_are_counted() -> None:
+    run = make_run()
+    assert np.isnan(measure_dwi_quality(run).values['untold_volumes'])
+    untold = np.arange(len(run.gradients)) % 20 == 3
+    assert measure_dwi_quality(replace(run, untold=untold)).values['untold_volumes'] == 5

@@ -52,12 +52,14 @@ def test_noise_floor_is_part_of_the_model():
 
 
 def test_rician_moments_agree_with_scipy():
-    for ratio in (0.0, 0.3, 1.0, 2.5, 8.0, 29.0):
+    for ratio in (0.0, 0.3, 1.0, 2.5, 8.0, 10.001, 15.0, 29.0):
         mean, slope, variance = rician_moments(3 * ratio, 3.0)
         assert mean == pytest.approx(3 * rice.mean(ratio), rel=1e-9)
         assert variance == pytest.approx(9 * rice.var(ratio), rel=1e-6)
         ahead = rician_moments(3 * ratio + 1e-4, 3.0)[0]
         assert slope == pytest.approx((ahead - mean) / 1e-4, abs=1e-4)
+    near = [np.array(rician_moments(ratio, 1.0)) for ratio in (10 - 1e-7, 10 + 1e-7)]
+    assert near[1] == pytest.approx(near[0], abs=5e-7)
     assert rician_moments(30.001, 1.0)[0] == pytest.approx(rician_moments(29.999, 1.0)[0] + 0.002,
                                                            abs=1e-5)  # fmt: skip
 

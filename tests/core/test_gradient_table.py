@@ -7,13 +7,13 @@ from scipy.spatial.transform import Rotation
 from mriderived.core.fibre_peaks import half_sphere
 from mriderived.core.gradient_table import (
     count_axes,
-    find_shells,
     fsl_from_world,
     make_gradients,
     rotate,
     select,
     world_from_fsl,
 )
+from mriderived.shells import find_shells
 
 
 def turn(axis: int, degrees: float) -> np.ndarray:

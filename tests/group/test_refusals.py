@@ -57,7 +57,7 @@ def test_each_refusal_names_the_thing_and_the_remedy(
         f'{VOLUME} ~ empty': 'nobody has every covariate (left out: 24 without empty)',
         f'{VOLUME} ~ agee': 'agee is no column of participants.tsv, of phenotype/ or of the '
         'cohort table. Did you mean age?',
-        f'{VOLUME} ~ iq': 'iq is -9999 for 1 participants, and between 90 and 113 for the others',
+        f'{VOLUME} ~ iq': 'iq is -9999 for 1 participant, and between 90 and 113 for the others',
         'freesurfer_aseg.volum ~ age': 'Did you mean',
     }
     others = {

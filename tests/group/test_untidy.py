@@ -13,7 +13,7 @@ from mriderived.group.untidy import refuse_untidy
     ('cells', 'message'),
     [
         ([100.0, 110.0, -9999.0, None],
-         'y ~ x: x is -9999 for 1 participants, and between 100 and 110 for the others: if it '
+         'y ~ x: x is -9999 for 1 participant, and between 100 and 110 for the others: if it '
          'stands for a missing value, write n/a'),
         (['R', 'L', '-9999', '-9999', None],
          'y ~ x: x is -9999 for 2 participants, and has words for others: if it stands for a '
@@ -36,7 +36,7 @@ def test_what_is_meant_otherwise_is_refused(cells: list[object], message: str) -
     'cells',
     [
         [1.0, 2.0, 9.0],
-        [-9.0, -8.0, 3.0],
+        [-9.0, -8.5, 3.0],
         ['R', 'L', 'Ambi', 'L->R', 'Mixed', None],
         ['1', '2', '3a', '3b', '1', '2'],
         ['UM_1', 'UM_2', 'um-3'],

@@ -59,6 +59,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     }  # fmt: skip
     (tmp_path / 'acquisition.json').write_text(json.dumps(acquisition))
     motion = pd.DataFrame({'framewise_displacement': [np.nan, *np.full(VOLUMES - 1, 0.3)]})
+    motion['untold'] = (np.arange(VOLUMES) == 9).astype(int)
     motion.to_csv('motion.tsv', sep='\t', index=False, na_rep='n/a')
     return {
         'dwi_acquisition': tmp_path / 'acquisition.json',

@@ -26,7 +26,9 @@ from qmri_signals import (
 from mriderived.core.dephasing import dephasing, field_changes
 from mriderived.core.epg import echo_train
 from mriderived.core.variable_flip_angle import spoiled_signal
+from mriderived.interfaces.qmri_acquisition import parse_qmri_acquisition
 from mriderived.interfaces.volumes import load, save
+from mriderived.measures.echo_trains import read_train
 from mriderived.measures.irt1 import IRT1, write_irt1
 from mriderived.measures.megre import MEGRE, write_megre
 from mriderived.measures.mp2rage import MP2RAGE
@@ -114,6 +116,14 @@ def test_what_is_no_train_is_refused(times: Any, reason: str) -> None:
     assert reason in T2.scope.obstacle(train(times))
 
 
+def test_the_nominal_angle_of_the_refocusing_pulses_is_that_of_the_sidecar() -> None:
+    content = train([0.01 * number for number in range(1, 9)])
+    assert read_train(parse_qmri_acquisition(content).settings).nominal == 180
+    for image in content['images']:
+        image['metadata'] = {'RefocusingFlipAngle': 150}
+    assert read_train(parse_qmri_acquisition(content).settings).nominal == 150
+
+
 def test_implausible_voxels_have_no_value_and_are_counted() -> None:
     rows = trains(0.08)
     rows[20:40] = 1000 * echo_train(0.08, 180, 0.01, 16)[::-1]  # grows
@@ -162,6 +172,9 @@ def test_t2star_at_an_snr_of_50() -> None:
     assert abs(inside(found.megre_t2star).mean() / 0.03 - 1) < 0.01
     assert inside(found.megre_r2star).mean() == pytest.approx(1 / 0.03, rel=0.01)
     assert inside(found.megre_s0).mean() == pytest.approx(1000, rel=0.01)
+    assert said(found.megre_r2star)['PlausibleRange'] == pytest.approx(
+        [1 / end for end in reversed(said(found.megre_t2star)['PlausibleRange'])]
+    )
     remarks = said(found.megre_t2star)
     assert not remarks['DephasingCorrection'] and 'no phase image' in remarks['Notes'][0]
 

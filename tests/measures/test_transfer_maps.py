@@ -164,6 +164,9 @@ def test_transfer_ratio_and_its_voxels_without_signal() -> None:
     assert 'with and without' in obstacle(acquisition('MTR', images[:1]))
     other = acquisition('MTR', [images[0], {**images[1], 'flip_angle': 12.0}])
     assert 'differ in FlipAngle' in obstacle(other)
+    for image, time in zip(other['images'], (0.03, 0.05), strict=False):
+        image.update(flip_angle=6.0, repetition_time=time)
+    assert 'differ in RepetitionTimeExcitation' in obstacle(other)
 
 
 def test_the_field_in_percent_within_the_mask() -> None:

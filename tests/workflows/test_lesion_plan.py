@@ -55,6 +55,17 @@ def test_which_names_are_read(skeleton: Skeleton, name: str, is_found: bool) -> 
     assert {unit.image for unit in plan.units if unit.measure.source == 'T1w'} == {image}
 
 
+@pytest.mark.parametrize(
+    'name', ['sub-01_acq-a_label-lesion_mask', 'sub-01_run-2_T1w_label-lesion_roi']
+)
+def test_a_mask_of_no_image_is_told(skeleton: Skeleton, name: str) -> None:
+    settings = config(skeleton('single'))
+    write_image(settings.bids_dir / ANAT / f'{name}.nii.gz')
+    (check,) = plan_participant(settings, '01').checks.values()
+    (told,) = check.notes
+    assert told.startswith(f'{name}.nii.gz is the lesion mask of no image here and is not used')
+
+
 def test_it_goes_to_the_steps_that_use_it_and_the_dry_run_says_so(skeleton: Skeleton) -> None:
     settings = config(skeleton('single'))
     name = 'sub-01_T1w_label-lesion_roi.nii.gz'

@@ -190,6 +190,18 @@ def test_parts_of_other_geometry_are_refused(root: Path) -> None:
     assert 'its matrix 12 x 12 x 9 is not that of' in sources(root)[first].fault
 
 
+def test_a_part_that_is_given_twice_is_refused_and_repetitions_are_not(root: Path) -> None:
+    first = f'{DWI}/sub-01_dir-AP_run-1_dwi.nii.gz'
+    second = first.replace('run-1', 'run-2')
+    write_dwi(root / first, {1000.0: 12}, MultipartID='all')
+    write_dwi(root / second, {1000.0: 12}, MultipartID='all')
+    assert sources(root)[first].fault == ''
+    (root / second).write_bytes((root / first).read_bytes())
+    fault = sources(root)[first].fault
+    assert fault.startswith(f'{second}: it holds the same volumes and gradients as')
+    assert fault.endswith('Remove one of the two, or take the right file from its source.')
+
+
 @pytest.mark.parametrize(
     ('change', 'reason'),
     [
@@ -200,6 +212,10 @@ def test_parts_of_other_geometry_are_refused(root: Path) -> None:
         (lambda p: p.with_name('sub-01_dir-AP_dwi.bval').write_text(' '.join(['nan'] * 13)),
          'negative or not a number'),
         (lambda p: p.write_bytes(p.read_bytes()[:4000]), 'sub-01_dir-AP_dwi.nii.gz'),
+        (lambda p: p.with_name('sub-01_dir-AP_dwi.json').write_text('{"RepetitionTime": 4,'),
+         'sub-01/dwi/sub-01_dir-AP_dwi.json is not valid JSON'),
+        (lambda p: p.with_name('sub-01_dir-AP_dwi.json').write_text('{'),
+         'correct it there, or convert it again'),
     ],
 )  # fmt: skip
 def test_what_is_broken_is_refused_with_the_file(root: Path, change: Any, reason: str) -> None:

@@ -22,7 +22,14 @@ from mriderived.bids.nifti_reading import BadImageError, Finding
 from mriderived.bids.orientation import compare_affines, find_geometry
 from mriderived.bids.series_reading import read_series_header
 
-__all__ = ['BadImageError', 'DwiCheck', 'check_dwi', 'look_at_dwi', 'require_same_grid']
+__all__ = [
+    'BadImageError',
+    'DwiCheck',
+    'check_dwi',
+    'look_at_dwi',
+    'require_different',
+    'require_same_grid',
+]
 
 #: Flags of T1w images that say nothing about EPI, whose voxels are always large.
 _OF_T1W = ('low_resolution', 'anisotropic')
@@ -128,6 +135,34 @@ def require_same_grid(parts: Sequence[DwiCheck]) -> None:
                 'which it shares MultipartID',
                 'Parts of one acquisition have one field of view: take MultipartID off one.',
             )
+
+
+def require_different(parts: Sequence[DwiCheck]) -> None:
+    """Raise if two parts of one acquisition hold the same volumes; this reads one of each.
+
+    Repetitions have one table, too, but no two images have the same noise.
+    """
+    for number, other in enumerate(parts):
+        for first in parts[:number]:
+            if _is_same_table(first, other) and _is_same_volume(first.path, other.path):
+                raise BadImageError(
+                    other.path,
+                    f'it holds the same volumes and gradients as {first.path.name}, with which it '
+                    'is one series: all would count twice',
+                    'Remove one of the two, or take the right file from its source.',
+                )
+
+
+def _is_same_table(one: DwiCheck, other: DwiCheck) -> bool:
+    return one.shape == other.shape and all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        for name in ('volumes', 'b', 'directions')
+    )
+
+
+def _is_same_volume(one: Path, other: Path) -> bool:
+    first, second = (np.asanyarray(nib.load(path).dataobj[..., 0]) for path in (one, other))
+    return bool(first.any() and np.array_equal(first, second))
 
 
 def _repetition_time(metadata: Mapping[str, Any], header: Any) -> float:

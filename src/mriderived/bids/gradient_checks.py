@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from mriderived.bids.gradient_files import B0_THRESHOLD, GradientFiles
 from mriderived.bids.nifti_reading import BadImageError, Finding
+from mriderived.shells import find_shells
 
-#: Shells are further apart than this, in s/mm² and as a share of the larger b-value.
-GAP, RELATIVE_GAP = 45.0, 0.05
 #: Directions closer than this are the same.
 SAME_DEGREES = 1.0
 #: A tensor has six elements.
@@ -26,7 +25,7 @@ MAX_CONDITION = 5.0
 class Shell(NamedTuple):
     """Volumes of one b-value.
 
-    ``b`` in s/mm² (median), ``directions`` how many differ (opposite ones are the same),
+    ``b`` in s/mm² (nominal), ``directions`` how many differ (opposite ones are the same),
     ``condition`` of a tensor in them, infinite where they do not determine one.
     """
 
@@ -65,30 +64,24 @@ def check_gradients(path: Path, table: GradientFiles, is_weighted: bool = True) 
             'If this is a distortion reference, name it as epi in fmap; else convert the series '
             'from DICOM again.',
         )
+    number, nominal = find_shells(b, B0_THRESHOLD)
     shells = tuple(
-        _measure(b[index], directions[index]) for index in _group(b, np.flatnonzero(weighted))
+        _measure(value, directions[number == shell])
+        for shell, value in enumerate(nominal[1:], start=1)
     )
     unweighted = int((~weighted).sum())
     findings = tuple(_findings(unweighted, shells))
     return GradientCheck(unweighted, shells, (*table.findings, *findings))
 
 
-def _group(b: NDArray[np.float64], index: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Part volumes where their ascending b-values leave a gap."""
-    order = index[np.argsort(b[index], kind='stable')]
-    ascending = b[order]
-    gaps = np.diff(ascending) > np.maximum(GAP, RELATIVE_GAP * ascending[1:])
-    return [part for part in np.split(order, np.flatnonzero(gaps) + 1) if part.size]
-
-
-def _measure(b: NDArray[np.float64], directions: NDArray[np.float64]) -> Shell:
+def _measure(b: float, directions: NDArray[np.float64]) -> Shell:
     x, y, z = directions.T
     design = np.column_stack([x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z])
     distinct = _count_distinct(directions)
     condition = np.inf
     if distinct >= LEAST_DIRECTIONS:
         condition = float(np.linalg.cond(design))
-    return Shell(float(np.median(b)), len(b), distinct, condition)
+    return Shell(b, len(directions), distinct, condition)
 
 
 def _count_distinct(directions: NDArray[np.float64]) -> int:

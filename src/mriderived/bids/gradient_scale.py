@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.bids.nifti_reading import BadImageError, Finding
+from mriderived.shells import B0_THRESHOLD
 
 #: Lengths that rounding explains, without a word.
 ROUNDED = 0.02
@@ -27,7 +28,7 @@ _LEAST_OF_LEVEL = 3
 #: Directions with smaller components are zero.
 _NO_LENGTH = 1e-6
 #: Up to this b-value, in s/mm², a volume counts as unweighted.
-UNWEIGHTED = 50.0
+UNWEIGHTED = B0_THRESHOLD
 
 
 def mend_units(

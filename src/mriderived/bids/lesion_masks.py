@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mriderived.bids.dataset import Image
@@ -13,6 +13,8 @@ from mriderived.bids.names import InvalidNameError, split_name
 #: ``sub-01_label-lesion_mask.nii.gz`` the one of BIDS derivatives.
 SUFFIXES = ('roi', 'mask')
 LABEL = 'lesion'
+#: Suffixes of the images that may have one.
+OWNERS = ('T1w', 'T2w', 'FLAIR')
 
 
 def find_lesion_mask(image: Image, images: Iterable[Image]) -> Path | None:
@@ -30,6 +32,19 @@ def find_lesion_mask(image: Image, images: Iterable[Image]) -> Path | None:
         names = ' and '.join(sorted(path.name for path in found))
         raise BadImageError(image.path, f'it has several lesion masks: {names}', 'Keep one.')
     return found[0] if found else None
+
+
+def find_stray_masks(image: Image, images: Sequence[Image]) -> list[Path]:
+    """Return the lesion masks in the folder of an image that are those of no image at all."""
+    masks = [
+        other
+        for other in images
+        if other.suffix in SUFFIXES
+        and other.path.parent == image.path.parent
+        and f'_label-{LABEL}_' in other.path.name
+    ]
+    owners = [other for other in images if other.suffix in OWNERS]
+    return [mask.path for mask in masks if not any(_is_mask_of(mask, one) for one in owners)]
 
 
 def _is_mask_of(mask: Image, image: Image) -> bool:

@@ -35,7 +35,8 @@ class BadImageError(ValueError):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f'{self.path}: {self.reason}. {self.remedy}'
+        end = '' if self.reason.endswith('?') else '.'
+        return f'{self.path}: {self.reason}{end} {self.remedy}'
 
 
 class Volume(NamedTuple):

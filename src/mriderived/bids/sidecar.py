@@ -91,9 +91,14 @@ def read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise JSONFileError(f'{path} cannot be read: {error.strerror}') from error
     except ValueError as error:
-        raise JSONFileError(f'{path} is not valid JSON: {error}') from error
+        raise JSONFileError(
+            f'{path} is not valid JSON: {error}; correct it there, or convert it again'
+        ) from error
     if not isinstance(content, dict):
-        raise JSONFileError(f'{path} holds a {type(content).__name__}, not a JSON object')
+        raise JSONFileError(
+            f'{path} holds a {type(content).__name__}, not a JSON object; correct it, or convert '
+            'it again'
+        )
     return content
 
 

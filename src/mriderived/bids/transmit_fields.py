@@ -25,7 +25,7 @@ ROLES = {'TB1AFI': ('tr1', 'tr2'), 'TB1TFL': ('anat', 'famp')}
 
 
 @dataclass(frozen=True)
-class TransmitField:
+class FieldMeasurement:
     """The images that measure the field: their roles, and what it takes to read them."""
 
     kind: str
@@ -52,7 +52,7 @@ class TransmitField:
 class Choice:
     """The field that belongs to a collection, if there is one, and why others do not."""
 
-    field: TransmitField | None
+    field: FieldMeasurement | None
     reasons: tuple[str, ...]
 
 
@@ -73,7 +73,7 @@ def choose_field(members: Sequence[Image], images: Iterable[Image]) -> Choice:
         if _is_for_others(group, members, here):
             continue
         try:
-            found = read_field(group)
+            found = read_measurement(group)
             if not _is_named(group, members):
                 found = replace(found, notes=(*found.notes, *_tell_run(group, first)))
             return Choice(found, tuple(reasons))
@@ -158,7 +158,7 @@ def _is_for_others(
     return bool(named & raw) and not _is_named(group, members)
 
 
-def read_field(group: Sequence[Image]) -> TransmitField:
+def read_measurement(group: Sequence[Image]) -> FieldMeasurement:
     """Read the parameters of a measurement.
 
     Raises
@@ -177,13 +177,13 @@ def read_field(group: Sequence[Image]) -> TransmitField:
     }[group[0].suffix](group)
 
 
-def _read_map(group: Sequence[Image]) -> TransmitField:
+def _read_map(group: Sequence[Image]) -> FieldMeasurement:
     image = group[0]
     angle: Any = image.metadata.get('FlipAngle')
     is_number = isinstance(angle, int | float) and not isinstance(angle, bool) and angle > 0
     units = {'units': str(image.metadata.get('Units', ''))}
     nominal = float(angle) if is_number else None
-    return TransmitField('TB1map', {'map': image}, nominal, metadata=units)
+    return FieldMeasurement('TB1map', {'map': image}, nominal, metadata=units)
 
 
 def _angle(image: Image) -> float:
@@ -192,7 +192,7 @@ def _angle(image: Image) -> float:
     return angle
 
 
-def _read_double_angle(group: Sequence[Image]) -> TransmitField:
+def _read_double_angle(group: Sequence[Image]) -> FieldMeasurement:
     by_angle = {_angle(image): image for image in group}
     if len(by_angle) < 2:
         raise BadImageError(
@@ -205,12 +205,12 @@ def _read_double_angle(group: Sequence[Image]) -> TransmitField:
             by_angle[large].path, f'its flip angle {large:g} is not twice {small:g}',
             'Correct FlipAngle, or leave the images out with .bidsignore.',
         )  # fmt: skip
-    return TransmitField(
+    return FieldMeasurement(
         'TB1DAM', {'small': by_angle[small], 'large': by_angle[large]}, flip_angle=small
     )
 
 
-def _read_two_delays(group: Sequence[Image]) -> TransmitField:
+def _read_two_delays(group: Sequence[Image]) -> FieldMeasurement:
     notes: list[str] = []
     by_time = {
         read_parameter(
@@ -228,10 +228,10 @@ def _read_two_delays(group: Sequence[Image]) -> TransmitField:
     short, long = sorted(time for time in by_time if time is not None)
     images = {'first': by_time[short], 'second': by_time[long]}
     angle = _angle(images['first'])
-    return TransmitField('TB1AFI', images, angle, (short, long), tuple(notes))
+    return FieldMeasurement('TB1AFI', images, angle, (short, long), tuple(notes))
 
 
-def _read_preparation(group: Sequence[Image]) -> TransmitField:
+def _read_preparation(group: Sequence[Image]) -> FieldMeasurement:
     roles = {_role(image, 'TB1TFL'): image for image in group}
     if 'famp' not in roles:
         raise BadImageError(
@@ -241,4 +241,4 @@ def _read_preparation(group: Sequence[Image]) -> TransmitField:
     images = {'angles': roles['famp']}
     if 'anat' in roles:
         images['anatomy'] = roles['anat']
-    return TransmitField('TB1TFL', images, _angle(roles['famp']))
+    return FieldMeasurement('TB1TFL', images, _angle(roles['famp']))

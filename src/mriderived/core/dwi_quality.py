@@ -39,7 +39,8 @@ class DwiRun:
     deviation of the noise where denoising has found it. ``fa`` and ``first`` (x, y, z[, 3]) are
     the fractional anisotropy and the first eigenvector in world axes. ``displacement``
     (volumes,) is the framewise displacement in mm, ``outliers`` (volumes, slices) tells replaced
-    slices. ``air`` (volumes, slices) is the mean signal outside the head.
+    slices. ``air`` (volumes, slices) is the mean signal outside the head. ``encoding`` (volumes,)
+    is the number of the phase encoding, where there are several.
     """
 
     signals: Signals
@@ -51,8 +52,10 @@ class DwiRun:
     first: NDArray[np.float32] | None = None
     noise: NDArray[np.float32] | None = None
     displacement: NDArray[np.float64] | None = None
+    untold: Mask | None = None
     outliers: Mask | None = None
     air: NDArray[np.float64] | None = None
+    encoding: NDArray[np.int64] | None = None
 
 
 class DwiQuality(NamedTuple):
@@ -73,8 +76,8 @@ def measure_dwi_quality(run: DwiRun) -> DwiQuality:
     -------
     DwiQuality
         ``snr_b0``, ``cnr_1`` to ``cnr_3``, ``ndc``, ``ndc_raw``, ``fd_mean`` (mm), ``fd_num``,
-        ``fd_perc``, ``outlier_slices`` and ``spikes`` (percent), ``fa_callosum``,
-        ``coherence``, ``volumes``, ``shells`` and ``b_max`` (s/mm²).
+        ``fd_perc``, ``untold_volumes``, ``outlier_slices`` and ``spikes`` (percent),
+        ``fa_callosum``, ``coherence``, ``volumes``, ``shells`` and ``b_max`` (s/mm²).
 
     Raises
     ------
@@ -88,8 +91,9 @@ def measure_dwi_quality(run: DwiRun) -> DwiQuality:
         'b_max': run.gradients.shells[-1],
     }
     reasons: dict[str, str] = {}
-    for name, series in (('ndc_raw', run.raw), ('ndc', run.signals)):
-        _add(values, reasons, name, *neighbouring_correlation(series, run.gradients))
+    # as acquired, volumes of two phase encodings are distorted otherwise
+    for name, series, encoding in (('ndc_raw', run.raw, run.encoding), ('ndc', run.signals, None)):
+        _add(values, reasons, name, *neighbouring_correlation(series, run.gradients, encoding))
     _add(values, reasons, 'snr_b0', *_snr(run))
     for shell in range(1, SHELLS + 1):
         _add(
@@ -100,7 +104,7 @@ def measure_dwi_quality(run: DwiRun) -> DwiQuality:
     _add(values, reasons, 'outlier_slices', slices, 'outlier slices were not searched')
     share, reason = np.nan, 'there is no air around the head'
     if run.air is not None:
-        share, reason = spiked_share(run.air, run.gradients.shell)
+        share, reason = spiked_share(run.air, run.gradients.shell, run.encoding)
     _add(values, reasons, 'spikes', 100 * share, reason)
     _add_fibres(values, reasons, run)
     return DwiQuality(values, reasons)
@@ -136,6 +140,8 @@ def _add_motion(values: dict[str, float], reasons: dict[str, str], run: DwiRun) 
         found = summarise_displacement(run.displacement)
     for name, value in zip(('fd_mean', 'fd_num', 'fd_perc'), found, strict=True):
         _add(values, reasons, name, value, 'there are no motion parameters')
+    untold = np.nan if run.untold is None else float(run.untold.sum())
+    _add(values, reasons, 'untold_volumes', untold, 'there are no motion parameters')
 
 
 def _add_fibres(values: dict[str, float], reasons: dict[str, str], run: DwiRun) -> None:

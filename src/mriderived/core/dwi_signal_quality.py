@@ -100,7 +100,9 @@ def contrast_to_noise(signals: Signals, gradients: Gradients, shell: int) -> tup
     return float(np.median(contrast[known] / noise[known])), ''
 
 
-def neighbouring_correlation(signals: Signals, gradients: Gradients) -> tuple[float, str]:
+def neighbouring_correlation(
+    signals: Signals, gradients: Gradients, encoding: NDArray[np.int64] | None = None
+) -> tuple[float, str]:
     """Return the mean correlation of weighted volumes with their neighbours in q-space.
 
     The neighbour is the volume whose gradient, taken as an axis of length sqrt(b), is nearest.
@@ -109,6 +111,8 @@ def neighbouring_correlation(signals: Signals, gradients: Gradients) -> tuple[fl
     ----------
     signals : array of float, shape (voxels, volumes)
     gradients : Gradients
+    encoding : array of int, shape (volumes,), optional
+        The phase encoding of each volume: only volumes of the same one are compared.
 
     Returns
     -------
@@ -144,16 +148,26 @@ def neighbouring_correlation(signals: Signals, gradients: Gradients) -> tuple[fl
         np.linalg.norm(place[:, None] + place[None], axis=2),
     )
     np.fill_diagonal(apart, np.inf)
-    pairs = zip(weighted, weighted[apart.argmin(axis=1)], strict=True)
+    if encoding is not None:
+        apart[encoding[weighted][:, None] != encoding[weighted]] = np.inf
+    has = np.isfinite(apart).any(axis=1)
+    if not has.any():
+        return float('nan'), 'no phase encoding has two weighted volumes'
+    pairs = zip(weighted[has], weighted[apart[has].argmin(axis=1)], strict=True)
     found = [np.corrcoef(signals[:, one], signals[:, other])[0, 1] for one, other in pairs]
     return float(np.mean(found)), ''
 
 
-def spiked_share(air: NDArray[np.float64], shell: NDArray[np.intp]) -> tuple[float, str]:
+def spiked_share(
+    air: NDArray[np.float64],
+    shell: NDArray[np.intp],
+    encoding: NDArray[np.int64] | None = None,
+) -> tuple[float, str]:
     """Return the share of slices whose air is brighter than in the other volumes of the shell.
 
     Volumes of other weighting do not compare: ghosts, which lie in the air, go with the signal.
-    Shells of fewer than eight volumes are left out.
+    Nor do those of another phase encoding, whose ghosts and distorted edges lie elsewhere.
+    Shells of fewer than eight volumes of one encoding are left out.
 
     Parameters
     ----------
@@ -161,6 +175,8 @@ def spiked_share(air: NDArray[np.float64], shell: NDArray[np.intp]) -> tuple[flo
         Mean signal outside the head; NaN where a slice has no air.
     shell : array of int, shape (volumes,)
         0 for unweighted volumes.
+    encoding : array of int, shape (volumes,), optional
+        The phase encoding of each volume; without it, all have the same.
 
     Returns
     -------
@@ -180,11 +196,9 @@ def spiked_share(air: NDArray[np.float64], shell: NDArray[np.intp]) -> tuple[flo
     kept = air[:, np.isfinite(air).all(axis=0)]
     if kept.size == 0:
         return float('nan'), 'there is no air around the head'
-    found = [
-        _find_bright(kept[shell == one])
-        for one in np.unique(shell)
-        if np.count_nonzero(shell == one) >= LEAST_VOLUMES
-    ]
+    pairs = np.column_stack([shell, np.zeros(len(shell)) if encoding is None else encoding])
+    alike = [(pairs == one).all(axis=1) for one in np.unique(pairs, axis=0)]
+    found = [_find_bright(kept[ours]) for ours in alike if ours.sum() >= LEAST_VOLUMES]
     if not found:
         return float('nan'), f'no shell, nor b = 0, has {LEAST_VOLUMES} volumes to compare'
     return float(np.mean(np.concatenate(found))), ''

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mriderived.core.log_decay import LogDecay, fit_log_decay
 
 Volume = NDArray[np.float32]
 
@@ -27,11 +29,10 @@ class Decay(NamedTuple):
     misfit: Volume
 
 
-def fit_t2star(means: Sequence[Volume], echo_times: Sequence[float]) -> Volume:
+def fit_t2star(means: Sequence[Volume], echo_times: Sequence[float], threads: int = 1) -> Volume:
     """Fit a single exponential decay to the mean of each echo.
 
-    Least squares of the logarithm, each echo weighted by its squared signal, because the noise of
-    the logarithm is inverse to the signal.
+    By the logarithm of the signals: :func:`~mriderived.core.log_decay.fit_log_decay`.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ def fit_t2star(means: Sequence[Volume], echo_times: Sequence[float]) -> Volume:
         At least two echoes.
     echo_times : sequence of float
         In s, ascending.
+    threads : int
 
     Returns
     -------
@@ -61,12 +63,12 @@ def fit_t2star(means: Sequence[Volume], echo_times: Sequence[float]) -> Volume:
     >>> round(float(fit_t2star(means, times)[0, 0, 0]), 4)
     0.05
     """
-    slope, _ = _fit_line(means, echo_times)
-    found = _decay_time(slope, means[0])
-    return np.where(found > 0, np.clip(found, *BOUNDS), 0).astype(np.float32)
+    found = 1 / _fit(means, echo_times, threads).rate
+    times = np.where(np.isfinite(found), np.clip(found, *BOUNDS), 0)
+    return times.astype(np.float32).reshape(means[0].shape)
 
 
-def map_decay(means: Sequence[Volume], echo_times: Sequence[float]) -> Decay:
+def map_decay(means: Sequence[Volume], echo_times: Sequence[float], threads: int = 1) -> Decay:
     """Map T2* and how well an exponential decay describes the echoes.
 
     Parameters
@@ -75,6 +77,7 @@ def map_decay(means: Sequence[Volume], echo_times: Sequence[float]) -> Decay:
         At least two echoes; see :func:`fit_t2star`.
     echo_times : sequence of float
         In s, ascending.
+    threads : int
 
     Returns
     -------
@@ -99,49 +102,33 @@ def map_decay(means: Sequence[Volume], echo_times: Sequence[float]) -> Decay:
     >>> round(float(found.t2star[0, 0, 0]), 4), bool(found.misfit[0, 0, 0] < 1e-6)
     (0.05, True)
     """
-    slope, intercept = _fit_line(means, echo_times)
-    found = _decay_time(slope, means[0])
+    rate, amplitude = (values.astype(np.float64) for values in _fit(means, echo_times, threads))
+    found = 1 / rate
     plausible = (found >= BOUNDS[0]) & (found <= BOUNDS[1])
-    rest, total = (np.zeros(means[0].shape) for _ in range(2))
+    rest, total = np.zeros((2, len(found)))
     for mean, time in zip(means, echo_times, strict=True):
-        with np.errstate(over='ignore'):
-            expected = np.exp(np.minimum(intercept + slope * time, 80))
-        rest += (mean - expected) ** 2
-        total += mean
+        rest += (mean.ravel() - amplitude * np.exp(-rate * time)) ** 2
+        total += mean.ravel()
     count = len(means)
     misfit = np.sqrt(rest / count) / np.maximum(total / count, 1e-6)
     if count == 2:
         misfit[:] = np.nan
+    shape = means[0].shape
     return Decay(
-        np.where(plausible, found, 0).astype(np.float32),
-        np.where(plausible, misfit, np.nan).astype(np.float32),
+        np.where(plausible, found, 0).astype(np.float32).reshape(shape),
+        np.where(plausible, misfit, np.nan).astype(np.float32).reshape(shape),
     )
 
 
-def _decay_time(slope: NDArray[Any], first: Volume) -> NDArray[Any]:
-    """Return the time constant of the decay in s; 0 where the signal does not decay."""
-    decays = (slope < 0) & (first > 0)
-    return np.where(decays, -1 / np.where(decays, slope, -1), 0)
-
-
-def _fit_line(
-    means: Sequence[Volume], echo_times: Sequence[float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return slope and intercept of the logarithm over echo time, weighted by squared signals."""
+def _fit(means: Sequence[Volume], echo_times: Sequence[float], threads: int) -> LogDecay:
+    """Fit all voxels; one whose first echo has no signal does not decay."""
     times = np.asarray(echo_times, np.float64)
     if len(means) != len(times) or len(times) < 2 or (np.diff(times) <= 0).any():
         raise ValueError(f'echo times must ascend, one per echo: {list(echo_times)}')
-    norm, first, second, level, cross = (np.zeros(means[0].shape) for _ in range(5))
-    for mean, time in zip(means, times, strict=True):
-        signal = np.maximum(mean.astype(np.float64), 1e-6)
-        weight, log = signal**2, np.log(signal)
-        norm += weight
-        first += weight * time
-        second += weight * time**2
-        level += weight * log
-        cross += weight * log * time
-    slope = (norm * cross - first * level) / np.maximum(norm * second - first**2, 1e-300)
-    return slope, (level - slope * first) / np.maximum(norm, 1e-300)
+    found = fit_log_decay(np.stack([mean.ravel() for mean in means], axis=1), echo_times,
+                          threads=threads)  # fmt: skip
+    found.rate[~((found.rate > 0) & (means[0].ravel() > 0))] = np.nan
+    return found
 
 
 def echo_weights(t2star: Volume, echo_times: Sequence[float]) -> NDArray[np.float32]:

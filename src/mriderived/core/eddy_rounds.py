@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mriderived.core.eddy_contrast import tensor_terms
 from mriderived.core.eddy_levels import Fitted, Level, Pose, align, observe
+from mriderived.core.eddy_precision import find_spreads
 from mriderived.core.eddy_prediction import choose_weights, weigh_mean
 from mriderived.core.eddy_transfer import Transfer, foretell, predict_contrast
 from mriderived.core.rigid import rigid_matrix, rigid_parameters
@@ -36,10 +37,14 @@ TIMES_MEAN, TIMES_PREDICTED = 4, 2
 
 
 class Rounds(NamedTuple):
-    """The volumes of a shell, aligned, and the weights (n, n) that predict them best."""
+    """The volumes of a shell, aligned, and the weights (n, n) that predict them best.
+
+    ``spreads`` (n, 6), where measured, are the standard deviations of their positions.
+    """
 
     fitted: list[Fitted]
     weights: Matrix
+    spreads: Matrix | None = None
 
     @property
     def poses(self) -> list[Pose]:
@@ -190,7 +195,8 @@ def _align_with_predictions(
     fitted = _align_all(read, chosen, level, poses, prediction, counts, STEPS_FINE, threads)
     kept = hold_tensor_part(poses, [each.pose for each in fitted], seen.turned, level.centre)
     pairs = zip(fitted, kept, strict=True)
-    return Rounds([f._replace(pose=pose) for f, pose in pairs], seen.weights)
+    spreads = find_spreads(read, chosen, level, poses, prediction, counts, threads)
+    return Rounds([f._replace(pose=pose) for f, pose in pairs], seen.weights, spreads)
 
 
 def hold_tensor_part(

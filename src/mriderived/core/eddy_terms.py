@@ -47,6 +47,8 @@ class EddyMotion(NamedTuple):
     fit: Matrix
     #: Shape (n,): volumes whose motion could not be told, which have that of their neighbours.
     untold: NDArray[np.bool_]
+    #: Shape (n,): the part of the shift along the phase axis that is of eddy currents, in mm.
+    shift: Matrix
 
 
 def still_motion(count: int, reference: Volume, axis: int) -> EddyMotion:
@@ -63,6 +65,7 @@ def still_motion(count: int, reference: Volume, axis: int) -> EddyMotion:
         np.zeros(3),
         np.ones(count),
         np.zeros(count, bool),
+        np.zeros(count),
     )
 
 

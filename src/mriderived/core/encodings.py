@@ -106,6 +106,7 @@ def _join(found: list[EddyMotion], groups: list[NDArray[np.intp]]) -> EddyMotion
         parameters=np.concatenate([motion.parameters for motion in found]),
         fit=np.concatenate([motion.fit for motion in found]),
         untold=np.concatenate([motion.untold for motion in found]),
+        shift=np.concatenate([motion.shift for motion in found]),
     )
     return take_motion(together, order)
 
@@ -154,6 +155,7 @@ def take_motion(motion: EddyMotion, volumes: NDArray[np.intp]) -> EddyMotion:
         parameters=motion.parameters[volumes],
         fit=motion.fit[volumes],
         untold=motion.untold[volumes],
+        shift=motion.shift[volumes],
     )
 
 

@@ -69,7 +69,7 @@ def echo_train(
     if not ((times > 0).all() and spacing > 0 and t1 > 0 and echoes > 0):
         raise ValueError('T1, T2, spacing and number of echoes must be positive')
     trains = np.empty((times.size, echoes))
-    graph = np.empty((3, echoes + 1))
+    graph = np.empty((3, echoes + 2))
     _fill(times.flatten(), angles.flatten(), spacing, t1, nominal, graph, trains)
     return trains.reshape(*times.shape, echoes)
 
@@ -104,7 +104,7 @@ def fill_train(
 ) -> None:
     """Fill ``train`` with the amplitudes of its echoes; see :func:`echo_train`.
 
-    ``graph``, shape (3, echoes + 1), is scratch: transverse configurations that dephase and that
+    ``graph``, shape (3, echoes + 2), is scratch: transverse configurations that dephase and that
     rephase, and longitudinal ones. About the axis of the pulses all of them are real numbers.
     Magnetisation that recovers is turned to the other axis, and is spoiled.
     """
@@ -113,27 +113,23 @@ def fill_train(
     half = math.cos(angle / 2) ** 2
     other, sine, cosine = 1 - half, math.sin(angle), math.cos(angle)
     decay, keep = math.exp(-spacing / (2 * t2)), math.exp(-spacing / (2 * t1))
+    whole = decay * decay
+    stay, swap, lift = half * whole, other * whole, sine * whole
+    rest, fall = cosine * keep * keep, 0.5 * sine * keep * keep
     graph[:] = 0
     # After the first half of the spacing all of the magnetisation is dephased once.
     graph[0, 1] = math.sin(math.radians(90 * refocusing / nominal)) * decay
     for echo in range(echoes):
         # A configuration that cannot rephase before the last echo is of no matter.
         top = min(echo + 1, echoes - echo)
-        for k in range(1, top + 1):
+        back = 0.0
+        # A pulse, two halves of relaxation and two steps of dephasing, in place: downwards, what
+        # dephases moves to a place that was read, and what rephases waits for the next place.
+        for k in range(top, 0, -1):
             up, down, along = graph[0, k], graph[1, k], graph[2, k]
-            graph[0, k] = half * up + other * down + sine * along
-            graph[1, k] = other * up + half * down - sine * along
-            graph[2, k] = (cosine * along - 0.5 * sine * (up - down)) * keep * keep
-        train[echo] = graph[1, 1] * decay
-        if echo + 1 == echoes:
-            return
-        # to the next pulse: two halves of relaxation and two steps of dephasing
-        whole = decay * decay
-        first = graph[1, 1] * whole
-        for k in range(1, top):
-            graph[1, k] = graph[1, k + 1] * whole
-        graph[1, top] = 0
-        reach = min(top + 1, echoes)
-        for k in range(reach, 1, -1):
-            graph[0, k] = graph[0, k - 1] * whole
-        graph[0, 1] = first
+            graph[0, k + 1] = stay * up + swap * down + lift * along
+            graph[1, k] = back * whole
+            graph[2, k] = rest * along - fall * (up - down)
+            back = other * up + half * down - sine * along
+        train[echo] = back * decay
+        graph[0, 1] = back * whole

@@ -22,6 +22,7 @@ from mriderived.core.fit_outcome import (
     blank_maps,
     per_voxel,
 )
+from mriderived.core.log_decay import fit_logarithm
 from mriderived.core.rician import rician_moments
 from mriderived.core.slabs import run_slabs
 
@@ -137,35 +138,6 @@ def _check(times: NDArray[np.float64], groups: NDArray[Any]) -> None:
 
 
 @numba.njit(nogil=True, cache=True)
-def _start(
-    row: Any, times: Any, groups: Any, factor: Any, noise: float, amplitude: Any, work: Any
-) -> float:
-    """Fill the amplitudes and return the rate of the weighted logarithm of the signals."""
-    work[:] = 0
-    peak = 0.0
-    for e in range(len(times)):
-        peak = max(peak, row[e])
-    for e in range(len(times)):
-        g = groups[e]
-        signal = math.sqrt(max(row[e] ** 2 - 2 * noise**2, (1e-3 * peak) ** 2))
-        weight = signal**2
-        log = math.log(signal / max(factor[e], 1e-6))
-        work[g, 0] += weight
-        work[g, 1] += weight * times[e]
-        work[g, 2] += weight * log
-        work[g, 3] += weight * times[e] * times[e]
-        work[g, 4] += weight * times[e] * log
-    across, along = 0.0, 0.0
-    for g in range(len(work)):
-        across += work[g, 4] - work[g, 1] * work[g, 2] / work[g, 0]
-        along += work[g, 3] - work[g, 1] ** 2 / work[g, 0]
-    rate = -across / along if along > 0 else 0.0
-    for g in range(len(work)):
-        amplitude[g] = math.exp(min((work[g, 2] + rate * work[g, 1]) / work[g, 0], 80.0))
-    return rate
-
-
-@numba.njit(nogil=True, cache=True)
 def _equations(
     row: Any, times: Any, groups: Any, factor: Any, noise: float, amplitude: Any, rate: float,
     work: Any,
@@ -255,7 +227,7 @@ def _fit_rows(
         if not _usable(row):
             outcome[v] = _NO_SIGNAL
             continue
-        rate = _start(row, times, groups, factor, noise[v], amplitude, work)
+        rate = fit_logarithm(row, times, groups, factor, noise[v], amplitude, work)
         good, rate = _descend(row, times, groups, factor, noise[v], amplitude, rate, work)
         if not (good and amplitude.min() > 0):
             outcome[v] = _NO_SOLUTION

@@ -24,8 +24,22 @@ BOUNDS = (0.05, 6.0)
 #: Where the search begins, in s.
 _TIMES = np.geomspace(0.02, 12.0, 96)
 _STEPS = 50
+#: What an unusual efficiency costs at most, in variances.
+_MOST = 25.0
 _FITTED, _NO_SIGNAL = int(Outcome.FITTED), int(Outcome.NO_SIGNAL)
 _NO_SOLUTION, _IMPLAUSIBLE = int(Outcome.NO_SOLUTION), int(Outcome.IMPLAUSIBLE)
+
+
+class UsualInversion(NamedTuple):
+    """What most voxels of a collection say of its inversion, for the choice of lost signs.
+
+    ``efficiency`` and ``spread`` are those of :class:`Recovery`; ``noise`` is in units of the
+    signals.
+    """
+
+    efficiency: float
+    spread: float
+    noise: float
 
 
 class Recovery(NamedTuple):
@@ -51,6 +65,7 @@ def fit_inversion_recovery(
     inversion_times: Sequence[float],
     *,
     is_magnitude: bool = True,
+    usual: UsualInversion | None = None,
     bounds: tuple[float, float] = BOUNDS,
     threads: int = 1,
 ) -> Recovery:
@@ -59,7 +74,9 @@ def fit_inversion_recovery(
     For a given T1 the other two are linear, so that a search on T1 alone finds the best start
     among all, and Gauss–Newton with a and b eliminated the solution. Of magnitudes, those before
     the signal passes zero are given their sign back: every place of the change is tried, and the
-    one that leaves least is taken.
+    one that leaves least is taken. Of few images two places may leave about as little. With
+    ``usual`` the one that leaves little for the noise and has a usual efficiency is taken, where
+    what is unusual counts no more than five standard deviations; T1 itself is fitted without it.
 
     Parameters
     ----------
@@ -69,6 +86,8 @@ def fit_inversion_recovery(
         In s, in any order.
     is_magnitude : bool
         Whether the sign is lost.
+    usual : UsualInversion, optional
+        Of :func:`~mriderived.core.recovery_sign.find_usual_inversion`.
     bounds : tuple of float
         Plausible T1, in s. Other ones are not clipped: they are no result.
     threads : int
@@ -105,15 +124,20 @@ def fit_inversion_recovery(
     basis /= np.linalg.norm(basis, axis=1, keepdims=True)
     found = Recovery._make(blank_maps(len(rows), 6))
     settings = (bool(is_magnitude), float(bounds[0]), float(bounds[1]))
-    run_slabs(_fit_rows, len(rows), threads, rows, times, basis, settings, *found)
+    known = np.array(usual if usual is not None and is_magnitude else (), np.float64)
+    run_slabs(_fit_rows, len(rows), threads, rows, times, basis, settings, known, *found)
     return found
 
 
 @numba.njit(nogil=True, cache=True)
-def _start(row: Any, basis: Any, is_magnitude: bool) -> tuple[int, int]:
-    """Return the place among the times of the search, and how many images change their sign."""
+def _start(row: Any, basis: Any, is_magnitude: bool, least: Any, places: Any) -> None:
+    """Fill what is left, and the place among the times of the search, by images that change sign.
+
+    A place is -1 where no recovery fits.
+    """
     count = len(row)
-    best, at, flips = math.inf, -1, 0
+    least[:] = math.inf
+    places[:] = -1
     whole, squares = 0.0, 0.0
     for i in range(count):
         whole += row[i]
@@ -128,9 +152,29 @@ def _start(row: Any, basis: Any, is_magnitude: bool) -> tuple[int, int]:
                 along -= 2 * row[changed - 1] * basis[t, changed - 1]
             rest = squares - level * level / count - along * along
             # the basis falls with time: a signal that recovers is opposite to it
-            if along < 0 and rest < best:
-                best, at, flips = rest, t, changed
-    return at, flips
+            if along < 0 and rest < least[changed]:
+                least[changed], places[changed] = rest, t
+
+
+@numba.njit(nogil=True, cache=True)
+def _choose_sign(row: Any, times: Any, least: Any, places: Any, known: Any) -> int:
+    """Return how many images change their sign: what leaves least and has a usual efficiency."""
+    best, chosen = math.inf, -1
+    efficiency, spread, noise = known
+    trial = row.copy()
+    for changed in range(len(least)):
+        if changed > 0:
+            trial[changed - 1] *= -1
+        # the search is coarse, and what is unusual costs no more than _MOST
+        if places[changed] < 0 or least[changed] > least.min() + 3 * _MOST * noise**2:
+            continue
+        good, _, a, b, rest = _descend(trial, times, _TIMES[places[changed]])
+        if not (good and a > 0 > b):
+            continue
+        cost = rest / noise**2 + min(((-b / a - efficiency) / spread) ** 2, _MOST)
+        if cost < best:
+            best, chosen = cost, changed
+    return chosen
 
 
 @numba.njit(nogil=True, cache=True)
@@ -202,24 +246,28 @@ def _descend(row: Any, times: Any, time: float) -> tuple[bool, float, float, flo
 
 @numba.njit(nogil=True, cache=True)
 def _fit_rows(
-    begin: int, end: int, rows: Any, times: Any, basis: Any, settings: Any,
+    begin: int, end: int, rows: Any, times: Any, basis: Any, settings: Any, known: Any,
     time: Any, rate: Any, offset: Any, slope: Any, efficiency: Any, misfit: Any, outcome: Any,
 ) -> None:  # fmt: skip
     is_magnitude, lowest, highest = settings
     count = len(times)
-    row = np.empty(count)
+    row, least = np.empty(count), np.empty(count + 1)
+    places = np.empty(count + 1, np.int64)
     for v in range(begin, end):
         row[:] = rows[v]
         size = np.abs(row).mean()
         if not (np.isfinite(row).all() and row.max() > 0):
             outcome[v] = _NO_SIGNAL
             continue
-        at, flips = _start(row, basis, is_magnitude)
-        if at < 0:
+        _start(row, basis, is_magnitude, least, places)
+        flips = int(least.argmin())
+        if len(known):
+            flips = _choose_sign(row, times, least, places, known)
+        if flips < 0 or places[flips] < 0:
             outcome[v] = _NO_SOLUTION
             continue
         row[:flips] *= -1
-        good, found, a, b, rest = _descend(row, times, _TIMES[at])
+        good, found, a, b, rest = _descend(row, times, _TIMES[places[flips]])
         if not (good and a > 0 > b):
             outcome[v] = _NO_SOLUTION
         elif not lowest <= found <= highest:

@@ -72,47 +72,6 @@ def uniform_image(first: ArrayLike, second: ArrayLike) -> Values:
     return np.asarray(combined, np.float32)
 
 
-def suppress_background(first: ArrayLike, second: ArrayLike, strength: float) -> Values:
-    r"""Return the uniform image with the noise of air pulled to its lowest value, for display.
-
-    :math:`(\mathrm{Re}(S_1^* S_2) - \beta) / (|S_1|^2 + |S_2|^2 + 2 \beta)`. It is what
-    finding the brain needs, but no T1 is to be read off it.
-
-    Parameters
-    ----------
-    first, second : arrays of complex, or of numbers with a sign
-        The images of both inversion times, of the same shape.
-    strength : float
-        The square root of beta, in units of the signals: a few times their noise.
-
-    Returns
-    -------
-    array of float32
-        Between -0.5 and 0.5.
-
-    Raises
-    ------
-    ValueError
-        If the strength is not positive.
-
-    References
-    ----------
-    O'Brien et al. 2014, https://doi.org/10.1371/journal.pone.0099676
-
-    Examples
-    --------
-    >>> [round(float(value), 3) for value in suppress_background([0, 300], [0, 800], 1)]
-    [-0.5, 0.329]
-    """
-    if not strength > 0:
-        raise ValueError(f'the strength must be positive, not {strength}')
-    one, two = np.asarray(first), np.asarray(second)
-    total = np.abs(one) ** 2 + np.abs(two) ** 2
-    beta = strength**2
-    combined = ((np.conj(one) * two).real - beta) / (total + 2 * beta)
-    return np.asarray(combined, np.float32)
-
-
 def uniform_from_integers(values: ArrayLike, highest: float = 4095) -> Values:
     """Return a uniform image that a scanner stored as 0 to ``highest``.
 

@@ -15,6 +15,8 @@ from scipy.stats import chi2
 #: Up to this argument the scaled Bessel functions come from the first series, beyond from the
 #: second, which is in the inverse of the argument.
 _SPLIT = 6.0
+#: Beyond this ratio of signal to noise the moments come from a series in its inverse.
+_FAR = 10.0
 
 
 def _series(order: int, beyond: bool) -> NDArray[np.float64]:
@@ -128,6 +130,12 @@ def rician_moments(signal: float, noise: float) -> tuple[float, float, float]:
             1 - 0.5 / ratio**2,
             noise**2 * (1 - 0.5 / ratio**2),
         )
+    if ratio > _FAR:
+        # the same with three terms more, exact to 3e-9 of the noise
+        near = 1 / (ratio * ratio)
+        mean = signal * (1 + near * (0.5 + near * (0.125 + near * (0.1875 + near * 0.5859375))))
+        slope = 1 - near * (0.5 + near * (0.375 + near * (0.9375 + near * 4.1015625)))
+        return mean, slope, 2 * noise**2 + signal * signal - mean * mean
     x = ratio * ratio / 2
     zero, one = _bessel(x / 2)
     root = noise * math.sqrt(math.pi / 2)

@@ -27,6 +27,8 @@ BOUNDS = (0.005, 3.0)
 #: Angles of refocusing where the search begins, in degrees.
 _ANGLES = np.arange(50.0, 181.0, 5.0)
 _TIMES = np.geomspace(0.005, 3.0, 48)
+#: Of the angles and times of the dictionary, every so manieth is looked at first.
+_FEW_ANGLES, _FEW_TIMES = 4, 4
 _STEPS = 100
 _FITTED, _NO_SIGNAL = int(Outcome.FITTED), int(Outcome.NO_SIGNAL)
 _NO_SOLUTION, _IMPLAUSIBLE = int(Outcome.NO_SOLUTION), int(Outcome.IMPLAUSIBLE)
@@ -116,22 +118,43 @@ def fit_spin_echoes(
     return found
 
 
+@numba.njit(nogil=True, cache=True, fastmath={'reassoc', 'contract'})
+def _likeness(row: Any, train: Any) -> float:
+    """Return the product of signals and a train of the dictionary."""
+    like = 0.0
+    for e in range(len(row)):
+        like += row[e] * train[e]
+    return like
+
+
+@numba.njit(nogil=True, cache=True)
+def _search(row: Any, dictionary: Any, angles: Any, times: Any) -> tuple[int, int]:
+    """Return where, within ranges (first, last, step), the dictionary is most like the signals."""
+    best, at, which = -1.0, angles[0], times[0]
+    for a in range(angles[0], angles[1], angles[2]):
+        for t in range(times[0], times[1], times[2]):
+            like = _likeness(row, dictionary[a, t])
+            if like > best:
+                best, at, which = like, a, t
+    return at, which
+
+
 @numba.njit(nogil=True, cache=True)
 def _start(row: Any, dictionary: Any, angle: float, angles: Any) -> tuple[int, int]:
-    """Return the angle and the T2 of the dictionary whose train is most like the signals."""
-    first, last = 0, len(angles)
+    """Return the angle and the T2 of the dictionary whose train is most like the signals.
+
+    First among a few of them, then around the best: likeness has one wide peak.
+    """
+    first, last, step = 0, len(angles), _FEW_ANGLES
     if not math.isnan(angle):
         folded = min(max(180 - abs(angle - 180), angles[0]), angles[-1])
         first = round((folded - angles[0]) / (angles[1] - angles[0]))
-        last = first + 1
-    best, at, which = -1.0, first, 0
-    for a in range(first, last):
-        for t in range(dictionary.shape[1]):
-            like = 0.0
-            for e in range(len(row)):
-                like += row[e] * dictionary[a, t, e]
-            if like > best:
-                best, at, which = like, a, t
+        last, step = first + 1, 1
+    count = dictionary.shape[1]
+    at, which = _search(row, dictionary, (first, last, step), (0, count, _FEW_TIMES))
+    near_angles = (max(at - step + 1, first), min(at + step, last), 1)
+    near_times = (max(which - _FEW_TIMES + 1, 0), min(which + _FEW_TIMES, count), 1)
+    at, which = _search(row, dictionary, near_angles, near_times)
     return at, which
 
 
@@ -146,26 +169,33 @@ def _train(point: Any, settings: Any, graph: Any, train: Any) -> None:
 
 
 @numba.njit(nogil=True, cache=True)
-def _merit(
-    row: Any, point: Any, noise: float, settings: Any, graph: Any, train: Any, weights: Any
-) -> float:
+def _predict(
+    point: Any, noise: float, settings: Any, graph: Any, train: Any, moments: Any
+) -> None:
+    """Fill the train at a point, and mean, slope and variance of the magnitude of each echo."""
     _train(point, settings, graph, train)
+    for e in range(len(train)):
+        signal = point[0] * train[e]
+        mean, slope, variance = rician_moments(abs(signal), noise)
+        moments[0, e] = mean
+        moments[1, e] = slope if signal >= 0 else -slope  # of a short T2 and a long T1
+        moments[2, e] = variance
+
+
+@numba.njit(nogil=True, cache=True)
+def _merit(row: Any, means: Any, weights: Any) -> float:
     total = 0.0
     for e in range(len(row)):
-        mean, _, _ = rician_moments(abs(point[0] * train[e]), noise)
-        total += weights[e] * (row[e] - mean) ** 2
+        total += weights[e] * (row[e] - means[e]) ** 2
     return total
 
 
 @numba.njit(nogil=True, cache=True)
 def _equations(
-    row: Any, point: Any, noise: float, settings: Any, graph: Any, trains: Any, weights: Any,
-    matrix: Any, pull: Any, free: int,
-) -> float:  # fmt: skip
-    """Fill weights and normal equations at ``point``; return the weighted sum of squares.
-
-    ``trains[0]`` is the train at ``point`` already.
-    """
+    row: Any, point: Any, settings: Any, graph: Any, trains: Any, moments: Any, matrix: Any,
+    pull: Any, free: int,
+) -> None:  # fmt: skip
+    """Fill the normal equations at ``point``, of which ``trains[0]`` and ``moments`` are."""
     for p in range(1, free):
         # toward lower values of the squared cosine at its upper end only
         step = 1e-5 if p == 1 or point[2] < 0.5 else -1e-5
@@ -176,32 +206,30 @@ def _equations(
             trains[p, e] = point[0] * (trains[p, e] - trains[0, e]) / step
     matrix[:] = 0
     pull[:] = 0
-    total = 0.0
     for e in range(len(row)):
-        mean, slope, variance = rician_moments(abs(point[0] * trains[0, e]), noise)
-        if point[0] * trains[0, e] < 0:
-            slope = -slope  # echoes of a short T2 and a long T1 turn over
-        rest, weights[e] = row[e] - mean, 1 / variance
-        total += weights[e] * rest * rest
+        rest, weight = row[e] - moments[0, e], moments[1, e] / moments[2, e]
         for p in range(free):
-            to_p = weights[e] * slope * trains[p, e]
+            to_p = weight * trains[p, e]
             pull[p] += to_p * rest
             for q in range(free):
-                matrix[p, q] += to_p * slope * trains[q, e]
-    return total
+                matrix[p, q] += to_p * moments[1, e] * trains[q, e]
 
 
 @numba.njit(nogil=True, cache=True)
 def _descend(row: Any, point: Any, noise: float, settings: Any, graph: Any, trains: Any) -> bool:
     """Descend by Levenberg–Marquardt from ``point``, which becomes the solution."""
     matrix, pull, step = np.empty((3, 3)), np.empty(3), np.zeros(3)
-    weights = np.empty(len(row))
+    echoes = len(row)
+    weights, moments, tried = np.empty(echoes), np.empty((3, echoes)), np.empty((3, echoes))
     trial = point.copy()
     fitted = math.isnan(point[3])
     damping, total, expected = 1e-3, 0.0, math.inf
+    _predict(point, noise, settings, graph, trains[0], moments)
     for _ in range(_STEPS):
         free = 3 if fitted else 2
-        total = _equations(row, point, noise, settings, graph, trains, weights, matrix, pull, free)
+        _equations(row, point, settings, graph, trains, moments, matrix, pull, free)
+        weights[:] = 1 / moments[2]
+        total = _merit(row, moments[0], weights)
         if fitted and point[2] <= 0 and pull[2] < 0:
             free = 2  # rests at 180°
         step[2] = 0
@@ -213,7 +241,8 @@ def _descend(row: Any, point: Any, noise: float, settings: Any, graph: Any, trai
             trial[1] += min(max(step[1], -1.0), 1.0)
             if free == 3:
                 trial[2] = min(max(point[2] + step[2], 0.0), 0.95)
-            left = _merit(row, trial, noise, settings, graph, trains[0], weights)
+            _predict(trial, noise, settings, graph, trains[0], tried)
+            left = _merit(row, tried[0], weights)
             if left <= total * (1 + 1e-12):
                 break
             damping *= 10
@@ -224,6 +253,7 @@ def _descend(row: Any, point: Any, noise: float, settings: Any, graph: Any, trai
             expected += (trial[p] - point[p]) * pull[p]
             moved += abs(trial[p] - point[p]) if p else 0.0
             point[p] = trial[p]
+        moments[:] = tried
         if moved < 1e-5 or expected < 1e-7 * total:
             return True
         # where the model bends, undamped steps would swing from side to side of the solution
@@ -238,7 +268,7 @@ def _fit_rows(
     time: Any, rate: Any, amplitude: Any, refocusing: Any, misfit: Any, outcome: Any,
 ) -> None:  # fmt: skip
     echoes = rows.shape[1]
-    graph, trains = np.empty((3, echoes + 1)), np.empty((3, echoes))
+    graph, trains = np.empty((3, echoes + 2)), np.empty((3, echoes))
     row, point = np.empty(echoes), np.empty(4)
     for v in range(begin, end):
         row[:] = rows[v]

@@ -120,46 +120,6 @@ def field_from_two_delays(
     return _from_cosine(cosine, flip_angle, rows, bounds)
 
 
-def field_from_preparation(
-    signals: ArrayLike, flip_angle: float, *, bounds: tuple[float, float] = BOUNDS
-) -> TransmitField:
-    r"""Return the field of a pair of fast images, the second after a pulse of preparation.
-
-    What the pulse leaves along the field is :math:`\cos\alpha = S_2 / S_1`.
-
-    Parameters
-    ----------
-    signals : array, shape (voxels, 2)
-        Without and with the pulse; the second may have a sign.
-    flip_angle : float
-        Of the pulse, nominal, in degrees.
-    bounds : tuple of float
-        Plausible fields.
-
-    Returns
-    -------
-    TransmitField
-
-    Raises
-    ------
-    ValueError
-        If there are not two images, or the angle is not between 0° and 180°.
-
-    References
-    ----------
-    Chung et al. 2010, https://doi.org/10.1002/mrm.22423
-
-    Examples
-    --------
-    >>> round(float(field_from_preparation([[1.0, np.cos(np.radians(72))]], 80).field[0]), 4)
-    0.9
-    """
-    rows = as_signals(signals, 2, 2).astype(np.float64)
-    with np.errstate(divide='ignore', invalid='ignore'):
-        cosine = rows[:, 1] / rows[:, 0]
-    return _from_cosine(cosine, flip_angle, rows, bounds)
-
-
 def field_from_angles(
     angles: ArrayLike,
     flip_angle: float,

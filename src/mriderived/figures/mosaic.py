@@ -119,12 +119,13 @@ def open_sheet(
         interpolation='none',
     )
     sheet = Sheet(figure, axes, layout, affine)
-    _write_positions(sheet)
-    _write_header(sheet, title)
+    write_positions(sheet)
+    write_header(figure, 1 - HEADER / 2 / whole, title)
     return sheet
 
 
-def _write_positions(sheet: Sheet) -> None:
+def write_positions(sheet: Sheet) -> None:
+    """Write on every cut where it is, and which side is left."""
     seen: set[str] = set()
     for cell in sheet.layout.cells:
         text = f'{cell.plane} {cell.millimetres:+.0f}'.replace('-', '−')
@@ -139,12 +140,11 @@ def _write_positions(sheet: Sheet) -> None:
         sheet.axes.text(cell.left + cell.width - 7, middle, 'R', ha='right', **place)
 
 
-def _write_header(sheet: Sheet, title: str) -> None:
-    height = sheet.figure.get_figheight()
-    y = 1 - HEADER / 2 / height
-    sheet.figure.text(0.008, y, title, color=INK, fontsize=8.5, va='center')
+def write_header(figure: Figure, y: float, title: str) -> None:
+    """Write the title, and how the cuts are to be read, at a height from 0 to 1."""
+    figure.text(0.008, y, title, color=INK, fontsize=8.5, va='center')
     note = 'left is left · positions in mm'
-    sheet.figure.text(0.992, y, note, color=FAINT, fontsize=6.5, va='center', ha='right')
+    figure.text(0.992, y, note, color=FAINT, fontsize=6.5, va='center', ha='right')
 
 
 def add_legend(sheet: Sheet, contours: Sequence[Contour]) -> None:

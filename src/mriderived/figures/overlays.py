@@ -59,7 +59,7 @@ def label_overlay(
     ras_labels = to_ras(labels, affine)[0]
     mask = np.isin(ras_labels, list(colours))
     layout = plan_layout(mask, ras_affine, n_cuts=n_cuts, margin=margin)
-    picture = _shade(grey, layout, mask)
+    picture = shade(grey, layout, mask)
     painted = np.nan_to_num(paint(ras_labels, layout, order=0)).astype(np.int64)
     picture = _blend(picture, painted, colours, opacity)
     named = {k: name for k, name in (names or {}).items() if k in colours}
@@ -71,7 +71,8 @@ def label_overlay(
     return sheet.figure
 
 
-def _shade(grey: Array, layout: Layout, mask: Array) -> Array:
+def shade(grey: Array, layout: Layout, mask: Array) -> Array:
+    """Return cuts through a volume in grey, its window set within a mask."""
     low, high = window(grey, mask if mask.any() else None)
     return tint((paint(grey, layout) - low) / (high - low))
 
@@ -150,38 +151,50 @@ def map_overlay(
     shown = np.isfinite(values) & (np.asarray(mask) > 0 if mask is not None else True)
     ras_shown = to_ras(shown, affine)[0]
     ras_values = np.where(ras_shown, to_ras(values, affine)[0], 0)
-    low, high = limits or _map_limits(values[shown])
+    low, high = limits or map_limits(values[shown])
     layout = plan_layout(ras_shown, ras_affine)
-    picture = _shade(grey, layout, ras_shown)
+    picture = shade(grey, layout, ras_shown)
     painted = np.nan_to_num(paint(ras_values, layout))
     share = np.nan_to_num(paint(ras_shown, layout, order=0))[..., None] * opacity
     if weights is not None:
         share *= np.clip(np.nan_to_num(paint(to_ras(weights, affine)[0], layout)), 0, 1)[..., None]
     hues = colormaps[colours](np.clip((painted - low) / (high - low), 0, 1))[..., :3]
     sheet = open_sheet(picture * (1 - share) + hues * share, layout, ras_affine, title)
-    unit_text = f' ({unit})' if unit not in ('', '1') else ''
-    _add_scale(sheet, colours, (low, high), f'{label}{unit_text}')
+    middle = 1 - HEADER / 2 / sheet.figure.get_figheight()
+    draw_scale(sheet.figure, middle, colours, (low, high), with_unit(label, unit))
     return sheet.figure
 
 
-def _map_limits(values: Array) -> tuple[float, float]:
+def map_limits(values: Array) -> tuple[float, float]:
+    """Return the ends of a scale for the middle 96 % of the values."""
     if not values.size:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(values, (2, 98)))
     return low, max(high, low + 1e-9)
 
 
-def _add_scale(sheet: Sheet, colours: str, limits: tuple[float, float], text: str) -> None:
-    height = sheet.figure.get_figheight()
-    middle = 1 - HEADER / 2 / height
-    bar = sheet.figure.add_axes((0.42, middle - 0.035 / height, 0.16, 0.07 / height))
+def with_unit(label: str, unit: str) -> str:
+    """Return a label with its unit, if it has one.
+
+    >>> with_unit('T1', 's'), with_unit('ratio', '1')
+    ('T1 (s)', 'ratio')
+    """
+    return f'{label} ({unit})' if unit not in ('', '1') else label
+
+
+def draw_scale(
+    figure: Figure, middle: float, colours: str, limits: tuple[float, float], text: str
+) -> None:
+    """Draw a ramp of colours with its ends and what it means, at a height from 0 to 1."""
+    height = figure.get_figheight()
+    bar = figure.add_axes((0.42, middle - 0.035 / height, 0.16, 0.07 / height))
     ramp = np.linspace(0, 1, 128)[None]
     bar.imshow(ramp, cmap=colours, aspect='auto', interpolation='none')
     bar.set_axis_off()
     place: dict[str, Any] = {'fontsize': 7, 'va': 'center', 'color': INK}
-    sheet.figure.text(0.412, middle, f'{limits[0]:.3g}', ha='right', **place)
-    sheet.figure.text(0.588, middle, f'{limits[1]:.3g}', **place)
-    sheet.figure.text(0.63, middle, text, **{**place, 'color': FAINT})
+    figure.text(0.412, middle, f'{limits[0]:.3g}', ha='right', **place)
+    figure.text(0.588, middle, f'{limits[1]:.3g}', **place)
+    figure.text(0.63, middle, text, **{**place, 'color': FAINT})
 
 
 def flicker_pair(

@@ -76,7 +76,7 @@ def _draw_importance(axes: Axes, names: Sequence[str], importance: Values) -> No
     axes.barh(range(len(places)), importance[places], color=colours, height=0.7)
     axes.axvline(0, color=TEXT, lw=0.8)
     axes.set_yticks(range(len(places)), [_wrap(names[place]) for place in places], fontsize=6.5,
-                    linespacing=0.95)  # fmt: skip
+                    linespacing=1.1)  # fmt: skip
     axes.set_xlabel('correlation of the feature with the prediction')
 
 

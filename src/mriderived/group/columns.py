@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mriderived.bids.names import InvalidNameError, split_name
-from mriderived.measures.base import Column, Measure, Output
+from mriderived.measures.base import COLLECTION, Column, Measure, Output
 
 #: Tables whose rows are time points, pairs or labels: nothing to put into a row per participant.
 NOT_COHORT = frozenset({'dseg', 'timeseries', 'mixing', 'design'})
@@ -101,9 +101,17 @@ def _match_output(measure: Measure, file: str) -> Output | None:
         output
         for output in measure.outputs
         if (output.suffix, output.extension) == (name.suffix, name.extension)
-        and output.entities.items() <= name.entities.items()
+        and all(_fits(value, name.entities.get(key)) for key, value in output.entities.items())
     ]
     return max(fitting, key=lambda output: len(output.entities), default=None)
+
+
+def _fits(declared: str, found: str | None) -> bool:
+    """Tell whether an entity is the declared one, in which any collection may stand."""
+    if COLLECTION not in declared or found is None:
+        return declared == found
+    begin, _, end = declared.partition(COLLECTION)
+    return len(found) > len(begin + end) and found.startswith(begin) and found.endswith(end)
 
 
 def name_columns(

@@ -24,7 +24,7 @@ from mriderived.spaces.model import DEFAULT_SPACE
 
 #: Whose structures are called as in FreeSurfer's ``aseg``, where a table names no atlas.
 USUAL_ATLAS = 'DesikanKilliany'
-COLOURS = 'RdBu_r'
+COLOURS = {'t': 'RdBu_r', 'f': 'Reds'}
 #: The scale ends at the largest |t|, or here where that is smaller.
 LEAST_LIMIT = 3.0
 #: How much of the colour is left where nothing holds after correction.
@@ -37,6 +37,14 @@ class Drawn(NamedTuple):
 
     figure: Figure
     kind: str
+
+
+class _Scale(NamedTuple):
+    """What the colours of a figure mean."""
+
+    label: str
+    limits: tuple[float, float]
+    colours: str
 
 
 class _Atlas(NamedTuple):
@@ -77,16 +85,20 @@ def paint_effects(
     holds = {names[snake(region)] for region in held if snake(region) in names}
     weights = {index: 1.0 if index in holds else FADED for index in t}
     limit = max(LEAST_LIMIT, *map(abs, t.values()))
-    label = f'{statistic if statistic == "t" else statistic.upper()} of {title}'
+    scale = _Scale(
+        f'{"F" if statistic == "f" else "t"} of {title}',
+        (0.0 if statistic == 'f' else -limit, limit),
+        COLOURS[statistic],
+    )
     cortex = set(atlas.table.loc[atlas.table['tissue'] == 'cortex', 'index'].astype(int))
     drawn = []
     if cortex & t.keys() and atlas.vertices:
-        drawn.append(Drawn(_paint_cortex(atlas, t, weights, limit, label), 'cortex'))
+        drawn.append(Drawn(_paint_cortex(atlas, t, weights, scale), 'cortex'))
         deep = t.keys() - cortex
     else:
         deep = set(t)
     if deep:
-        drawn.append(Drawn(_paint_slices(atlas, t, weights, deep, limit, label), 'slices'))
+        drawn.append(Drawn(_paint_slices(atlas, t, weights, deep, scale), 'slices'))
     return drawn
 
 
@@ -120,7 +132,7 @@ def _look_up(labels: NDArray[np.int32], values: dict[int, float]) -> NDArray[np.
 
 
 def _paint_cortex(
-    atlas: _Atlas, t: dict[int, float], weights: dict[int, float], limit: float, label: str
+    atlas: _Atlas, t: dict[int, float], weights: dict[int, float], scale: _Scale
 ) -> Figure:
     painted: dict[str, Painted] = {}
     for side in SIDES:
@@ -129,7 +141,7 @@ def _paint_cortex(
             mesh.inflated, mesh.triangles, mesh.sulcal_depth, _look_up(labels, t),
             np.nan_to_num(_look_up(labels, weights)),
         )  # fmt: skip
-    return paint_inflated(painted, label=label, limits=(-limit, limit), colours=COLOURS)
+    return paint_inflated(painted, **scale._asdict())
 
 
 def _paint_slices(
@@ -137,13 +149,11 @@ def _paint_slices(
     t: dict[int, float],
     weights: dict[int, float],
     deep: set[int],
-    limit: float,
-    label: str,
+    scale: _Scale,
 ) -> Figure:
     values = _look_up(atlas.labels, {index: t[index] for index in deep})
     shares = np.nan_to_num(_look_up(atlas.labels, {index: weights[index] for index in deep}))
     background = template_on(atlas.space, atlas.labels != 0, atlas.affine)
     return map_overlay(
-        background, atlas.affine, values, label=label, unit='',
-        limits=(-limit, limit), colours=COLOURS, weights=shares,
+        background, atlas.affine, values, unit='', weights=shares, **scale._asdict()
     )  # fmt: skip

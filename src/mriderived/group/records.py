@@ -135,13 +135,19 @@ def _add_units(cohort: Cohort, participant: str, units: Iterable[UnitRecord]) ->
             continue
         chosen = cohort.units.setdefault((unit.measure, unit.variant), {})
         if row in chosen:
-            cohort.warnings.append(
-                f'sub-{participant}: {unit.measure} has two reference images; '
-                f'{chosen[row].image} is used, {unit.image} is not'
-            )
+            # Collections of several kinds are ordinary; what they share is told of the first one.
+            if _suffix(chosen[row].image) == _suffix(unit.image):
+                cohort.warnings.append(
+                    f'sub-{participant}: {unit.measure} has two reference images; '
+                    f'{chosen[row].image} is used, {unit.image} is not'
+                )
             continue
         chosen[row] = found
     return rows
+
+
+def _suffix(image: str) -> str:
+    return image.rpartition('_')[2].partition('.')[0]
 
 
 def _join_rows(rows: set[Row], others: set[Row]) -> set[Row]:

@@ -127,7 +127,7 @@ def _weigh_echoes(
     """Fit T2* to the means of some volumes of the steady state."""
     times = echo_times(acquisition)
     means = _average_echoes(echoes, matrices, unsteady, route, threads)
-    return echo_weights(fit_t2star(means, times), times)
+    return echo_weights(fit_t2star(means, times, threads), times)
 
 
 def echo_times(acquisition: Acquisition) -> list[float]:

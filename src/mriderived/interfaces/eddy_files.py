@@ -18,11 +18,18 @@ EDDY = ('eddy_i', 'eddy_j', 'eddy_k')
 #: The column with the axis of the phase encoding.
 AXIS = 'phase_axis'
 
+#: The part of a shift that is of eddy currents.
+SHIFT = 'eddy_shift'
+#: 1 for volumes that have the position of their neighbours.
+UNTOLD = 'untold'
+
 
 def add_eddy(table: pd.DataFrame, motion: EddyMotion) -> pd.DataFrame:
-    """Return a table of motion with the columns of eddy currents."""
+    """Return a table of motion with the columns of eddy currents, and what was untold."""
     table[list(EDDY)] = motion.eddy[:, : len(EDDY)]
     table[AXIS] = motion.axes
+    table[SHIFT] = motion.shift
+    table[UNTOLD] = motion.untold.astype(int)
     return table
 
 
@@ -35,7 +42,7 @@ def write_outliers(outliers: NDArray[np.bool_], name: str) -> Path:
 
 
 def read_eddy(motion: Path, outliers: Path, reference: Path) -> EddyMotion:
-    """Read what the step has written; losses, and what was untold, are not kept."""
+    """Read what the step has written; losses are not kept."""
     table, matrices, _ = read_motion(motion)
     lost = pd.read_csv(outliers, sep='\t').to_numpy() > 0
     return EddyMotion(
@@ -48,5 +55,6 @@ def read_eddy(motion: Path, outliers: Path, reference: Path) -> EddyMotion:
         parameters=table[list(COLUMNS)].to_numpy(np.float64),
         centre=np.zeros(3),
         fit=table['fit'].to_numpy(np.float64),
-        untold=np.zeros(len(table), bool),
+        untold=table[UNTOLD].to_numpy() > 0,
+        shift=table[SHIFT].to_numpy(np.float64),
     )

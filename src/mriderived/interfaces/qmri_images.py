@@ -17,8 +17,12 @@ from mriderived.interfaces.qmri_acquisition import Setting
 Volume = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
-#: The largest number of a phase in thousandths of rad that fills the turn.
-MILLIRADIANS = (3100.0, 3150.0)
+#: A turn, in the units in which phases are stored beside rad and the whole numbers of scanners.
+TURNS = {'thousandths of rad': 2000 * np.pi, 'degrees': 360.0}
+#: The ends of the range of a phase are within this share of those of a turn: noise fills it.
+FILLED = 0.02
+#: The same for a power of two, of which some programs leave the outermost steps out.
+NEARLY_FILLED = 0.1
 
 
 def load_volume(path: Path) -> tuple[Volume, Matrix]:
@@ -42,7 +46,10 @@ def load_phase(setting: Setting, span: tuple[float, float] | None = None) -> Vol
     if setting.imag is not None:
         return np.arctan2(load_volume(setting.imag)[0], load_volume(setting.path)[0])
     assert setting.phase is not None  # the scope of the step asks for it
-    return as_radians(load_volume(setting.phase)[0], span)
+    try:
+        return as_radians(load_volume(setting.phase)[0], span)
+    except ValueError as error:
+        raise ValueError(f'{setting.phase.name}: {error}') from error
 
 
 def phase_span(settings: Iterable[Setting]) -> tuple[float, float] | None:
@@ -55,26 +62,42 @@ def phase_span(settings: Iterable[Setting]) -> tuple[float, float] | None:
 
 
 def as_radians(phase: Volume, span: tuple[float, float] | None = None) -> Volume:
-    """Return a phase in rad, from rad, thousandths of it, or the whole numbers of a scanner.
+    """Return a phase in rad, from rad, thousandths of it, degrees, or whole numbers of a scanner.
 
     Scanners spread a turn over a power of two: from -4096 to 4095, or from 0 to 4095. Which it is
     follows from the smallest and largest number (``span``; of the image, if not given).
 
-    >>> bool(np.allclose(as_radians(np.array([-4096.0, 0, 2048])), [-np.pi, 0, np.pi / 2]))
+    Raises
+    ------
+    ValueError
+        The numbers fill a turn of none of these.
+
+    Examples
+    --------
+    >>> bool(np.allclose(as_radians(np.array([-4096.0, 0, 2048]), (-4096, 4095)), [-np.pi, 0, np.pi / 2]))
     True
     >>> bool(np.allclose(as_radians(np.array([0.0, 1571]), (-3142, 3142)), [0, np.pi / 2], 1e-3))
     True
-    """
+    >>> bool(np.allclose(as_radians(np.array([0.0, 90]), (-180, 180)), [0, np.pi / 2]))
+    True
+    """  # noqa: E501
     low, high = span or (float(phase.min()), float(phase.max()))
     largest = max(-low, high)
     if largest <= 2 * np.pi + 0.01:
         return np.asarray(phase, np.float32)
-    if low < 0 and MILLIRADIANS[0] <= largest <= MILLIRADIANS[1]:
-        return np.asarray(phase / 1000, np.float32)
-    steps = 2.0 ** np.ceil(np.log2(largest))
-    if low < 0:
-        return np.asarray(phase * (np.pi / steps), np.float32)
-    return np.asarray(phase * (2 * np.pi / steps) - np.pi, np.float32)
+    # Interpolation leaves single values below 0 where numbers begin at 0.
+    is_signed = -low > FILLED * high
+    whole = 2 * largest if is_signed else high
+    for turn in TURNS.values():
+        if abs(whole / turn - 1) <= FILLED:
+            return np.asarray(phase * (2 * np.pi / turn), np.float32)
+    turn = 2.0 ** np.ceil(np.log2(whole))
+    if whole < (1 - NEARLY_FILLED) * turn:
+        raise ValueError(
+            f'the phase reaches from {low:g} to {high:g}, which is a turn neither in rad, in '
+            'thousandths of it, in degrees, nor over a power of two: store it in rad'
+        )
+    return np.asarray(phase * (2 * np.pi / turn) - (0 if is_signed else np.pi), np.float32)
 
 
 def read_matrices(path: Path) -> tuple[Matrix, NDArray[np.bool_]]:

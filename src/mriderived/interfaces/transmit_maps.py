@@ -47,7 +47,16 @@ class FieldMap(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_field(field: Mapping[str, Any]) -> FieldMap:
+#: Where each way to measure the field is described.
+REFERENCES = {
+    'TB1map': 'https://bids-specification.readthedocs.io',
+    'TB1DAM': 'https://doi.org/10.1006/jmra.1993.1133',
+    'TB1AFI': 'https://doi.org/10.1002/mrm.21120',
+    'TB1TFL': 'https://doi.org/10.1002/mrm.22423',
+}
+
+
+def compute_field(field: Mapping[str, Any]) -> FieldMap:
     """Compute the field from its images; see :mod:`mriderived.bids.transmit_fields`.
 
     Raises
@@ -72,8 +81,7 @@ def _from_map(files: Mapping[str, Path], field: Mapping[str, Any]) -> FieldMap:
     middle = float(np.median(values[known]))
     name, scale, notes = _choose_unit(middle, field, files['map'].name)
     found = field_from_angles(values.ravel(), 1.0, scale=scale)
-    reference = 'https://bids-specification.readthedocs.io'
-    read = _finish(found, values, affine, None, f'as given, in {name}', reference)
+    read = _finish(found, values, affine, None, f'as given, in {name}', REFERENCES['TB1map'])
     return read._replace(notes=notes)
 
 
@@ -143,7 +151,7 @@ def _from_angles(files: Mapping[str, Path], field: Mapping[str, Any]) -> FieldMa
     found = field_from_angles(np.where(inside, values, 0).ravel(), angle, scale=scale)
     return _finish(
         found, values, affine, anatomy, 'map of flip angles (TB1TFL)',
-        'https://doi.org/10.1002/mrm.22423',
+        REFERENCES['TB1TFL'],
     )  # fmt: skip
 
 
@@ -151,9 +159,7 @@ def _from_double_angle(files: Mapping[str, Path], field: Mapping[str, Any]) -> F
     first, affine = load_volume(files['small'])
     pair = _pair(first, _beside(files['large'], affine, first.shape))
     found = field_from_double_angle(pair, float(field['flip_angle']))
-    return _finish(
-        found, first, affine, first, 'double angle', 'https://doi.org/10.1006/jmra.1993.1133'
-    )
+    return _finish(found, first, affine, first, 'double angle', REFERENCES['TB1DAM'])
 
 
 def _from_two_delays(files: Mapping[str, Path], field: Mapping[str, Any]) -> FieldMap:
@@ -163,7 +169,7 @@ def _from_two_delays(files: Mapping[str, Path], field: Mapping[str, Any]) -> Fie
     found = field_from_two_delays(pair, (short, long), float(field['flip_angle']))
     return _finish(
         found, first, affine, first, 'actual flip-angle imaging',
-        'https://doi.org/10.1002/mrm.21120',
+        REFERENCES['TB1AFI'],
     )  # fmt: skip
 
 

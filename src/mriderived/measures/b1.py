@@ -12,8 +12,10 @@ from mriderived.config import Config
 from mriderived.core.fit_outcome import judge
 from mriderived.core.transmit_field import BOUNDS, as_percent
 from mriderived.interfaces.sink import write_remarks
+from mriderived.interfaces.transmit_maps import REFERENCES
 from mriderived.measures.base import COLLECTION, Measure, Scope
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.qmri_figures import Panel, more_maps, outcome_panel
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     describe_outcome,
@@ -62,6 +64,7 @@ def write_b1(
         notes=notes_on(outcome, 'transmit field'),
         **describe_outcome(outcome, (100 * BOUNDS[0], 100 * BOUNDS[1])),
         TransmitFieldMethod=said['TransmitFieldMethod'],
+        EstimationReference=REFERENCES[said['TransmitFieldMethod']],
     )
     return files
 
@@ -87,7 +90,6 @@ B1 = Measure(
                 'Flip angle in the voxel over the nominal one, within the mask.',
                 'percent',
                 datatype='fmap',
-                EstimationReference=REFERENCE,
             ),
             entities={'space': COLLECTION, 'desc': 'brain'},
             in_spaces=False,
@@ -99,6 +101,15 @@ B1 = Measure(
     init_wf=init_b1_wf,
     reference=REFERENCE,
     methods='',
+    figures=(
+        more_maps(
+            'b1maps', 'Transmit field in the brain',
+            'The flip angle over its nominal value is smooth, and most often highest in the '
+            'middle of the head.',
+            Panel('b1_map', 'transmit field', 'percent', (60.0, 140.0)),
+            outcome_panel('b1_outcome'),
+        ),
+    ),
     minutes=0.1,
     memory_gb=2.0,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from mriderived.core.masks import find_signal
 from mriderived.figures.time_courses import draw_carpet_plot
 from mriderived.interfaces.dwi_acquisition import DwiAcquisition, read_dwi_acquisition
 from mriderived.interfaces.dwi_parts import join_parts
+from mriderived.interfaces.eddy_files import UNTOLD
 from mriderived.interfaces.gradient_tables import load_fsl
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
@@ -28,6 +29,8 @@ from mriderived.measures.one_node import one_node_wf
 
 NEEDS = ('dwi_acquisition', *SIGNALS, 'dwi_reference')
 OPTIONAL = ('dwi_noise', 'dwi_bias', 'dwi_motion', 'dwi_outliers', 'tensor_fa', 'tensor_v1')
+#: The column of the table of motion that tells how far the head moved, in mm.
+DISPLACEMENT = 'framewise_displacement'
 #: Air is what lies this many voxels and more from the head.
 AIR_VOXELS = 3
 #: Fewer voxels of a slice are no sample of its air.
@@ -66,6 +69,7 @@ def measure_dwi_run(
     """Measure the quality of a series."""
     signals = load_signals(dwi_preproc, dwi_bval, dwi_bvec, dwi_mask)
     acquisition = read_dwi_acquisition(dwi_acquisition)
+    motion = pd.read_csv(dwi_motion, sep='\t', na_values='n/a') if dwi_motion else None
     raw = _read_raw(acquisition, signals.mask, load(dwi_reference))
     run = DwiRun(
         signals=signals.series,
@@ -76,9 +80,11 @@ def measure_dwi_run(
         fa=load(tensor_fa) if tensor_fa else None,
         first=load_vectors(tensor_v1) if tensor_v1 else None,
         noise=_read_noise(dwi_noise, dwi_bias)[signals.mask] if dwi_noise else None,
-        displacement=_read_displacement(dwi_motion) if dwi_motion else None,
+        displacement=None if motion is None else motion[DISPLACEMENT].to_numpy(np.float64),
+        untold=None if motion is None else motion[UNTOLD].to_numpy() > 0,
         outliers=_read_outliers(dwi_outliers) if dwi_outliers else None,
         air=raw.air,
+        encoding=acquisition.encoding,
     )
     found = measure_dwi_quality(run)
     out_file = Path.cwd() / 'dwi_qc.tsv'
@@ -120,11 +126,6 @@ def _read_raw(
     return Raw(series[brain], air if (count >= LEAST_AIR).any() else None)
 
 
-def _read_displacement(path: Path) -> NDArray[np.float64]:
-    table = pd.read_csv(path, sep='\t', na_values='n/a')
-    return table['framewise_displacement'].to_numpy(np.float64)
-
-
 def _read_outliers(path: Path) -> NDArray[np.bool_]:
     return np.asarray(pd.read_csv(path, sep='\t').to_numpy() > 0)
 
@@ -152,7 +153,8 @@ def draw_dwi_carpet(
         centre = np.median(series[:, mine], axis=1, keepdims=True)
         spread = np.median(np.abs(series[:, mine] - centre)) or np.float32(1)
         carpet[:, mine] = (series[:, mine] - centre) / (1.4826 * spread)
-    displacement = _read_displacement(dwi_motion)
+    motion = pd.read_csv(dwi_motion, sep='\t', na_values='n/a')
+    displacement = motion[DISPLACEMENT].to_numpy(np.float64)
     traces = {
         'FD (mm)': displacement[order],
         'b (s/mm²)': gradients.b[order],

@@ -21,6 +21,12 @@ COLUMNS: tuple[Column, ...] = (
         'fd_perc', 'Share of these volumes in percent.', 'percent', 'Volumes with motion, share'
     ),
     Column(
+        'untold_volumes',
+        'Volumes whose motion could not be told: they have the position of their neighbours.',
+        '1',
+        'Volumes of unknown motion',
+    ),
+    Column(
         'outlier_slices',
         'Slices whose signal was lost and was replaced, of all volumes.',
         'percent',

@@ -13,16 +13,25 @@ from numpy.typing import NDArray
 from mriderived.config import Config
 from mriderived.core.inversion_recovery import BOUNDS, fit_inversion_recovery
 from mriderived.core.look_locker import correct_readout, restore_sign
+from mriderived.core.recovery_sign import fit_magnitudes
 from mriderived.interfaces.qmri_acquisition import Setting
 from mriderived.interfaces.series import load_masked
 from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Figure, Measure, Scope
 from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.qmri_contrasts import need_value, obstacle_of
+from mriderived.measures.qmri_figures import (
+    Panel,
+    misfit_panel,
+    more_maps,
+    outcome_panel,
+    qmri_figure,
+)
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     Voxels,
     describe_outcome,
+    inverse_range,
     load_voxels,
     notes_on,
     save_outcome,
@@ -34,11 +43,12 @@ from mriderived.measures.qmri_outputs import (
     map_output,
     misfit_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
 REFERENCE = 'https://doi.org/10.1002/mrm.22497'
+#: What is said where nothing tells the sign.
+MAGNITUDE = 'magnitude'
 THREE_TIMES = 'three inversion times lie on every curve: a fourth would tell'
 
 
@@ -64,9 +74,10 @@ def write_irt1(
     voxels = load_voxels(qmri_series, qmri_acquisition, qmri_mask)
     times = need_inversion_times(voxels.settings)
     series, sign = _signals(voxels, qmri_phase, times)
-    recovery = fit_inversion_recovery(
-        series, times, is_magnitude=sign == 'magnitude', threads=threads
-    )
+    if sign == MAGNITUDE:
+        recovery = fit_magnitudes(series, times, threads=threads)
+    else:
+        recovery = fit_inversion_recovery(series, times, is_magnitude=False, threads=threads)
     is_driven = drives_recovery(voxels.settings)
     found = correct_readout(recovery) if is_driven else recovery
     fitted = found.outcome == 0
@@ -87,7 +98,7 @@ def write_irt1(
         'SignOfSignal': sign,
     }
     write_remarks(files.ir_t1, notes=notes_on(found.outcome, 'T1'), **common)
-    write_remarks(files.ir_r1, **common)
+    write_remarks(files.ir_r1, **{**common, **inverse_range(BOUNDS)})
     return files
 
 
@@ -98,7 +109,7 @@ def _signals(
     if all(image.is_signed for image in voxels.settings):
         return voxels.series, 'real part'
     if qmri_phase is None or not voxels.has_phase:
-        return voxels.series, 'magnitude'
+        return voxels.series, MAGNITUDE
     phases = load_masked(qmri_phase, voxels.mask)
     reference = phases[:, int(np.argmax(times))]
     return restore_sign(voxels.series, phases, reference), 'phase against the longest recovery'
@@ -140,7 +151,8 @@ def init_irt1_wf(config: Config) -> Any:
 METHOD: dict[str, Any] = {
     'EstimationReference': REFERENCE,
     'EstimationAlgorithm': 'Three parameters by non-linear least squares with variable '
-    'projection; the sign of magnitudes by trying every place of its change.',
+    'projection; the sign of magnitudes by trying every place of its change, and of those that '
+    'leave little by the efficiency of most voxels.',
 }
 
 IRT1 = Measure(
@@ -159,7 +171,7 @@ IRT1 = Measure(
         map_output('ir_efficiency', 'qmrimap', 'ir', 'Inversion and plateau',
                    'How far the inversion takes the signal below its plateau, over the plateau: '
                    '2 for a perfect inversion of a recovery that nothing drives.', '1',
-                   param='efficiency', is_summed_up=False),
+                   param='efficiency', in_spaces=False),
         misfit_output('ir_misfit', 'ir'),
         outcome_output('ir_outcome', 'ir'),
         quality_output('ir_fit', 'ir', 'T1 of inversion recovery', 'T1', 's'),
@@ -175,11 +187,20 @@ IRT1 = Measure(
     figures=(
         Figure(
             name='ir',
-            draw=qmri_figure('ir_t1', 'T1', 's', (0.4, 2.5)),
+            draw=qmri_figure(Panel('ir_t1', 'T1', 's', (0.4, 2.5))),
             needs=('ir_t1', 'qmri_reference'),
             title='T1 of inversion recovery',
             caption='At 3 T white matter has about 0.85 s, grey matter 1.4 s, myocardium 1.2 s, '
             'and fluid more than the scale shows.',
+        ),
+        more_maps(
+            'irmore', 'Other maps of inversion recovery',
+            'The inversion is nearly as good everywhere: 2 is a perfect one of a recovery '
+            'that nothing drives.',
+            Panel('ir_r1', 'R1', '1/s', (0.2, 1.4)),
+            Panel('ir_efficiency', 'inversion and plateau', '1', (1.0, 2.2)),
+            misfit_panel('ir_misfit'),
+            outcome_panel('ir_outcome'),
         ),
     ),
     minutes=0.3,

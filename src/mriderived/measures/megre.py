@@ -18,11 +18,19 @@ from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Figure, Measure, Scope
 from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.qmri_contrasts import need_echo_times, obstacle_of
+from mriderived.measures.qmri_figures import (
+    Panel,
+    misfit_panel,
+    more_maps,
+    outcome_panel,
+    qmri_figure,
+)
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     Voxels,
     describe_outcome,
     estimate_noise,
+    inverse_range,
     load_voxels,
     notes_on,
     save_outcome,
@@ -34,7 +42,6 @@ from mriderived.measures.qmri_outputs import (
     map_output,
     misfit_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
@@ -88,7 +95,8 @@ def write_megre(
         said['VoxelsDephased'] = int((last < DEPHASED).sum())
     common = {**describe_outcome(found.outcome, BOUNDS), **said, 'NoiseStandardDeviation': noise}
     write_remarks(files.megre_t2star, notes=notes, **settings_of(voxels.settings), **common)
-    write_remarks(files.megre_r2star, **settings_of(voxels.settings), **common)
+    settings = settings_of(voxels.settings)
+    write_remarks(files.megre_r2star, **settings, **{**common, **inverse_range(BOUNDS)})
     return files
 
 
@@ -133,7 +141,7 @@ MEGRE = Measure(
         map_output('megre_r2star', 'R2starmap', 'megre', 'R2* of gradient echoes',
                    'R2*: rate of the decay over gradient echoes.', '1/s', **METHOD),
         map_output('megre_s0', 'S0map', 'megre', 'Signal at no echo time',
-                   'Signal at no echo time.', 'arbitrary', is_summed_up=False, **METHOD),
+                   'Signal at no echo time.', 'arbitrary', in_spaces=False, **METHOD),
         misfit_output('megre_misfit', 'megre'),
         outcome_output('megre_outcome', 'megre'),
         quality_output('megre_fit', 'megre', 'T2* of gradient echoes', 'T2*', 's'),
@@ -150,11 +158,19 @@ MEGRE = Measure(
     figures=(
         Figure(
             name='megre',
-            draw=qmri_figure('megre_t2star', 'T2*', 's', (0.0, 0.08)),
+            draw=qmri_figure(Panel('megre_t2star', 'T2*', 's', (0.0, 0.08))),
             needs=('megre_t2star', 'qmri_reference'),
             title='T2* of gradient echoes',
             caption='At 3 T white matter has about 0.05 s, grey matter 0.06 s, nuclei that hold '
             'iron half of it. Dark patches above the nose and the ears are the field of air.',
+        ),
+        more_maps(
+            'megremore', 'Other maps of gradient echoes',
+            'R2* is highest in nuclei that hold iron and beside air.',
+            Panel('megre_r2star', 'R2*', '1/s', (0.0, 50.0)),
+            Panel('megre_s0', 'signal at no echo time', 'arbitrary'),
+            misfit_panel('megre_misfit'),
+            outcome_panel('megre_outcome'),
         ),
     ),
     minutes=0.3,

@@ -28,10 +28,12 @@ from mriderived.measures.mp2rage_protocol import (
     read_sequence,
 )
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.qmri_figures import Panel, more_maps, outcome_panel, qmri_figure
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     describe_outcome,
     describe_transmit,
+    inverse_range,
     load_voxels,
     notes_on,
     save_outcome,
@@ -42,7 +44,6 @@ from mriderived.measures.qmri_maps import (
 from mriderived.measures.qmri_outputs import (
     map_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
@@ -79,14 +80,14 @@ def write_mp2rage(
     if qmri_phase is not None and voxels.has_phase:
         volume, origin = _combine(qmri_series, qmri_phase, pair), 'complex images'
     elif voxels.acquisition.unit1 is not None:
-        volume, origin = _stored(voxels.acquisition.unit1, voxels.mask.shape), 'UNIT1 as given'
+        volume, origin = _stored(voxels.acquisition.unit1, qmri_series), 'UNIT1 as given'
     else:
         raise ValueError(NO_UNIFORM)
     found = fit_uniform(volume[voxels.mask], protocol, transmit=voxels.transmit, threads=threads)
     if voxels.transmit is not None:  # a field that is missing is no implausible T1
         found.outcome[~(voxels.transmit > 0)] = Outcome.NO_SOLUTION
     files = Mp2rageFiles(
-        save(np.nan_to_num(volume), voxels.affine, 'unit1.nii.gz'),
+        save(volume, voxels.affine, 'unit1.nii.gz'),
         save_values(found.time, voxels, 't1'),
         save_values(found.rate, voxels, 'r1'),
         save_outcome(found.outcome, voxels, 'outcome'),
@@ -103,9 +104,10 @@ def write_mp2rage(
         **({'PartialFourier': shots.partial} if shots.partial < 1 else {}),
         'InversionEfficiency': protocol.efficiency,
     }
-    write_remarks(files.mp2rage_unit1, MadeFrom=origin)
+    bare = int((~np.isfinite(volume[voxels.mask])).sum())
+    write_remarks(files.mp2rage_unit1, MadeFrom=origin, VoxelsNoSignal=bare)
     write_remarks(files.mp2rage_t1, notes=[*notes, *notes_on(found.outcome, 'T1')], **common)
-    write_remarks(files.mp2rage_r1, **common)
+    write_remarks(files.mp2rage_r1, **{**common, **inverse_range(BOUNDS)})
     return files
 
 
@@ -118,8 +120,10 @@ def _combine(series: Path, phase: Path, pair: tuple[int, int]) -> NDArray[np.flo
     return uniform_image(first, second)
 
 
-def _stored(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return the uniform image of a scanner, from -0.5 to 0.5."""
+def _stored(path: Path, series: Path) -> NDArray[np.float32]:
+    """Return the uniform image of a scanner, from -0.5 to 0.5; NaN where no image has a signal."""
+    images = np.asarray(nb.load(series).dataobj)
+    shape, seen = images.shape[:3], (images != 0).any(axis=-1)
     values = load(path)
     if values.shape[:3] != shape:
         raise ValueError(
@@ -128,13 +132,15 @@ def _stored(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
         )
     values = values.reshape(shape)
     if values.min() >= -0.51 and values.max() <= 0.51:
-        return np.asarray(values, np.float32)
-    if values.min() < 0 or values.max() > HIGHEST + 1:
+        return np.where(seen, values, np.nan).astype(np.float32)
+    # White matter lies near four fifths: an image that stays in the lower half has another scale.
+    if values.min() < 0 or not HIGHEST / 2 < values.max() <= HIGHEST + 1:
         raise ValueError(
             f'{path} reaches from {values.min():g} to {values.max():g}: a uniform image is stored '
-            f'as 0 to {HIGHEST}, or as -0.5 to 0.5'
+            f'as 0 to {HIGHEST}, or as -0.5 to 0.5. Convert it, or leave it out where phase '
+            'images are there'
         )
-    return uniform_from_integers(values)
+    return np.where(seen, uniform_from_integers(values), np.nan).astype(np.float32)
 
 
 def init_mp2rage_wf(config: Config) -> Any:
@@ -159,8 +165,8 @@ MP2RAGE = Measure(
     outputs=(
         map_output('mp2rage_unit1', 'UNIT1', 'mp2rage', 'Uniform image',
                    'Uniform image of both inversion times, from -0.5 to 0.5, in which receive '
-                   'field, proton density and T2* cancel.', 'arbitrary', is_summed_up=False,
-                   SkullStripped=False, **METHOD),
+                   'field, proton density and T2* cancel.', 'arbitrary', in_spaces=False,
+                   zero_counts=True, SkullStripped=False, **METHOD),
         map_output('mp2rage_t1', 'T1map', 'mp2rage', 'T1 of MP2RAGE', 'T1 of MP2RAGE.', 's',
                    **METHOD),
         map_output('mp2rage_r1', 'R1map', 'mp2rage', 'R1 of MP2RAGE',
@@ -179,11 +185,18 @@ MP2RAGE = Measure(
     figures=(
         Figure(
             name='mp2rage',
-            draw=qmri_figure('mp2rage_t1', 'T1', 's', (0.4, 2.5)),
+            draw=qmri_figure(Panel('mp2rage_t1', 'T1', 's', (0.4, 2.5))),
             needs=('mp2rage_t1', 'qmri_reference'),
             title='T1 of MP2RAGE',
             caption='At 3 T white matter has about 0.85 s, grey matter 1.4 s, at 7 T 1.2 and '
             '1.9 s. Holes are voxels that no T1 explains, as in fluid.',
+        ),
+        more_maps(
+            'mp2ragemore', 'Other maps of MP2RAGE',
+            'The uniform image is bright in white matter; air holds nothing but noise.',
+            Panel('mp2rage_unit1', 'uniform image', '1', (-0.5, 0.5), zero_counts=True),
+            Panel('mp2rage_r1', 'R1', '1/s', (0.2, 1.4)),
+            outcome_panel('mp2rage_outcome'),
         ),
     ),
     minutes=0.3,

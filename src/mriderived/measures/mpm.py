@@ -18,6 +18,13 @@ from mriderived.measures.mpm_signals import (
     rates_obstacle,
 )
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.qmri_figures import (
+    Panel,
+    density_panel,
+    more_maps,
+    outcome_panel,
+    qmri_figure,
+)
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     describe_outcome,
@@ -27,11 +34,11 @@ from mriderived.measures.qmri_maps import (
     save_quality,
     save_values,
     settings_of,
+    without_range,
 )
 from mriderived.measures.qmri_outputs import (
     map_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
@@ -79,7 +86,7 @@ def write_mpm(
         **signals.describe(),
     }
     write_remarks(files.mpm_r1, notes=[*notes, *notes_on(rates.outcome, 'R1')], **common)
-    write_remarks(files.mpm_pd, **common)
+    write_remarks(files.mpm_pd, **without_range(common))
     return files
 
 
@@ -123,7 +130,7 @@ MPM = Measure(
     figures=(
         Figure(
             name='mpmr1',
-            draw=qmri_figure('mpm_r1', 'R1', '1/s', (0.2, 1.4)),
+            draw=qmri_figure(Panel('mpm_r1', 'R1', '1/s', (0.2, 1.4))),
             needs=('mpm_r1', 'qmri_reference'),
             title='R1 of multi-parameter mapping',
             caption='At 3 T white matter has about 1.1 /s, grey matter 0.7 /s, fluid 0.25 /s. A '
@@ -131,12 +138,16 @@ MPM = Measure(
         ),
         Figure(
             name='mpmpd',
-            draw=qmri_figure('mpm_pd', 'proton density over its median', '1', (0.6, 1.4),
-                             is_relative=True),
+            draw=qmri_figure(density_panel('mpm_pd')),
             needs=('mpm_pd', 'qmri_reference'),
             title='Proton density of multi-parameter mapping',
             caption='Fluid is brighter than grey, and grey than white matter; the receive field '
             'of the coil is part of the map.',
+        ),
+        more_maps(
+            'mpmmore', 'Outcome of multi-parameter mapping',
+            'Every voxel of the mask has an outcome; those without a value have 2, 3 or 4.',
+            outcome_panel('mpm_outcome'),
         ),
     ),
     minutes=0.4,

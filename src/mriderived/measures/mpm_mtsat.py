@@ -18,6 +18,7 @@ from mriderived.measures.mpm_signals import (
     transfer_obstacle,
 )
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.qmri_figures import Panel, more_maps, outcome_panel, qmri_figure
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     describe_outcome,
@@ -31,7 +32,6 @@ from mriderived.measures.qmri_maps import (
 from mriderived.measures.qmri_outputs import (
     map_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
@@ -115,10 +115,15 @@ MPM_MTSAT = Measure(
     figures=(
         Figure(
             name='mtsat',
-            draw=qmri_figure('mpm_mtsat', 'MTsat', 'p.u.', (0.0, 2.5)),
+            draw=qmri_figure(Panel('mpm_mtsat', 'MTsat', 'p.u.', (0.0, 2.5))),
             needs=('mpm_mtsat', 'qmri_reference'),
             title='Magnetisation transfer saturation',
             caption='White matter has 1.5 to 2 p.u., grey matter half of it, fluid nearly none.',
+        ),
+        more_maps(
+            'mtsatmore', 'Outcome of magnetisation transfer saturation',
+            'Every voxel of the mask has an outcome; those without a value have 2, 3 or 4.',
+            outcome_panel('mpm_mtsat_outcome'),
         ),
     ),
     minutes=0.4,

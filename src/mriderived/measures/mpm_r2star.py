@@ -11,6 +11,13 @@ from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Figure, Measure, Scope
 from mriderived.measures.mpm_signals import COLLECTIONS, decay_obstacle, load_signals, need_echoes
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.qmri_figures import (
+    Panel,
+    misfit_panel,
+    more_maps,
+    outcome_panel,
+    qmri_figure,
+)
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     describe_outcome,
@@ -24,7 +31,6 @@ from mriderived.measures.qmri_outputs import (
     map_output,
     misfit_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
@@ -102,11 +108,17 @@ MPM_R2STAR = Measure(
     figures=(
         Figure(
             name='mpmr2star',
-            draw=qmri_figure('mpm_r2star', 'R2*', '1/s', (0.0, 50.0)),
+            draw=qmri_figure(Panel('mpm_r2star', 'R2*', '1/s', (0.0, 50.0))),
             needs=('mpm_r2star', 'qmri_reference'),
             title='R2* of multi-parameter mapping',
             caption='At 3 T white matter has about 20 /s, grey matter 15 /s, nuclei that hold '
             'iron twice that. Bright patches above the nose and the ears are the field of air.',
+        ),
+        more_maps(
+            'mpmr2starmore', 'Misfit and outcome of R2*',
+            'Misfit is high where one rate does not describe the echoes, as above the nose.',
+            misfit_panel('mpm_r2star_misfit'),
+            outcome_panel('mpm_r2star_outcome'),
         ),
     ),
     minutes=0.4,

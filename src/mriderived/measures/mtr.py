@@ -17,6 +17,7 @@ from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Figure, Measure, Scope
 from mriderived.measures.one_node import one_node_wf
 from mriderived.measures.qmri_contrasts import obstacle_of
+from mriderived.measures.qmri_figures import Panel, more_maps, outcome_panel, qmri_figure
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     chunks,
@@ -31,7 +32,6 @@ from mriderived.measures.qmri_maps import (
 from mriderived.measures.qmri_outputs import (
     map_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
@@ -75,6 +75,14 @@ def write_mtr(
     return files
 
 
+#: What images of a ratio must have in common.
+ALIKE = {
+    'flip_angle': 'FlipAngle',
+    'echo_time': 'EchoTime',
+    'repetition_time': 'RepetitionTimeExcitation',
+}
+
+
 def need_states(images: Sequence[Setting]) -> tuple[list[int], list[int]]:
     """Return which images are without, and which are with, magnetisation transfer.
 
@@ -89,7 +97,7 @@ def need_states(images: Sequence[Setting]) -> tuple[list[int], list[int]]:
               for state in (False, True)]  # fmt: skip
     if not all(places):
         raise ValueError('it needs images with and without magnetisation transfer')
-    for key, name in (('flip_angle', 'FlipAngle'), ('echo_time', 'EchoTime')):
+    for key, name in ALIKE.items():
         if len({getattr(image, key) for image in images}) > 1:
             raise ValueError(f'its images differ in {name}, not in magnetisation transfer alone')
     return places[0], places[1]
@@ -130,12 +138,17 @@ MTR = Measure(
     figures=(
         Figure(
             name='mtr',
-            draw=qmri_figure('mtr_map', 'magnetisation transfer ratio', 'percent', (0.0, 60.0),
-                             zero_counts=True),
+            draw=qmri_figure(Panel('mtr_map', 'magnetisation transfer ratio', 'percent',
+                                   (0.0, 60.0), zero_counts=True)),
             needs=('mtr_map', 'qmri_reference'),
             title='Magnetisation transfer ratio',
             caption='White matter is brightest (40 to 50 percent in many protocols), grey matter '
             'about 10 less, fluid nearly none.',
+        ),
+        more_maps(
+            'mtrmore', 'Outcome of the magnetisation transfer ratio',
+            'Every voxel of the mask has an outcome; those without a value have 2, 3 or 4.',
+            outcome_panel('mtr_outcome'),
         ),
     ),
     minutes=0.1,

@@ -15,6 +15,13 @@ from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Figure, Measure, Scope
 from mriderived.measures.echo_trains import read_train, train_obstacle
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.qmri_figures import (
+    Panel,
+    misfit_panel,
+    more_maps,
+    outcome_panel,
+    qmri_figure,
+)
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     describe_outcome,
@@ -29,7 +36,6 @@ from mriderived.measures.qmri_outputs import (
     map_output,
     misfit_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
@@ -142,7 +148,7 @@ MYELIN_WATER = Measure(
                    **METHOD),
         map_output('mwf_refocusing', 'qmrimap', 'mwf', 'Angle of refocusing',
                    'Angle of the refocusing pulses in the voxel, fitted, up to 180 degrees.',
-                   'degree', param='refocusing', is_summed_up=False),
+                   'degree', param='refocusing', in_spaces=False),
         misfit_output('mwf_misfit', 'mwf'),
         outcome_output('mwf_outcome', 'mwf'),
         quality_output('mwf_fit', 'mwf', 'Myelin water', 'the myelin water fraction', 'percent'),
@@ -158,12 +164,24 @@ MYELIN_WATER = Measure(
     figures=(
         Figure(
             name='mwf',
-            draw=qmri_figure('mwf_map', 'myelin water fraction', 'percent', (0.0, 25.0),
-                             zero_counts=True),
+            draw=qmri_figure(Panel('mwf_map', 'myelin water fraction', 'percent', (0.0, 25.0),
+                                   zero_counts=True)),
             needs=('mwf_map', 'qmri_reference'),
             title='Myelin water fraction',
             caption='White matter has 8 to 15 percent, most in the corticospinal tract and the '
             'splenium, the cortex little and fluid none. Bright rims at the skull are no myelin.',
+        ),
+        more_maps(
+            'mwfmore', 'Other maps of myelin water',
+            'White and grey matter have 80 to 95 percent of intra- and extracellular water; '
+            'fluid has a long T2 and none of it.',
+            Panel('mwf_iewf', 'intra- and extracellular water', 'percent', (50.0, 100.0),
+                  zero_counts=True),
+            Panel('mwf_gmt2', 'geometric mean T2', 's', (0.02, 0.15)),
+            Panel('mwf_iet2', 'T2 of intra- and extracellular water', 's', (0.02, 0.15)),
+            Panel('mwf_refocusing', 'angle of refocusing', 'degree', (120.0, 180.0)),
+            misfit_panel('mwf_misfit'),
+            outcome_panel('mwf_outcome'),
         ),
     ),
     minutes=4.0,

@@ -151,6 +151,16 @@ def describe_outcome(outcome: Outcomes, bounds: tuple[float, float]) -> dict[str
     }
 
 
+def inverse_range(bounds: tuple[float, float]) -> dict[str, Any]:
+    """Return what the sidecar of a rate says, for plausible times."""
+    return {'PlausibleRange': [1 / bounds[1], 1 / bounds[0]]}
+
+
+def without_range(common: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a sidecar says of a map that is judged by another one of the same fit."""
+    return {key: value for key, value in common.items() if key != 'PlausibleRange'}
+
+
 def notes_on(outcome: Outcomes, what: str) -> list[str]:
     """Return a sentence where many voxels have no value."""
     counts = count_outcomes(outcome)

@@ -1,16 +1,9 @@
-"""What quantitative maps have in common: how they are declared and drawn."""
+"""What quantitative maps have in common: how they are declared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mriderived.figures.overlays import map_overlay
-from mriderived.interfaces.volumes import load, load_affine
 from mriderived.measures.base import Column, Output
 
 #: What the numbers of an outcome stand for.
@@ -33,16 +26,16 @@ def map_output(
     *,
     param: str = '',
     datatype: str = 'anat',
-    is_summed_up: bool = True,
+    has_regions: bool = True,
     zero_counts: bool = False,
     in_spaces: bool | None = None,
     **sidecar: Any,
 ) -> Output:
     """Declare a quantitative map; one without a suffix of its own has a ``param``.
 
-    ``is_summed_up`` asks for regions and for the map in spaces. With ``zero_counts`` 0 is a value
-    like others, and voxels without one are NaN; such a map comes to spaces only if ``in_spaces``
-    asks for it, as it has no value there where it is 0.
+    It has tables of regions if ``has_regions``, and comes to spaces if ``in_spaces``. With
+    ``zero_counts`` 0 is a value like others, and voxels without one are NaN; such a map comes to
+    spaces only if that is asked for, as it has no value there where it is 0.
     """
     return Output(
         field=field,
@@ -52,8 +45,8 @@ def map_output(
         description=description,
         unit=unit,
         title=title,
-        regions=is_summed_up,
-        in_spaces=is_summed_up and not zero_counts if in_spaces is None else in_spaces,
+        regions=has_regions,
+        in_spaces=not zero_counts if in_spaces is None else in_spaces,
         is_zero_missing=not zero_counts,
         sidecar={'SkullStripped': True, **sidecar},
         draft='mriderived' if param else None,
@@ -66,7 +59,7 @@ def outcome_output(field: str, desc: str) -> Output:
         field, 'qmrimap', desc, 'Outcome of the fit',
         'Why a voxel has a value or none: ' + ', '.join(f'{k} {v}' for k, v in LEVELS.items())
         + '.',
-        '1', param='outcome', is_summed_up=False, Levels=LEVELS,
+        '1', param='outcome', has_regions=False, in_spaces=False, Levels=LEVELS,
     )  # fmt: skip
 
 
@@ -75,7 +68,7 @@ def misfit_output(field: str, desc: str) -> Output:
     return map_output(
         field, 'qmrimap', desc, 'Misfit',
         'What the model leaves of the signals (root mean square), over their mean.',
-        '1', param='misfit', is_summed_up=False,
+        '1', param='misfit', in_spaces=False,
     )  # fmt: skip
 
 
@@ -106,49 +99,3 @@ def quality_output(
         ),
         draft='mriderived',
     )  # fmt: skip
-
-
-def qmri_figure(
-    field: str,
-    label: str,
-    unit: str,
-    limits: tuple[float, float],
-    *,
-    zero_counts: bool = False,
-    is_relative: bool = False,
-) -> Callable[..., list[Any]]:
-    """Return what draws the map ``field`` over the reference of its collection.
-
-    Voxels of 0 are left out if not ``zero_counts``; a map that ``is_relative`` is divided by its
-    median.
-    """
-    return partial(
-        _draw,
-        field=field,
-        label=label,
-        unit=unit,
-        limits=limits,
-        zero_counts=zero_counts,
-        is_relative=is_relative,
-    )
-
-
-def _draw(
-    *,
-    field: str,
-    label: str,
-    unit: str,
-    limits: tuple[float, float],
-    zero_counts: bool,
-    is_relative: bool,
-    qmri_reference: Path,
-    **maps: Path,
-) -> list[Any]:
-    values, affine = load(maps[field]), load_affine(maps[field])
-    shown = np.isfinite(values) & (zero_counts | (values != 0))
-    if is_relative and shown.any():
-        values = values / np.median(values[shown])
-    return [
-        map_overlay(load(qmri_reference), affine, values, label=label, unit=unit, mask=shown,
-                    limits=limits, opacity=1.0)
-    ]  # fmt: skip

@@ -15,6 +15,13 @@ from mriderived.interfaces.sink import write_remarks
 from mriderived.measures.base import Figure, Measure, Scope
 from mriderived.measures.echo_trains import read_train, train_obstacle
 from mriderived.measures.one_node import one_node_wf
+from mriderived.measures.qmri_figures import (
+    Panel,
+    misfit_panel,
+    more_maps,
+    outcome_panel,
+    qmri_figure,
+)
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     describe_outcome,
@@ -31,7 +38,6 @@ from mriderived.measures.qmri_outputs import (
     map_output,
     misfit_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
@@ -121,11 +127,11 @@ T2 = Measure(
                    'for.', 's', **METHOD),
         map_output('t2_s0', 'S0map', 'epg', 'Signal at no echo time',
                    'Signal of a perfect excitation at no echo time.', 'arbitrary',
-                   is_summed_up=False, **METHOD),
+                   in_spaces=False, **METHOD),
         map_output('t2_refocusing', 'qmrimap', 'epg', 'Angle of refocusing',
                    'Angle of the refocusing pulses in the voxel: given by the transmit field, or '
                    'fitted, up to 180 degrees.', 'degree', param='refocusing',
-                   is_summed_up=False),
+                   in_spaces=False),
         misfit_output('t2_misfit', 'epg'),
         outcome_output('t2_outcome', 'epg'),
         quality_output('t2_fit', 'epg', 'T2', 'T2', 's'),
@@ -141,11 +147,20 @@ T2 = Measure(
     figures=(
         Figure(
             name='t2',
-            draw=qmri_figure('t2_map', 'T2', 's', (0.02, 0.15)),
+            draw=qmri_figure(Panel('t2_map', 'T2', 's', (0.02, 0.15))),
             needs=('t2_map', 'qmri_reference'),
             title='T2',
             caption='At 3 T white matter has about 0.07 s, grey matter 0.09 s, and fluid more '
             'than the scale shows. Shades that follow the coil, or rings, are no tissue.',
+        ),
+        more_maps(
+            't2more', 'Other maps of T2 of spin echoes',
+            'Rings or patches of misfit are echoes that no single T2 explains, such as those of '
+            'fluid that pulses.',
+            Panel('t2_s0', 'signal at no echo time', 'arbitrary'),
+            Panel('t2_refocusing', 'angle of refocusing', 'degree', (120.0, 180.0)),
+            misfit_panel('t2_misfit'),
+            outcome_panel('t2_outcome'),
         ),
     ),
     minutes=2.0,

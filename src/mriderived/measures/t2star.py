@@ -49,7 +49,9 @@ def write_t2star(
     distortion = make_distortion(load(bold_displacement), acquisition)
     route = plan_route(mask.shape, affine, mask.shape, affine, distortion=distortion,
                        modulate=distortion is not None, threads=threads)  # fmt: skip
-    found = map_decay(average_echoes(acquisition, matrices, unsteady, route, threads), times)
+    found = map_decay(
+        average_echoes(acquisition, matrices, unsteady, route, threads), times, threads
+    )
     t2star, misfit = found.t2star[mask], found.misfit[mask]
     plausible = t2star > 0
     share = 1 - float(plausible.mean()) if plausible.size else np.nan

@@ -25,24 +25,33 @@ from mriderived.measures.qmri_contrasts import (
     find_contrasts,
     obstacle_of,
 )
+from mriderived.measures.qmri_figures import (
+    Panel,
+    density_panel,
+    misfit_panel,
+    more_maps,
+    outcome_panel,
+    qmri_figure,
+)
 from mriderived.measures.qmri_maps import (
     SIGNALS,
     Voxels,
     chunks,
     describe_outcome,
     describe_transmit,
+    inverse_range,
     load_voxels,
     notes_on,
     save_outcome,
     save_quality,
     save_values,
     settings_of,
+    without_range,
 )
 from mriderived.measures.qmri_outputs import (
     map_output,
     misfit_output,
     outcome_output,
-    qmri_figure,
     quality_output,
 )
 
@@ -111,8 +120,8 @@ def write_vfa(
         'SpoilingCorrection': spoiling is not None,
     }
     write_remarks(files.vfa_t1, notes=[*notes, *notes_on(found.outcome, 'T1')], **common)
-    write_remarks(files.vfa_r1, **common)
-    write_remarks(files.vfa_pd, **common)
+    write_remarks(files.vfa_r1, **{**common, **inverse_range(BOUNDS)})
+    write_remarks(files.vfa_pd, **without_range(common))
     return files
 
 
@@ -203,7 +212,7 @@ VFA = Measure(
                    '1/s', **METHOD),
         map_output('vfa_pd', 'PDmap', 'vfa', 'Proton density of flip angles',
                    'Proton density times receive field, in units of the signals.', 'arbitrary',
-                   is_summed_up=False, **METHOD),
+                   in_spaces=False, **METHOD),
         misfit_output('vfa_misfit', 'vfa'),
         outcome_output('vfa_outcome', 'vfa'),
         quality_output('vfa_fit', 'vfa', 'T1 of flip angles', 'T1', 's'),
@@ -218,12 +227,21 @@ VFA = Measure(
     figures=(
         Figure(
             name='vfa',
-            draw=qmri_figure('vfa_t1', 'T1', 's', (0.4, 2.5)),
+            draw=qmri_figure(Panel('vfa_t1', 'T1', 's', (0.4, 2.5))),
             needs=('vfa_t1', 'qmri_reference'),
             title='T1 of flip angles',
             caption='At 3 T white matter has about 0.85 s, grey matter 1.4 s, and fluid more than '
             'the scale shows. A gradient from the middle to the sides is an error of the '
             'transmit field.',
+        ),
+        more_maps(
+            'vfamore', 'Other maps of flip angles',
+            'White matter has an R1 of about 1.2 /s and least protons; the receive field of the '
+            'coil is part of proton density.',
+            Panel('vfa_r1', 'R1', '1/s', (0.2, 1.4)),
+            density_panel('vfa_pd'),
+            misfit_panel('vfa_misfit'),
+            outcome_panel('vfa_outcome'),
         ),
     ),
     minutes=0.3,

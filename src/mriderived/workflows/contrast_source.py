@@ -10,7 +10,7 @@ from typing import Any
 from mriderived.bids.dataset import Image
 from mriderived.bids.image_checks import BadImageError, ImageCheck, check_image, look_at_volume
 from mriderived.bids.known_files import KnownFiles
-from mriderived.bids.lesion_masks import find_lesion_mask
+from mriderived.bids.lesion_masks import find_lesion_mask, find_stray_masks
 
 #: The resource that each of these images offers, by BIDS suffix.
 CONTRASTS = {'T2w': 'raw_t2w', 'FLAIR': 'raw_flair'}
@@ -34,7 +34,14 @@ def check_contrast(
             f'A {image.suffix} of several echoes has a suffix of its own (MESE, MEGRE).',
         )
     check = check_image(image.path, files.remembering(look_at_volume), image.suffix)
-    mask = find_lesion_mask(image, images)
+    everything = list(images)
+    mask = find_lesion_mask(image, everything)
+    for stray in find_stray_masks(image, everything):
+        told = (
+            f'{stray.name} is the lesion mask of no image here and is not used: give it the name '
+            f'of one, as in {image.path.name.partition(".")[0]}_label-lesion_roi.nii.gz'
+        )
+        check = replace(check, notes=(*check.notes, told))
     if mask is None:
         return check, {}
     if not mask.exists():

@@ -6,17 +6,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mriderived.config import Config
-from mriderived.core.eddy_shift import find_eddy_shift, remove_eddy_shift
+from mriderived.core.eddy_head import remove_eddy_shift
 from mriderived.core.eddy_terms import EddyMotion
-from mriderived.core.encodings import estimate_encodings, list_groups
+from mriderived.core.encodings import estimate_encodings
 from mriderived.core.epi_shift import phase_axis
-from mriderived.core.gradient_table import select
-from mriderived.core.motion_measures import framewise_displacement
+from mriderived.core.motion_measures import framewise_displacement, rms_displacement
+from mriderived.core.rigid import rigid_matrix
 from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
 from mriderived.interfaces.dwi_parts import join_parts
-from mriderived.interfaces.eddy_files import AXIS, EDDY, add_eddy, write_outliers
+from mriderived.interfaces.eddy_files import (
+    AXIS,
+    EDDY,
+    SHIFT,
+    UNTOLD,
+    add_eddy,
+    write_outliers,
+)
 from mriderived.interfaces.gradient_tables import read_gradients
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load_affine, save
@@ -25,10 +33,10 @@ from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.dwi_figures import draw_dwi_motion
 from mriderived.workflows.func_motion import motion_columns, tabulate
 
+Values = NDArray[np.float64]
+
 #: Along which axis of the array eddy currents displace, where nothing tells: most often j.
 USUAL_AXIS = 1
-#: The part of a shift that is of eddy currents, a column of the table.
-SHIFT = 'eddy_shift'
 NEEDS = ('raw_dwi', 'dwi_gradients', 'dwi_acquisition')
 
 
@@ -62,19 +70,21 @@ def estimate_dwi_motion(
     out_file = Path.cwd() / 'motion.tsv'
     table = add_eddy(tabulate(motion, 0), motion)
     along = affine[:3, axis] / np.linalg.norm(affine[:3, axis])
-    shift = np.zeros(len(gradients))
-    for volumes in list_groups(encoding):
-        some = select(gradients, volumes)
-        shift[volumes] = find_eddy_shift(motion.parameters[volumes], some, along)
-    alone = remove_eddy_shift(motion.parameters, shift, along)
-    table['framewise_displacement'] = framewise_displacement(alone)
+    table['framewise_displacement'], table['rmsd'] = _move_head(motion, along)
     # positions of another phase encoding are from another reference
     table.loc[np.flatnonzero(np.diff(encoding)) + 1, ['framewise_displacement', 'rmsd']] = np.nan
-    table[SHIFT] = shift
     table.to_csv(out_file, sep='\t', index=False, na_rep='n/a', float_format='%.9g')
+    write_remarks(out_file, UntoldVolumes=np.flatnonzero(motion.untold).tolist())
     outliers = write_outliers(motion.outliers, 'outliers.tsv')
     write_remarks(reference, notes=tell_motion(motion, direction))
     return MotionFiles(reference, out_file, outliers)
+
+
+def _move_head(motion: EddyMotion, along: NDArray[np.float64]) -> tuple[Values, Values]:
+    """Return framewise displacement and its root mean square without shifts by eddy currents."""
+    alone = remove_eddy_shift(motion.parameters, motion.shift, along)
+    matrices = np.array([rigid_matrix(move, motion.centre) for move in alone])
+    return framewise_displacement(alone), rms_displacement(matrices, motion.centre)
 
 
 def tell_motion(motion: EddyMotion, direction: str | None) -> list[str]:
@@ -115,8 +125,13 @@ def _eddy_columns() -> tuple[Column, ...]:
         Column(
             SHIFT,
             'The part of the shift along the phase encoding that follows the gradients; it is no '
-            'part of the framewise displacement.',
+            'part of framewise displacement and rmsd.',
             'mm',
+        ),
+        Column(
+            UNTOLD,
+            '1 where motion could not be told, and the volume has the position of its neighbours '
+            'and no eddy currents.',
         ),
         Column(AXIS, 'Axis of the array along which eddy currents displace, from 0.'),
     )
@@ -171,7 +186,9 @@ DWI_MOTION = Measure(
     methods=(
         'Head motion and eddy currents were estimated by registration of every volume to its '
         'prediction from the others (Andersson and Sotiropoulos 2016, '
-        'doi:10.1016/j.neuroimage.2015.10.019); slices whose signal was lost were replaced by '
+        'doi:10.1016/j.neuroimage.2015.10.019). The course of the head was told from the noise of '
+        'these positions by a walk with few large steps, and from shifts that follow the '
+        'gradients; slices whose signal was lost were replaced by '
         'the prediction.'
     ),
     is_preprocessing=True,

@@ -14,18 +14,24 @@ import numpy as np
 
 from mriderived.bids.bold_timing import slice_axis
 from mriderived.bids.dataset import Image
-from mriderived.bids.dwi_checks import DwiCheck, check_dwi, look_at_dwi, require_same_grid
+from mriderived.bids.dwi_checks import (
+    DwiCheck,
+    check_dwi,
+    look_at_dwi,
+    require_different,
+    require_same_grid,
+)
 from mriderived.bids.dwi_files import find_unweighted, is_unweighted, require_gradient_file
 from mriderived.bids.dwi_parts import gather_parts
 from mriderived.bids.fieldmap_geometry import check_field_map_geometry
 from mriderived.bids.fieldmap_metadata import MetadataError, readout
 from mriderived.bids.fieldmaps import TAKEN, find_field_map
-from mriderived.bids.gradient_files import B0_THRESHOLD
 from mriderived.bids.image_checks import BadImageError
 from mriderived.bids.known_files import KnownFiles
 from mriderived.bids.orientation import compare_affines
 from mriderived.bids.status import shorten_paths
-from mriderived.core.gradient_table import count_axes, find_shells, world_from_fsl
+from mriderived.core.gradient_table import count_axes, world_from_fsl
+from mriderived.shells import B0_THRESHOLD, find_shells
 from mriderived.workflows.field_map_choice import describe_field
 
 #: A series of the opposite direction may lie this far off, in degrees and mm.
@@ -56,6 +62,8 @@ def check_diffusion(
     look = files.remembering(look_at_dwi)
     checks = [check_dwi(part, bids_dir, look) for part in run]
     require_same_grid(checks)
+    if not files.is_preview:
+        require_different(checks)
     first, image = checks[0], run[0]
     notes = [note for check in checks[1:] for note in check.notes]
     field, said = _choose_field_map(bids_dir, images, run)

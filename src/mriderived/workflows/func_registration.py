@@ -192,7 +192,8 @@ def _columns(title: str) -> tuple[Column, ...]:
 
 def fit_output(source: Literal['bold', 'dwi', 'qmri'], datatype: str, title: str) -> Output:
     """Return the table of how well the reference of images of one kind fits the T1w."""
-    # several collections of a session would take the same columns of the cohort table
+    # several collections of a session would take the same columns of the cohort table: see
+    # qmri_quality
     is_only = source != 'qmri'
     return Output(
         field=f'{source}_coregistration',

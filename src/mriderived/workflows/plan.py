@@ -33,6 +33,7 @@ from mriderived.workflows.sources import (
     known_files,
 )
 from mriderived.workflows.steps import preprocessing_steps
+from mriderived.workflows.unit_sources import list_others
 
 State = Literal['to run', 'done', 'not available', 'bad input', 'killed']
 #: Stands for all measures where a participant as a whole could not be processed.
@@ -267,17 +268,7 @@ def _units(
         reason = source.fault or lack or _tell_mask(source, measure)
         yield Unit(source.image.participant, source.image, source.relative, measure, variant,
                    state, reason, fingerprint, is_reference, source.lender,
-                   _list_others(source, config.bids_dir), outputs)  # fmt: skip
-
-
-def _list_others(source: Source, bids_dir: Path) -> tuple[str, ...]:
-    """Return the files of a source beside its first, below the dataset."""
-    members = next((source.acquisition[key] for key in ('parts', 'echoes', 'images')
-                    if key in source.acquisition), ())  # fmt: skip
-    paths = (Path(member['path']) for member in members if member.get('path'))
-    root = bids_dir.absolute()
-    named = (path.absolute().relative_to(root).as_posix() for path in paths)
-    return tuple(name for name in dict.fromkeys(named) if name != source.relative)
+                   list_others(source, measure, config.bids_dir), outputs)  # fmt: skip
 
 
 def _tell_mask(source: Source, measure: Measure) -> str:

@@ -6,6 +6,7 @@ from mriderived.workflows.qmri_atlas import QMRI_ATLAS
 from mriderived.workflows.qmri_field import QMRI_FIELD
 from mriderived.workflows.qmri_mask import QMRI_MASK
 from mriderived.workflows.qmri_phase import QMRI_PHASE
+from mriderived.workflows.qmri_quality import QMRI_QUALITY
 from mriderived.workflows.qmri_registration import QMRI_REGISTRATION
 
 QMRI_STEPS: tuple[Measure, ...] = (
@@ -15,4 +16,5 @@ QMRI_STEPS: tuple[Measure, ...] = (
     QMRI_MASK,
     QMRI_FIELD,
     QMRI_ATLAS,
+    *QMRI_QUALITY,
 )

@@ -16,7 +16,7 @@ from mriderived.core.sampling import resample
 from mriderived.core.transmit_field import as_percent
 from mriderived.interfaces.qmri_acquisition import read_qmri_acquisition
 from mriderived.interfaces.sink import write_remarks
-from mriderived.interfaces.transmit_maps import FieldMap, read_field
+from mriderived.interfaces.transmit_maps import FieldMap, compute_field
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
 from mriderived.measures.base import COLLECTION, Figure, Measure, Output, Scope
 from mriderived.measures.one_node import one_node_wf
@@ -49,11 +49,11 @@ def map_field(
     acquisition = read_qmri_acquisition(qmri_acquisition)
     if acquisition.transmit_field is None:
         raise ValueError(acquisition.field_reason)
-    found = read_field(acquisition.transmit_field)
+    found = compute_field(acquisition.transmit_field)
     image, grid = np.abs(load(qmri_reference)), load_affine(qmri_reference)
     matrix, placed = _align(found, image, grid)
     notes = [*found.notes, *placed]
-    values, weights = smooth_field(found.values, voxel_size(found.affine), threads)
+    values, weights = smooth_transmit(found.values, voxel_size(found.affine), threads)
     to_field = np.linalg.inv(found.affine) @ matrix @ grid
     share = resample(weights, to_field, image.shape, threads)
     field = np.where(
@@ -81,7 +81,7 @@ def map_field(
     return FieldFiles(path, percent)
 
 
-def smooth_field(
+def smooth_transmit(
     values: NDArray[np.float32], size: Matrix, threads: int = 1
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the Gaussian mean of what is known of a field around each voxel, and how much is.

@@ -32,10 +32,12 @@ from mriderived.bids.qmri_images import (
     require_one_grid,
 )
 from mriderived.bids.status import shorten_paths
-from mriderived.bids.transmit_fields import TransmitField, choose_field
+from mriderived.bids.transmit_fields import FieldMeasurement, choose_field
 
 #: Collections whose images are all of one acquisition, so that nothing moves between them.
 AT_ONCE = ('MESE', 'MEGRE', 'MP2RAGE')
+#: Collections whose models have no use for the transmit field.
+WITHOUT_FIELD = ('MEGRE', 'IRT1', 'MTR')
 #: Why what is no collection is not measured.
 ALONE = 'there is no collection of images (such as VFA or MPM) in its session that it belongs to'
 #: Images without a model of their own, and why.
@@ -75,7 +77,8 @@ def check_collection(
     choice = choose_field([member.image for member in read.members], known)
     field, reasons = _check_field(choice.field, files, list(choice.reasons))
     told = [shorten_paths(reason, bids_dir) for reason in reasons]
-    if field is None and not told:
+    is_none = field is None and not told
+    if is_none:
         told = ['there is no map of the transmit field (TB1map, TB1DAM, TB1AFI or TB1TFL)']
     unit1, unit1_reason = (
         _find_uniform(read.members[0].image, known) if suffix == 'MP2RAGE' else (None, '')
@@ -96,7 +99,7 @@ def check_collection(
         'notes': [
             *notes,
             *(field.notes if field else ()),
-            *told,
+            *(() if is_none and suffix in WITHOUT_FIELD else told),
             *([unit1_reason] if unit1_reason else []),
         ],
     }
@@ -190,8 +193,8 @@ def _compare_grids(members: Sequence[Member], groups: Sequence[int]) -> Iterator
 
 
 def _check_field(
-    field: TransmitField | None, files: KnownFiles, reasons: list[str]
-) -> tuple[TransmitField | None, list[str]]:
+    field: FieldMeasurement | None, files: KnownFiles, reasons: list[str]
+) -> tuple[FieldMeasurement | None, list[str]]:
     if field is None:
         return None, reasons
     try:
