@@ -126,6 +126,7 @@
     const key = view.sort, sign = view.down ? -1 : 1;
     if (key === 'label') list.sort((a, b) => sign * a.label.localeCompare(b.label, 'en', { numeric: true }) || a.place - b.place);
     else if (key !== 'place') list.sort((a, b) => sign * (a[key] - b[key]) || a.place - b.place);
+    else list.sort((a, b) => (a.n === 0) - (b.n === 0) || a.place - b.place); // what nobody has, last
     return list;
   }
   function cell(number, hot) { return el('td', { class: `number ${number ? (hot ? 'hot' : '') : 'zero'}` }, counts.format(number)); }
@@ -526,7 +527,7 @@
     $('thinned').hidden = !now().thinned;
     $('clear').hidden = true;
     const wanted = before || decodeURIComponent((location.hash.match(/^#m=(.*)$/) || [])[1] || '');
-    view.column = now().columns.find((c) => c.name === wanted) || now().columns[0] || null;
+    view.column = now().columns.find((c) => c.name === wanted) || now().columns.find((c) => c.n > 0) || now().columns[0] || null;
     overview(); detail(); ranking(); gaps();
   }
   if (sessions.length > 1) {

@@ -178,3 +178,15 @@ def test_two_folders_of_one_participant_of_freesurfer(config: Config, tmp_path: 
         'FieldID': 26562, 'Title': 'Volume of Hippocampus (left hemisphere)',
     }  # fmt: skip
     assert 'UKBiobank' not in told['tissue_gm']
+
+
+def test_what_many_people_have_is_said_once(config: Config) -> None:
+    for number in range(2, 10):
+        write_complete(config.out_dir, f'{number:02d}')
+        path = config.out_dir / f'sub-{number:02d}/anat/sub-{number:02d}_desc-T1w_qc.tsv'
+        path.write_text('cjv\n0.5\n')
+    result = run_group(config, MEASURES)
+    assert result.warnings == (
+        'sub-02, sub-03, sub-04, sub-05, sub-06 and 3 more: '
+        'sub-*/anat/sub-*_desc-T1w_qc.tsv: the table lacks the column axes',
+    )

@@ -131,7 +131,7 @@ def test_forms_that_are_not_asked_for_again_are_removed(config: Config) -> None:
 
 def test_covariates_stand_in_front_as_they_were_written(config: Config) -> None:
     write_participants(config, 'participant_id\tage\tsite\ttissue_gm\n'
-                       'sub-01\t30\t007\t1\nsub-02\tn/a\t010\t2\nsub-77\t50\t3\t4\n')  # fmt: skip
+                       'sub-01\t30\t007\t1\nsub-02\t32\t010\t2\nsub-77\t50\t3\t4\n')  # fmt: skip
     write_participants(config, '{"age": {"Units": "year", "Description": "Age."}}',
                        'participants.json')  # fmt: skip
     write_participants(config, 'participant_id\tscore\tage\nsub-02\t5\t31\n', 'phenotype/bdi.tsv')
@@ -142,7 +142,7 @@ def test_covariates_stand_in_front_as_they_were_written(config: Config) -> None:
         'bdi_age', 'tissue_gm',
     ]  # fmt: skip
     assert table['site'].tolist() == ['007', '010', '010']
-    assert table['age'].tolist() == ['30', 'n/a', 'n/a']
+    assert table['age'].tolist() == ['30', '32', '32']
     assert table['bdi_age'].tolist() == ['n/a', '31', '31']
     assert table['tissue_gm'].tolist() == ['600000.125', '600000.125', '0.1']
     told = json.loads((config.out_dir / 'group_joined.json').read_text())

@@ -268,6 +268,25 @@ def test_one_participant(driver, out_dir):
 
 @pytest.mark.browser
 @needs_browser
+def test_what_nobody_has_stands_last_and_columns_sort(driver, out_dir):
+    for place in range(8):
+        gm = 900000 if place == 3 else 600000 + 1000 * place
+        person = Participant(out_dir, f'{place}').add('tissue', status='failed', reason='dark')
+        person.atlas().regional(volumes=(f'{gm}', '2', f'{place}')).quality().write()
+    open_page(driver, make_report(out_dir))
+    names = texts(driver, '#overview tbody b')
+    assert names[0] == 'Left-Thalamus' and names[-2:] == ['gm', 'tiv']
+    assert texts(driver, '#detail h3') == ['Left-Thalamus: volume']
+    outliers = '#overview tbody td:last-child'
+    before = texts(driver, outliers)
+    driver.execute_script("document.querySelector('#overview th:last-child button').click()")
+    assert texts(driver, outliers) == sorted(before, key=int, reverse=True)
+    driver.execute_script("document.querySelector('#overview th:last-child button').click()")
+    assert texts(driver, outliers) == sorted(before, key=int)
+
+
+@pytest.mark.browser
+@needs_browser
 def test_everything_failed(driver, out_dir):
     Participant(out_dir, '01').add('brain', None, 'failed', 'no memory').write()
     open_page(driver, make_report(out_dir))

@@ -105,7 +105,7 @@ def draw_partial_regression(
     tested, outcome : array (n,)
         Residuals after the other columns of the design.
     """
-    figure = Figure(figsize=(WIDTH / 2, 3.6), facecolor=PAPER, layout='tight')
+    figure = Figure(figsize=(WIDTH, 3.6), facecolor=PAPER, layout='tight')
     axes = figure.subplots()
     axes.scatter(tested, outcome, s=16, c=TEXT, alpha=0.6, linewidths=0)
     size = float(tested @ tested)
@@ -113,7 +113,7 @@ def draw_partial_regression(
         ends = np.array([tested.min(), tested.max()])
         axes.plot(ends, ends * float(tested @ outcome) / size, color=MORE, lw=1.6)
     axes.set_xlabel(f'{_shorten(names[0])}, less the other terms', fontsize=9)
-    axes.set_ylabel(f'{_shorten(names[1])}, less them too', fontsize=9)
+    axes.set_ylabel(f'{_shorten(names[1])}, less the same', fontsize=9)
     axes.set_title(text, fontsize=9, color=TEXT, loc='left')
     _style(axes, 'both')
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from mriderived.bids.status import RecordError, read_record, recorded_participants
@@ -10,6 +11,8 @@ from mriderived.group.processing import check_processing
 
 #: People that a warning names.
 _MOST_NAMED = 5
+#: A warning of one participant.
+_OF_ONE = re.compile(r'sub-([0-9a-zA-Z]+): (.*)', re.DOTALL)
 
 
 def check_participants(config: Config) -> Iterator[str]:
@@ -66,3 +69,28 @@ def name_people(labels: Sequence[str]) -> str:
     rest = len(labels) - _MOST_NAMED
     named = ', '.join(f'sub-{label}' for label in labels[:_MOST_NAMED])
     return named + (f' and {rest} more' if rest > 0 else '')
+
+
+def gather_alike(warnings: Iterable[str]) -> list[str]:
+    """Say once what is said of more people than a warning names, each of them once.
+
+    >>> gather_alike(['sub-01: sub-01/a.tsv: cut off', 'other', 'other'])
+    ['sub-01: sub-01/a.tsv: cut off', 'other']
+    >>> gather_alike([f'sub-{n}: sub-{n}/sub-{n}_a.tsv: cut off' for n in range(1, 9)])
+    ['sub-1, sub-2, sub-3, sub-4, sub-5 and 3 more: sub-*/sub-*_a.tsv: cut off']
+    """
+    people: dict[str, dict[str, str]] = {}
+    for warning in warnings:
+        match = _OF_ONE.fullmatch(warning)
+        label, text = match.groups() if match else ('', warning)
+        general = (
+            re.sub(rf'\bsub-{re.escape(label)}(?![0-9a-zA-Z])', 'sub-*', text) if label else text
+        )
+        people.setdefault(general, {}).setdefault(label, warning)
+    found: list[str] = []
+    for general, told in people.items():
+        if len(told) > _MOST_NAMED:
+            found.append(f'{name_people(list(told))}: {general}')
+        else:
+            found += told.values()
+    return found

@@ -97,11 +97,14 @@ def suggest_column(name: str, covariates: pd.DataFrame) -> str:
 
     >>> suggest_column('agee', pd.DataFrame(columns=['age', 'sex']))
     'Did you mean age?'
+    >>> suggest_column('ICD', pd.DataFrame(columns=['ICD-10']))
+    'Did you mean `ICD-10`, with backticks?'
     """
     columns = list(map(str, covariates.columns))
     close = [column for column in columns if column.lower() == name.lower()] or (
         difflib.get_close_matches(name, columns, n=3, cutoff=0.6)
     )
+    close = [one if one.isidentifier() else f'`{one}`, with backticks' for one in close]
     there = ', '.join(close) if close else ', '.join(columns[:20])
     return f'Did you mean {there}?' if close else f'There are: {there or "none"}.'
 

@@ -24,7 +24,7 @@ from mriderived.config import Config
 from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
 from mriderived.group.chapters import Chapter, mark_sidecars
-from mriderived.group.cohort_checks import check_participants
+from mriderived.group.cohort_checks import check_participants, gather_alike
 from mriderived.group.columns import Source, is_cohort_output, order_variants
 from mriderived.group.derivatives import Derivatives, Sheet, place_sheets
 from mriderived.group.findings import Findings
@@ -112,7 +112,7 @@ def run_group(
         mark_sidecars(config.out_dir, chapters)
     tables = [*written.tables, *(table for chapter in chapters for table in chapter.tables)]
     files = tuple(path for chapter in chapters for path in chapter.files)
-    warnings = tuple(dict.fromkeys(cohort.warnings))
+    warnings = tuple(gather_alike(cohort.warnings))
     participants = len({row.participant for row in cohort.rows})
     columns = sum(len(block.columns) for block in blocks)
     logs = config.out_dir / 'logs'
