@@ -135,6 +135,8 @@ class Config:
     learner: Learner = 'linear'
     #: The column of sites that predictions harmonise within training; empty for none.
     sites: str = ''
+    #: Folds of predictions hold whole sites.
+    folds_by_site: bool = False
     #: The same as models of maps, voxel by voxel.
     map_models: tuple[str, ...] = ()
     #: Of voxel-wise models; 0 for none.

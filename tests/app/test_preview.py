@@ -133,3 +133,31 @@ def test_unknown_names_of_a_real_run(
     assert f'Shipped are: {", ".join(bundled_atlases())}.' in err
     assert err.count('NoSuchAtlas: ') == 1
     assert '--mem 9 has no unit.' in err
+
+
+def test_dry_run_of_the_group_level_tells_others_and_models(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'raw').mkdir()
+    (tmp_path / 'raw' / 'participants.tsv').write_text(
+        'participant_id\tage\nsub-01\t30\nsub-02\tn/a\n'
+    )
+    (tmp_path / 'fs').mkdir()
+    (tmp_path / 'fs' / 'aseg.tsv').write_text(
+        'Measure:volume\tLeft-Thalamus\nsub-01\t7000\nsub-02\t7100\nsub-03\t7200\n'
+    )
+    words = [str(tmp_path / 'raw'), str(tmp_path / 'out'), 'group', '--dry-run',
+             '--derivatives', f'freesurfer={tmp_path / "fs"}', '--model', 'volume ~ age + etiv',
+             '--predict', 'shoe_size ~ volume']  # fmt: skip
+    assert cli.main(words) == 0
+    out = ' '.join(capsys.readouterr().out.split())
+    assert '3 participants with results of others: 3 of them have none of ours' in out
+    assert (
+        'volume ~ age + etiv: covariates: age (1 values); not in participants.tsv or phenotype/: '
+        'etiv, to be columns of the cohort table'
+    ) in out
+    assert 'shoe_size ~ volume: covariates: none; not in participants.tsv' in out
+    assert not (tmp_path / 'out').exists()
+    (tmp_path / 'raw' / 'participants.tsv').write_text('participant_id\nsub-01\nsub-01\n')
+    assert cli.main(words) == 0
+    assert 'Models: participants.tsv has more than one row for sub-01' in capsys.readouterr().out

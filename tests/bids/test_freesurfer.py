@@ -52,19 +52,33 @@ def test_gyri_are_called_as_in_label_images(tmp_path: Path) -> None:
         ('ctx-lh-bankssts', 'area'): 1396.0,
         ('ctx-lh-bankssts', 'volume'): 3152.0,
     }
+    assert found.whole == {'lh_MeanThickness': 2.37525}
 
 
 def test_tables_of_cohorts(tmp_path: Path) -> None:
     text = (
-        'lh.aparc.thickness\tlh_bankssts_thickness\tlh_MeanThickness_thickness\teTIV\n'
-        'sub-01\t2.353\t2.4\t1700000\n'
+        'lh.aparc.thickness\tlh_bankssts_thickness\tlh_MeanThickness_thickness\t'
+        'BrainSegVolNotVent\teTIV\nsub-01\t2.353\t2.4\t1100000\t1700000\n'
     )
     kind, people = read_cohort_table(write(tmp_path / 'lh.txt', text))
     assert kind == 'aparc'
-    assert people['sub-01'].regions['ctx-lh-bankssts', 'thickness'] == 2.353
-    text = 'Measure:volume\tLeft-Thalamus\tEstimatedTotalIntraCranialVol\nsub-01\t7819.5\t1.7e6\n'
+    assert people['sub-01'].regions == {('ctx-lh-bankssts', 'thickness'): 2.353}
+    assert people['sub-01'].whole == {
+        'lh_MeanThickness': 2.4, 'BrainSegVolNotVent': 1.1e6, 'eTIV': 1.7e6,
+    }  # fmt: skip
+    text = 'rh.aparc.area\trh_cuneus_area\trh_WhiteSurfArea_area\nsub-01\t1500\t90000\n'
+    _, people = read_cohort_table(write(tmp_path / 'rh.txt', text))
+    assert people['sub-01'].regions == {('ctx-rh-cuneus', 'area'): 1500.0}
+    assert people['sub-01'].whole == {'rh_WhiteSurfArea': 90000.0}
+    text = (
+        'Measure:volume\tLeft-Thalamus\tSurfaceHoles\tBrainSegVol-to-eTIV\t'
+        'EstimatedTotalIntraCranialVol\nsub-01\t7819.5\t30\t0.7\t1.7e6\n'
+    )
     kind, people = read_cohort_table(write(tmp_path / 'aseg.tsv', text))
-    assert kind == 'aseg' and people['sub-01'].whole == {'eTIV': 1.7e6}
+    assert kind == 'aseg'
+    assert people['sub-01'].whole == {
+        'eTIV': 1.7e6, 'SurfaceHoles': 30.0, 'BrainSegVol-to-eTIV': 0.7,
+    }  # fmt: skip
     assert people['sub-01'].regions == {('Left-Thalamus', 'volume'): 7819.5}
 
 

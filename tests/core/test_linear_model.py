@@ -122,3 +122,14 @@ def test_robust_errors_leave_partial_r2_and_d_as_they_are() -> None:
     assert robust.t[0] != pytest.approx(plain.t[0], rel=0.05)
     assert robust.partial_r2[0] == plain.partial_r2[0] == pytest.approx(np.corrcoef(x, values[:, 0])[0, 1] ** 2)  # noqa: E501  # fmt: skip
     assert robust.d[0] == plain.d[0]
+
+
+def test_a_second_step_takes_the_rounding_of_a_large_level_off() -> None:
+    """Small slopes on a level of 1e12, in exact integers: one step has errors of 5e-7."""
+    x = np.arange(200.0)
+    noise = np.random.default_rng(0).integers(-4, 5, (200, 50)).astype(float)
+    values = 2.0**40 + 3 * x[:, None] + noise
+    found = fit_linear(values, np.column_stack([np.ones(200), x])).coefficients[1]
+    away = x - x.mean()
+    exact = 3 + away @ noise / (away @ away)
+    assert np.median(np.abs(found / exact - 1)) < 5e-8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from mriderived.core.normative import fit_norms, judge, share_below, spline_basis
 
@@ -98,3 +99,38 @@ def test_the_unit_does_not_matter() -> None:
 def test_what_is_beyond_the_knots_is_refused() -> None:
     with pytest.raises(ValueError, match=r'beyond the knots \(20 to 80\)'):
         spline_basis([81.0], KNOTS)
+
+
+def test_one_spread_gives_the_prediction_interval_of_regression() -> None:
+    """Of 9 people, one far from all: the unbiased variance, and Student's law of a new one."""
+    x = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 5.0])
+    ones = np.ones((9, 1))
+    design = np.column_stack([ones, x])
+    values = np.random.default_rng(0).normal(size=(9, 5)) + 2 * x[:, None]
+    found = fit_norms(values, design, ones)
+    squares = np.array([np.sum((one - design @ np.linalg.lstsq(design, one, rcond=None)[0]) ** 2)
+                        for one in values.T])  # fmt: skip
+    np.testing.assert_allclose(np.exp(found.spread[0]), squares / 7, rtol=1e-5)
+    new = np.array([[1.0, 0.4], [1.0, 8.0]])
+    seen = np.array([[3.0], [10.0]]) * np.ones((1, 5))
+    judged = judge(found, seen, new, np.ones((2, 1)))
+    own = np.einsum('np,pq,nq->n', new, np.linalg.inv(design.T @ design), new)
+    deviation = np.sqrt(squares / 7 * (1 + own[:, None]))
+    np.testing.assert_allclose(judged.deviation, deviation, rtol=1e-5)
+    slopes = np.linalg.lstsq(design, values, rcond=None)[0]
+    law = stats.t.cdf((seen - new @ slopes) / deviation, 7)
+    np.testing.assert_allclose(judged.centile, law, atol=1e-4)
+
+
+def test_few_people_cover_what_they_should() -> None:
+    """12 people and 4 columns, 2000 times: 90 % of new ones are within the middle 90 %."""
+    rng = np.random.default_rng(1)
+    age = np.linspace(20, 80, 12)
+    mean = np.column_stack([np.ones(12), spline_basis(age, [20, 80])])
+    found = fit_norms(rng.normal(size=(12, 2000)), mean, np.ones((12, 1)))
+    at = np.array([20.0, 50.0, 80.0])
+    new = np.column_stack([np.ones(3), spline_basis(at, [20, 80])])
+    centile = judge(found, rng.normal(size=(3, 2000)), new, np.ones((3, 1))).centile
+    covered = ((centile > 0.05) & (centile < 0.95)).mean(axis=1)
+    # Three standard errors of a share of 2000.
+    np.testing.assert_allclose(covered, 0.9, atol=3 * np.sqrt(0.09 / 2000))

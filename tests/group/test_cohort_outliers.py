@@ -71,3 +71,35 @@ def test_missing_values_count_neither_way():
     summary = summarise(values)
     assert summary.n.tolist() == [6, 1]
     assert {(item.row, item.column) for item in find_outliers(values, summary)} == {(5, 0)}
+
+
+def two_sites(small):
+    """Return values of a site around 0 and one around 100, and their sites."""
+    usual = np.concatenate([np.linspace(-1, 1, 21), np.linspace(99, 101, small)])
+    return usual[:, None], np.array(['a'] * 21 + ['b'] * small)
+
+
+def test_what_is_usual_elsewhere_is_far_within_a_site():
+    values, sites = two_sites(21)
+    values[3] = 100.0
+    assert 3 not in {item.row for item in find_outliers(values, summarise(values))}
+    (found,) = find_outliers(values, summarise(values), sites)
+    own = values[:21, 0]
+    mad = np.median(np.abs(own - np.median(own)))
+    assert (found.row, found.column, found.median) == (3, 0, np.median(own))
+    assert found.score == pytest.approx((100 - np.median(own)) / (1.4826 * mad), rel=1e-12)
+
+
+def test_a_shift_of_a_site_makes_nobody_an_outlier():
+    values, sites = two_sites(10)
+    assert {item.row for item in find_outliers(values, summarise(values))} == set(range(21, 31))
+    assert find_outliers(values, summarise(values), sites) == []
+
+
+def test_few_values_of_a_site_are_judged_among_all():
+    values, sites = two_sites(9)
+    among_all = find_outliers(values, summarise(values))
+    assert {item.row for item in among_all} == set(range(21, 30))
+    assert find_outliers(values, summarise(values), sites) == among_all
+    unknown = np.where(sites == 'b', '', sites)
+    assert find_outliers(values, summarise(values), unknown) == among_all

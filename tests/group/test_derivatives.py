@@ -85,6 +85,22 @@ def test_a_broken_file_costs_its_table_alone(config: Config, tmp_path: Path) -> 
     assert table['sub-01']['freesurfer_aparc_desikankilliany_ctx_lh_cuneus_area'] == '1000'
 
 
+def test_means_of_hemispheres_are_no_regions(config: Config, tmp_path: Path) -> None:
+    text = (
+        'lh.aparc.thickness\tlh_cuneus_thickness\tlh_MeanThickness_thickness\teTIV\n'
+        'sub-01\t2.5\t2.4\t1700000\n'
+    )
+    (tmp_path / 'fs' / 'lh.thickness.txt').write_text(text)
+    run(config)
+    row = read_table(config.out_dir, 'mriderived.tsv')['sub-01']
+    found = {name: cell for name, cell in row.items() if name.startswith('freesurfer')}
+    assert found == {
+        'freesurfer_brain_etiv': '1700000',
+        'freesurfer_brain_left_mean_thickness': '2.4',
+        'freesurfer_aparc_desikankilliany_ctx_lh_cuneus_thickness': '2.5',
+    }
+
+
 def test_sessions_are_told_apart_and_participants_chosen(config: Config, tmp_path: Path) -> None:
     for name in ('sub-01_ses-a', 'sub-01_ses-b', 'sub-02_ses-a'):
         write_person(tmp_path / 'fs', name)

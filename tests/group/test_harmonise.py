@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +112,29 @@ def test_a_table_and_a_picture_are_written(tmp_path: Path) -> None:
     told = json.loads((tmp_path / 'models' / 'harmonised-sites.json').read_text())
     assert told['Sites'] == {'A': 30, 'B': 30, 'C': 30} and told['v0']['Units'] == 'mm'
     assert (tmp_path / chapters[0].pictures[0].path).exists()
+
+
+def test_further_sessions_are_not_taken_for_independent() -> None:
+    variables = make_variables()
+    rows = tuple(Row('1' if n < 45 else '2', f'{n % 45:02d}') for n in range(PEOPLE))
+    with pytest.raises(ModelError, match='45 rows are further sessions of the same participants'):
+        harmonise(MODEL, replace(variables, rows=rows), make_covariates())
+
+
+def test_much_that_goes_with_the_sites_is_told() -> None:
+    covariates = make_covariates()
+    away = np.where(SITES == 'B', 55, 0)
+    found = harmonise(MODEL, make_variables(), covariates.assign(age=covariates['age'] + away))
+    (note,) = found.notes
+    assert re.fullmatch(r'the sites explain (5|6|7)\d % of age: what is of the scanner .*', note)
+    assert harmonise(MODEL, make_variables(), covariates).notes == []
+
+
+def test_lonely_sites_are_told_once_and_short() -> None:
+    covariates = make_covariates().assign(site=[f's{n:02d}' for n in range(PEOPLE)])
+    with pytest.raises(ModelError) as caught:
+        harmonise(Model('m', 'site', '1'), make_variables(), covariates)
+    assert str(caught.value) == (
+        'site ~ 1: no table could be harmonised: site s00, s01, s02, s03, … have one person only, '
+        'so that the spread cannot be told: leave them out'
+    )

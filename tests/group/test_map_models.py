@@ -23,7 +23,7 @@ from mriderived.bids.covariates import Covariates
 from mriderived.group.exclusion import select, select_cohort
 from mriderived.group.map_chapter import find_map_chapters
 from mriderived.group.map_clusters import find_clusters, load_regions
-from mriderived.group.map_files import MapSet, find_maps, load_voxels
+from mriderived.group.map_files import MapSet, choose_voxels, find_maps, load_voxels
 from mriderived.group.map_models import fit_maps, split_design
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.permuting import Work
@@ -138,6 +138,37 @@ def test_smoothing_stays_within_the_mask(tmp_path: Path) -> None:
     nb.Nifti1Image(values, AFFINE).to_filename(tmp_path / 'map.nii.gz')
     found = load_voxels(tmp_path / 'map.nii.gz', mask, AFFINE, fwhm=16.0)
     np.testing.assert_allclose(found, 2.0, rtol=1e-5)
+
+
+def test_a_point_is_half_as_high_at_half_the_width(tmp_path: Path) -> None:
+    """The width is the full one at half maximum, in mm, along axes of other voxel sizes."""
+    affine = np.diag([1.0, 2.0, 1.0, 1.0])
+    values = np.zeros((41, 31, 41), np.float32)
+    values[20, 15, 20] = 1000
+    nb.Nifti1Image(values, affine).to_filename(tmp_path / 'map.nii.gz')
+    mask = np.ones(values.shape, bool)
+    found = load_voxels(tmp_path / 'map.nii.gz', mask, affine, fwhm=8.0).reshape(values.shape)
+    peak = found[20, 15, 20]
+    assert found[24, 15, 20] / peak == pytest.approx(0.5, rel=1e-3)
+    assert found[20, 17, 20] / peak == pytest.approx(0.5, rel=1e-3)
+    assert found[20, 15, 12] / peak == pytest.approx(1 / 16, rel=1e-3)
+
+
+def test_voxels_hold_more_than_a_tenth_of_tissue(outputs: tuple[Path, Cohort]) -> None:
+    out_dir, cohort = outputs
+    (maps,) = find_maps('gm_modulated_smooth', cohort, MEASURES, out_dir)
+    rows = list(maps.files)[:2]
+    folder = out_dir / 'fractions'
+    folder.mkdir()
+    for name in ('one', 'two'):
+        values = np.zeros(SHAPE, np.float32)
+        values[2, 2, 2:6] = (0.02, 0.08, 0.10, 0.30) if name == 'one' else (0.16, 0.13, 0.12, 0.0)
+        nb.Nifti1Image(values, AFFINE).to_filename(folder / f'{name}.nii.gz')
+    files = {rows[0]: 'fractions/one.nii.gz', rows[1]: 'fractions/two.nii.gz'}
+    mask, left_out = choose_voxels(maps._replace(files=files), rows, out_dir)
+    # Means 0.09, 0.105, 0.11 and 0.15.
+    assert mask[2, 2, 2:6].tolist() == [False, True, True, True] and mask.sum() == 3
+    assert not left_out
 
 
 def test_the_partition_of_a_design_keeps_estimate_and_fit() -> None:

@@ -98,3 +98,56 @@ def test_without_the_model_its_files_go(out_dir: Path) -> None:
     run(out_dir)
     assert not list((out_dir / 'models').glob('*'))
     assert not list((out_dir / 'figures').glob('group_model*'))
+
+
+def test_methods_tell_what_was_done_and_cite_it(out_dir: Path) -> None:
+    models = ('volume ~ age', 'volume ~ shoe_size')
+    run_group(make_config(out_dir, models=models, predict=('age ~ volume',)), MEASURES)
+    write_group_report(out_dir)
+    told = json.loads((out_dir / 'logs' / 'group.json').read_text())['methods']
+    assert len(told) == 3
+    assert 'Regions were modelled by ordinary least squares: volume ~ age. Two-sided' in told[1]
+    assert 'Out-of-sample predictions (age ~ volume) were by ridge' in told[2]
+    page = ' '.join((out_dir / 'group.html').read_text().split())
+    assert '<h2 id="methods">Methods</h2>' in page
+    assert 'Benjamini and Hochberg 1995. <a href="https://doi.org/10.1111/j.2517' in page
+    assert 'href="#reference-4">[4]</a>' in page and 'id="reference-5"' not in page
+    run_group(make_config(out_dir), MEASURES)
+    assert len(json.loads((out_dir / 'logs' / 'group.json').read_text())['methods']) == 1
+
+
+@pytest.mark.parametrize(
+    ('broken', 'text'),
+    [
+        ('model_chapter.fit_regions', 'This model was not fitted.'),
+        ('norms_chapter.pose_norms', 'No norms were found.'),
+        ('prediction_chapter.predict', 'Nothing was predicted.'),
+        ('map_chapter.find_maps', 'This model was not fitted.'),
+        ('statistics.join_covariates', 'Statistics ended early.'),
+    ],
+)
+def test_an_error_that_nobody_foresaw_costs_its_chapter_alone(
+    out_dir: Path,
+    broken: str,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_args: object, **_names: object) -> None:
+        raise ZeroDivisionError('planted')
+
+    monkeypatch.setattr(f'mriderived.group.{broken}', fail)
+    config = make_config(
+        out_dir, models=('volume ~ age',), norms=('volume ~ age',), predict=('age ~ volume',),
+        map_models=('fa ~ age',),
+    )  # fmt: skip
+    result = run_group(config, MEASURES)
+    (reason,) = [one for one in result.refused if 'ZeroDivisionError: planted' in one]
+    assert 'please report it with the log' in reason
+    assert 'Traceback' in caplog.text
+    chapters = json.loads((out_dir / 'logs' / 'group.json').read_text())['chapters']
+    (lost,) = [one for one in chapters if reason in one['notes']]
+    assert lost['text'] == text and not lost['rows']
+    whole = {one['key'] for one in chapters if one['header'] and one['rows']}
+    if broken != 'statistics.join_covariates':
+        assert whole == {'model-volumeage', 'predict-agevolume'} - {lost['key']}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ import pytest
 from cohort_outputs import make_config
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from mriderived.config import Learner, replace
 from mriderived.core.combat import apply_combat, fit_combat
+from mriderived.group.learners import make_folds
 from mriderived.group.model_files import Model, ModelError
-from mriderived.group.prediction import pose_task, predict
+from mriderived.group.prediction import count_folds, predict
 from mriderived.group.prediction_chapter import find_prediction_chapters
+from mriderived.group.prediction_task import pose_task
 from mriderived.group.records import Cohort, Row
 from mriderived.group.sample import Sample
 from mriderived.group.variables import Variable, Variables
@@ -188,3 +191,103 @@ def test_numbers_of_everybody_and_a_picture_are_written(tmp_path: Path) -> None:
     assert abs(np.corrcoef(table['corrected_gap'], table['target'])[0, 1]) < 0.15
     assert pd.read_csv(tmp_path / 'models' / 'predicted-sex.tsv', sep='\t')['target'][0] == 'F'
     assert all((tmp_path / one.path).exists() for chapter in chapters for one in chapter.pictures)
+
+
+def make_fingerprints() -> tuple[pd.DataFrame, Variables]:
+    """Return 6 sites of other ages, and features that tell the site and nothing of age in it."""
+    covariates = make_covariates()
+    rng = np.random.default_rng(4)
+    site = np.arange(PEOPLE) % 6
+    covariates['site'] = np.array(list('abcdef'))[site].astype(object)
+    covariates['age'] = np.array([30, 62, 41, 70, 25, 55])[site] + rng.normal(0, 4, PEOPLE)
+    values = rng.normal(0, 1, (6, REGIONS))[site] + rng.normal(0, 0.2, (PEOPLE, REGIONS))
+    return covariates, make_variables(values)
+
+
+@pytest.mark.parametrize('learner', ['linear', 'svm'])
+def test_folds_of_whole_sites_know_no_scanner(learner: Learner) -> None:
+    """Scanners stand for ages: folds of people learn them by heart, folds of sites cannot."""
+    covariates, variables = make_fingerprints()
+    leaking = predict(pose_task(AGE, variables, covariates), learner)
+    task = pose_task(AGE, variables, covariates, 'site', is_by_site=True)
+    for train, test in make_folds(False, 5, 42).split(task.features, task.target, task.groups):
+        sites = covariates['site'].to_numpy()
+        assert not set(sites[train]) & set(sites[test])
+    assert leaking.scores['r2'] > 0.85
+    assert predict(task, learner).scores['r2'] < 0
+
+
+def test_who_was_at_two_sites_ties_them() -> None:
+    covariates = pd.concat([make_covariates(60)] * 2, ignore_index=True)
+    people = [f'{n:02d}' for n in range(60)] * 2
+    covariates['site'] = np.array(list('abcd'))[np.arange(120) % 60 % 4].astype(object)
+    covariates.loc[60, 'site'] = 'b'  # participant 00, who was at a before
+    variables = make_variables(make_thickness(covariates), people)
+    task = pose_task(AGE, variables, covariates, 'site', is_by_site=True)
+    assert count_folds(task) == 3
+    site = covariates['site']
+    assert len(set(task.groups[site.isin(['a', 'b'])])) == 1
+    # A target is dealt out to people, not to sites: p is no less than 1 of these.
+    assert len(set(task.persons)) == 60
+    covariates.loc[61, 'site'] = 'c'
+    with pytest.raises(ModelError, match='there are 2 sites that share no participant, and 3'):
+        pose_task(AGE, variables, covariates, 'site', is_by_site=True)
+
+
+def test_folds_of_sites_of_one_class_are_refused() -> None:
+    covariates = make_covariates()
+    variables = make_variables(make_thickness(covariates))
+    covariates['site'] = np.where(covariates['sex'] == 'F', 'a', covariates['site'])
+    with pytest.raises(ModelError, match='at site a all are F, so that folds of whole sites'):
+        pose_task(SEX, variables, covariates, 'site', is_by_site=True)
+    covariates['site'] = np.where(np.arange(PEOPLE) < 50, 'a', 'b')
+    with pytest.raises(ModelError, match='there are 2 sites, and 3 are needed for folds of whole'):
+        pose_task(AGE, variables, covariates, 'site', is_by_site=True)
+
+
+def test_a_class_is_predicted_at_other_sites() -> None:
+    covariates = make_covariates()
+    variables = make_variables(make_thickness(covariates))
+    task = pose_task(SEX, variables, covariates, 'site', is_by_site=True)
+    assert count_folds(task) == 3
+    assert predict(task, permutations=3).scores['auc'] > 0.85
+
+
+@pytest.mark.parametrize('learner', ['linear', 'svm', 'boosting'])
+def test_the_bias_is_that_of_training_participants(learner: Learner) -> None:
+    """Whoever is tested changes nothing of the correction of those who are tested with them."""
+    covariates = make_covariates(40)
+    values = make_thickness(covariates)[:, :6]
+    task = pose_task(AGE, make_variables(values), covariates)
+    _, test = next(iter(make_folds(False, 5, 42).split(values, groups=task.groups)))
+    other = task.features.copy()
+    other[test] = np.random.default_rng(9).normal(2.4, 0.3, (len(test), 6))
+    taken = [one.predicted - one.corrected for one in (
+        predict(task, learner), predict(replace(task, features=other), learner),
+    )]  # fmt: skip
+    np.testing.assert_allclose(taken[0][test], taken[1][test], rtol=1e-9, atol=1e-9)
+    # It is a line of the true value, and it is there.
+    slope, _ = np.polyfit(task.target[test], taken[0][test], 1)
+    assert slope < -0.05
+
+
+def test_inner_folds_keep_participants_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice of strength and the bias split nobody's sessions, either."""
+    seen: list[int] = []
+
+    class Watched(GroupKFold):
+        def split(
+            self, X: np.ndarray, y: object = None, groups: object = None
+        ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            people = np.asarray(groups)
+            for train, test in super().split(X, y, people):
+                assert not set(people[train]) & set(people[test])
+                seen.append(len(people))
+                yield train, test
+
+    monkeypatch.setattr('mriderived.group.learners.GroupKFold', Watched)
+    covariates = pd.concat([make_covariates(25)] * 2, ignore_index=True)
+    people = [f'{n:02d}' for n in range(25)] * 2
+    predict(pose_task(AGE, make_variables(make_thickness(covariates), people), covariates))
+    # 5 outer folds of 50 rows; in each of them 4 to choose and 4 for the bias, of 40.
+    assert sorted(seen) == [40] * 40 + [50] * 5

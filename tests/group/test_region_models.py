@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import statsmodels.formula.api as smf
 from statsmodels.stats.multitest import multipletests
 
-from mriderived.group.model_files import Model, ModelError, read_models
+from mriderived.group.model_files import Family, Model, ModelError, read_models
 from mriderived.group.records import Row
 from mriderived.group.region_models import fit_regions
 from mriderived.group.variables import Variable, Variables
@@ -141,6 +142,10 @@ def test_sessions_of_a_participant_are_not_independent() -> None:
     wanted = smf.mixedlm('y ~ visit', data, groups=data['who']).fit(reml=True)
     assert table['estimate'][0] == pytest.approx(wanted.params['visit'], rel=1e-6)
     assert table['se'][0] == pytest.approx(wanted.bse['visit'], rel=1e-3)
+    # d is over all that sets people apart, their own level included.
+    spread = np.sqrt(wanted.scale + float(wanted.cov_re.iloc[0, 0]))
+    assert spread > 4 * np.sqrt(wanted.scale)
+    assert table['cohens_d'][0] == pytest.approx(wanted.params['visit'] / spread, rel=1e-3)
     # The standard error is of differences within people: 0.05 · √2 / √30.
     assert table['se'].mean() == pytest.approx(0.05 * np.sqrt(2 / 30), rel=0.25)
     assert table['estimate'].tolist() == pytest.approx([-0.1, -0.1], abs=0.03)
@@ -217,3 +222,18 @@ def test_a_file_that_misleads_is_refused(tmp_path: Path, content: str, message: 
 def test_a_file_that_is_not_there_is_refused() -> None:
     with pytest.raises(ModelError, match='does not exist, and it is no formula'):
         read_models(['nowhere.yaml'])
+
+
+@pytest.mark.parametrize(('family', 'sizes'), [('table', (10, 20)), ('model', (30, 30))])
+def test_a_family_is_a_table_or_the_model(family: Family, sizes: tuple[int, int]) -> None:
+    covariates = make_covariates()
+    variables = make_variables(covariates)
+    two = tuple(replace(one, variant='DK' if place < 10 else 'Schaefer')
+                for place, one in enumerate(variables.variables))  # fmt: skip
+    model = Model('m', 'thickness', 'age', family=family)
+    table = fit_regions(model, replace(variables, variables=two), covariates).table
+    assert len(table) == REGIONS
+    for variant, size in zip(('DK', 'Schaefer'), sizes, strict=True):
+        mine = table[table['variant'] == variant]
+        expected = np.minimum(mine['p'] * size, 1).to_numpy()
+        np.testing.assert_allclose(mine['p_bonferroni'], expected, rtol=1e-12)

@@ -22,13 +22,16 @@ def check_group_options(config: Config) -> Iterator[Problem]:
         '--harmonise': bool(config.harmonise),
         '--predict': bool(config.predict),
         '--norms': bool(config.norms),
+        '--sites': bool(config.sites),
         '--exclude': bool(config.exclude),
         '--ratings': config.ratings is not None,
     }
     asked = bool(config.predict or config.map_models)
     alone = {
-        '--sites': (bool(config.sites) and not config.predict, '--predict'),
         '--learner': (config.learner != Config.learner and not config.predict, '--predict'),
+        '--folds-by-site': (
+            config.folds_by_site and not (config.predict and config.sites), '--predict and --sites'
+        ),
         '--permutations': (config.permutations > 0 and not asked, '--map-model or --predict'),
         '--smoothing': (config.smoothing > 0 and not config.map_models, '--map-model'),
         '--dask-scheduler': (

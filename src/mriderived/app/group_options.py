@@ -112,7 +112,14 @@ def add_group_level(group: argparse._ArgumentGroup) -> None:
         group,
         '--sites',
         metavar='COLUMN',
-        help='sites that --predict harmonises within training participants (default: none)',
+        help='group only: sites within which outliers are judged (default: those of --harmonise), '
+        'and that --predict harmonises within training participants',
+    )
+    group.add_argument(
+        '--folds-by-site',
+        action='store_true',
+        help='predict people of sites of which nobody was learned from: folds hold whole sites '
+        'of --sites, which are not harmonised then',
     )
     add_list(
         group,
@@ -133,6 +140,5 @@ def add_group_level(group: argparse._ArgumentGroup) -> None:
         group,
         '--dask-scheduler',
         metavar='ADDRESS',
-        help='run permutations on this Dask cluster, not here; local: on one of --nprocs '
-        'processes',
+        help='run permutations on this Dask cluster, not here; local: one of --nprocs processes',
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +12,9 @@ from rich.text import Text
 
 from mriderived.bids.status import find_record, recorded_participants
 from mriderived.bids.wording import count
-from mriderived.config import DEFAULT_MEASURES
+from mriderived.config import DEFAULT_MEASURES, Config
+from mriderived.group.preview_models import preview_models
+from mriderived.group.readers import read_derivatives
 from mriderived.workflows.plan import PlannedUnit
 
 _COLOURS = {'to run': 'bold', 'done': 'green', 'not available': 'yellow', 'bad input': 'red'}
@@ -53,14 +54,24 @@ def print_preview(
     console.print('Nothing was written.')
 
 
-def print_group_preview(out_dir: Path) -> None:
-    """Print what the group level would gather."""
+def print_group_preview(config: Config) -> None:
+    """Print what the group level would gather, of ours and of others, and model."""
     console = _console()
+    out_dir = config.out_dir
     labels = recorded_participants(out_dir)
     counts = Counter(unit.status for label in labels for unit in find_record(out_dir, label))
     told = ', '.join(f'{number} {status}' for status, number in counts.items())
     total = count(len(labels), 'participant')
     console.print(f'{total} with results in {out_dir}: {told or "none"}')
+    if config.derivatives:
+        others = read_derivatives(config)
+        people = {row.participant for row in others.rows}
+        alone = len(people - set(labels))
+        console.print(f'{count(len(people), "participant")} with results of others: {alone} of them have none of ours')  # noqa: E501  # fmt: skip
+        for warning in others.warnings:
+            console.print(warning, markup=False)
+    for line in preview_models(config):
+        console.print(line, markup=False)
     console.print('Nothing was written.')
 
 

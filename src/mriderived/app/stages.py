@@ -40,7 +40,7 @@ def preview(config: Config) -> ExitCode:
     if config.level == 'group':
         if config.export != 'none' or config.ica_components or config.tangent:
             check_cohort(config, read_cohort(config, planned_units(config.out_dir)))
-        print_group_preview(config.out_dir)
+        print_group_preview(config)
         return ExitCode.OK
     labels = select_participants(config.bids_dir, config.participant_labels)
     units = plan_participants(config, labels)

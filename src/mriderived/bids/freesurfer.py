@@ -16,6 +16,12 @@ COLUMNS = {
 }
 #: Of asegstats2table and aparcstats2table, by the words of ``--meas``.
 MEASURES = {'thickness': 'thickness', 'area': 'area', 'volume': 'volume', 'Volume': 'volume'}
+#: Numbers of a whole hemisphere, which stand among those of its regions.
+HEMISPHERES = ('MeanThickness', 'WhiteSurfArea')
+#: Numbers of the whole brain, which tables of a cohort repeat behind those of regions.
+_WHOLE_BRAIN = re.compile(
+    r'eTIV|\w*Vol(NotVent(Surf|Vox)?)?(-to-eTIV)?|(lh|rh)?SurfaceHoles', re.ASCII
+)
 #: Files below ``stats/``, and the table that each belongs to.
 FILES = {
     'aseg.stats': 'aseg',
@@ -56,8 +62,10 @@ def read_stats(path: Path) -> Stats:
         if line.startswith('#'):
             measure = _MEASURE.match(line)
             if measure:
-                # Numbers of one surface have no name of their own: Cortex, MeanThickness.
-                found.whole[measure[2].strip()] = float(measure[4])
+                name = measure[2].strip()
+                # Both hemispheres call theirs alike.
+                side = f'{hemisphere}_' if name in HEMISPHERES and hemisphere else ''
+                found.whole[side + name] = float(measure[4])
             words = line[1:].split()
             if words[:1] == ['ColHeaders']:
                 header = words[1:]
@@ -109,14 +117,25 @@ def read_cohort_table(path: Path) -> tuple[str, dict[str, Stats]]:
             raise FreeSurferError(f'{path.name} has a row of {len(row)} cells below {len(rows[0])} columns')  # noqa: E501  # fmt: skip
         stats = found.setdefault(row[0], Stats())
         for name, cell in zip(rows[0][1:], row[1:], strict=True):
-            region = name.removeprefix(f'{hemisphere}_').removesuffix(f'_{measure}')
             value = float(cell) if cell not in ('', 'n/a', 'NA') else float('nan')
-            if not hemisphere and (name.endswith('Vol') or name in ('eTIV', 'EstimatedTotalIntraCranialVol')):  # noqa: E501  # fmt: skip
-                stats.whole['eTIV' if 'IntraCranial' in name else name] = value
-            elif name not in ('eTIV', 'BrainSegVolNotVent'):
-                full = f'ctx-{hemisphere}-{region}' if hemisphere else name
-                stats.regions[full, MEASURES[measure]] = value
+            whole = _name_of_whole(name, hemisphere, measure)
+            if whole:
+                stats.whole[whole] = value
+                continue
+            region = name.removeprefix(f'{hemisphere}_').removesuffix(f'_{measure}')
+            full = f'ctx-{hemisphere}-{region}' if hemisphere else name
+            stats.regions[full, MEASURES[measure]] = value
     return kind, found
+
+
+def _name_of_whole(name: str, hemisphere: str, measure: str) -> str:
+    """Return what a number of the brain or of a hemisphere is called; nothing for a region."""
+    if name in ('EstimatedTotalIntraCranialVol', 'IntraCranialVol'):
+        return 'eTIV'
+    if _WHOLE_BRAIN.fullmatch(name):
+        return name
+    own = name.removesuffix(f'_{measure}')
+    return own if own.removeprefix(f'{hemisphere}_') in HEMISPHERES else ''
 
 
 def _identify(cell: str, path: Path) -> tuple[str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ PRECISION = 1e-4
 ROUNDS = 1000
 #: A site needs so many people for its spread to be told from its level.
 FEWEST = 2
+#: So many sites are named in a message.
+SHOWN = 4
 #: Rows of features whose weights are held at once.
 ROWS = 512
 
@@ -121,7 +124,7 @@ def apply_combat(
     data, labels = np.asarray(values, float), np.asarray(sites).astype(str)
     unknown = sorted(set(labels.tolist()) - set(found.sites.tolist()))
     if unknown:
-        raise DesignError(f'nothing is known of site {", ".join(unknown)}: it was not in the fit')
+        raise DesignError(f'nothing is known of site {_shorten(unknown)}: it was not in the fit')
     kept = _as_columns(covariates, len(data))
     if kept.shape[1] != len(found.slopes):
         raise DesignError(
@@ -136,6 +139,15 @@ def apply_combat(
         own = labels == found.reference
         harmonised[own] = data[own]
     return harmonised
+
+
+def _shorten(names: Sequence[str] | NDArray[np.str_]) -> str:
+    """Return the first names of a list.
+
+    >>> _shorten(list('abcdef'))
+    'a, b, c, d, …'
+    """
+    return ', '.join(names[:SHOWN]) + (', …' if len(names) > SHOWN else '')
 
 
 def _as_columns(covariates: ArrayLike | None, count: int) -> Matrix:
@@ -157,12 +169,15 @@ def _check(
         raise DesignError(f'everybody is of site {names[0]}: there is nothing to harmonise')
     small = names[members.sum(axis=0) < FEWEST]
     if len(small) and not is_mean_only:
+        told, have, them = _shorten(small), 'have', 'them'
+        if len(small) == 1:
+            have, them = 'has', 'it'
         raise DesignError(
-            f'site {", ".join(small)} has one person only, and its spread cannot be told: '
-            'leave it out'
+            f'site {told} {have} one person only, so that the spread cannot be told: leave {them} '
+            'out'
         )
     if reference is not None and reference not in names:
-        raise DesignError(f'the reference {reference} is not among the sites {", ".join(names)}')
+        raise DesignError(f'the reference {reference} is not among the sites {_shorten(names)}')
     titles = [*(f'site {name}' for name in names), *(f'covariate {k + 1}' for k in range(kept.shape[1]))]  # noqa: E501  # fmt: skip
     check_design(np.column_stack([members, kept]), titles)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,9 @@ from mriderived.figures.style import GRID, PAPER, TEXT, WIDTH
 Values = NDArray[np.float64]
 #: Groups of equal size by which probabilities are compared with what happened.
 BINS = 8
-NAMED = 15
+NAMED = 12
+#: Letters of a line of a name.
+LINE = 38
 MORE, LESS = '#b2182b', '#2166ac'
 
 
@@ -26,7 +29,7 @@ def draw_numbers(
     left.scatter(target, predicted, s=14, c=TEXT, alpha=0.6, linewidths=0)
     ends = [float(min(target.min(), predicted.min())), float(max(target.max(), predicted.max()))]
     left.plot(ends, ends, color=MORE, lw=1.2)
-    left.set(xlabel='true', ylabel='predicted, by a model that had not seen the participant')
+    left.set(xlabel='true', ylabel='predicted, out of sample')
     _draw_importance(right, names, importance)
     return figure
 
@@ -55,7 +58,7 @@ def draw_classes(
 
 
 def _open(title: str) -> tuple[Figure, Axes, Axes]:
-    figure = Figure(figsize=(WIDTH, 4.2), facecolor=PAPER, layout='tight')
+    figure = Figure(figsize=(WIDTH, 5.0), facecolor=PAPER, layout='constrained')
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
         axes.grid(color=GRID, lw=0.7)
@@ -72,9 +75,20 @@ def _draw_importance(axes: Axes, names: Sequence[str], importance: Values) -> No
     colours = [MORE if importance[place] > 0 else LESS for place in places]
     axes.barh(range(len(places)), importance[places], color=colours, height=0.7)
     axes.axvline(0, color=TEXT, lw=0.8)
-    axes.set_yticks(range(len(places)), [_shorten(names[place]) for place in places], fontsize=7)
+    axes.set_yticks(range(len(places)), [_wrap(names[place]) for place in places], fontsize=6.5,
+                    linespacing=1.1)  # fmt: skip
     axes.set_xlabel('correlation of the feature with the prediction')
 
 
-def _shorten(name: str) -> str:
-    return name if len(name) < 44 else f'…{name[-42:]}'
+def _wrap(name: str) -> str:
+    r"""Break a long name at underscores and blanks into lines, none of which is cut.
+
+    >>> _wrap('surface_regions_desikankilliany_ctx_lh_rostralanteriorcingulate_thickness')
+    'surface_regions_desikankilliany_ctx_\nlh_rostralanteriorcingulate_thickness'
+    """
+    lines = ['']
+    for part in re.findall('[^_ ]*[_ ]?', name):
+        if lines[-1] and len(lines[-1]) + len(part) > LINE:
+            lines.append('')
+        lines[-1] += part
+    return '\n'.join(lines)

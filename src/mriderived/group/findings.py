@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mriderived.group.blocks import Block
 from mriderived.group.outliers import Array, Outlier, Summary, find_outliers, summarise
@@ -24,15 +25,21 @@ class Findings:
         self.summaries = ['\t'.join(SUMMARY_COLUMNS)]
         self.outliers = ['\t'.join(OUTLIER_COLUMNS)]
 
-    def add(self, rows: Sequence[Row], first: int, blocks: Sequence[Block]) -> None:
-        """Judge the rows of one session, which begin at ``first`` in the blocks."""
+    def add(
+        self,
+        rows: Sequence[Row],
+        first: int,
+        blocks: Sequence[Block],
+        sites: NDArray[np.str_] | None = None,
+    ) -> None:
+        """Judge the rows of one session, which begin at ``first`` in the blocks, within sites."""
         found: list[tuple[int, str]] = []
         for block in blocks:
             numbers = block.numbers[first : first + len(rows)]
             summary = summarise(numbers)
-            apart = find_outliers(numbers, summary)
+            apart = find_outliers(numbers, summary, sites)
             self.summaries += _summary_lines(block, summary, apart, rows)
-            found += _outlier_lines(block, summary, apart, rows, numbers)
+            found += _outlier_lines(block, apart, rows, numbers)
         self.outliers += [line for _, line in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -53,18 +60,17 @@ def _summary_lines(
 
 def _outlier_lines(
     block: Block,
-    summary: Summary,
     apart: Sequence[Outlier],
     rows: Sequence[Row],
     numbers: Array,
 ) -> Iterator[tuple[int, str]]:
-    for row, column, score in apart:
+    for row, column, score, median in apart:
         cells = (
             f'sub-{rows[row].participant}',
             _label(rows[row]),
             block.columns[column].name,
             _cell(float(numbers[row, column])),
-            _cell(float(summary.median[column])),
+            _cell(median),
             f'{score:.2f}',
         )
         yield row, '\t'.join(cells)

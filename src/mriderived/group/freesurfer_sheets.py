@@ -38,6 +38,18 @@ WHOLE = {
         'subcortical_volume', 'Subcortical grey matter volume.', 'mm3', 'Subcortical'
     ),
     'TotalGrayVol': Column('grey_matter_volume', 'Grey matter volume.', 'mm3', 'Grey matter'),
+    'lh_MeanThickness': Column(
+        'left_mean_thickness', 'Mean cortical thickness, left.', 'mm', 'Thickness, left'
+    ),
+    'rh_MeanThickness': Column(
+        'right_mean_thickness', 'Mean cortical thickness, right.', 'mm', 'Thickness, right'
+    ),
+    'lh_WhiteSurfArea': Column(
+        'left_white_area', 'Area of the white surface, left.', 'mm2', 'Area, left'
+    ),
+    'rh_WhiteSurfArea': Column(
+        'right_white_area', 'Area of the white surface, right.', 'mm2', 'Area, right'
+    ),
     'SurfaceHoles': Column(
         'surface_holes', 'Holes of both surfaces before they were closed.', '1', 'Holes'
     ),

@@ -20,6 +20,8 @@ Matrix = NDArray[np.float64]
 
 #: A covariate of which the sites explain more than this share cannot be told from them.
 MOST_CONFOUNDED = 0.8
+#: A covariate of which they explain more than this share is harmonised with a note.
+NOTABLE = 0.5
 #: A region that more than this share of the participants lack is left as it is.
 MOST_MISSING = 0.2
 #: A table of fewer regions says too little on the laws that ComBat draws them towards.
@@ -75,7 +77,8 @@ def harmonise(model: Model, variables: Variables, covariates: pd.DataFrame) -> H
     known = covariates[column].notna().to_numpy()
     kept, rows, notes = _design(model, covariates, known)
     sites = covariates[column].iloc[rows].astype(str).to_numpy().astype(str)
-    refuse_confounded(model, kept, sites)
+    _refuse_sessions(model, [variables.rows[row].participant for row in rows])
+    notes += refuse_confounded(model, kept, sites)
     tables: list[HarmonisedTable] = []
     for table, places in _tables(variables):
         try:
@@ -83,7 +86,11 @@ def harmonise(model: Model, variables: Variables, covariates: pd.DataFrame) -> H
         except DesignError as error:
             notes.append(f'{" ".join(filter(None, table))} is left as it is: {error}')
     if not tables:
-        raise ModelError(f'{model.formula}: no table could be harmonised: {"; ".join(notes[:3])}')
+        # Most often all tables are refused for one reason, which is told once.
+        reasons = dict.fromkeys(note.partition(' is left as it is: ')[2] or note for note in notes)
+        raise ModelError(
+            f'{model.formula}: no table could be harmonised: {"; ".join(list(reasons)[:3])}'
+        )
     return Harmonised(model, tables, sites, rows, notes)
 
 
@@ -101,11 +108,22 @@ def _design(
     return table.drop(columns=INTERCEPT, errors='ignore'), there[design.rows], notes
 
 
-def refuse_confounded(model: Model, kept: pd.DataFrame, sites: NDArray[np.str_]) -> None:
+def _refuse_sessions(model: Model, people: Sequence[str]) -> None:
+    further = len(people) - len(set(people))
+    if further:
+        raise ModelError(
+            f'{model.formula}: {further} rows are further sessions of the same participants, and '
+            'ComBat takes rows for independent: choose one session with --session-label'
+        )
+
+
+def refuse_confounded(model: Model, kept: pd.DataFrame, sites: NDArray[np.str_]) -> list[str]:
     """Raise :class:`ModelError` where sites explain nearly all of a covariate.
 
-    What they explain of it would be taken off with them, or kept with them, by chance.
+    What they explain of it would be taken off with them, or kept with them, by chance. Returns a
+    note for each of which they explain much.
     """
+    notes = []
     for name in kept:
         share = explained_by(kept[name].to_numpy(float)[:, None], sites)[0]
         if share > MOST_CONFOUNDED:
@@ -114,6 +132,12 @@ def refuse_confounded(model: Model, kept: pd.DataFrame, sites: NDArray[np.str_])
                 'is of the scanner cannot be told from it: leave it out, or the sites where all '
                 'are alike'
             )
+        if share > NOTABLE:
+            notes.append(
+                f'the sites explain {100 * share:.0f} % of {name}: what is of the scanner and '
+                'what is of it are told apart by the rest alone'
+            )
+    return notes
 
 
 def explained_by(values: Matrix, sites: NDArray[np.str_]) -> Matrix:

@@ -23,6 +23,54 @@ Matrix = NDArray[np.float64]
 INNER_FOLDS = 4
 
 
+class Given(BaseEstimator):  # type: ignore[misc]
+    """Stands for an estimator of covariances where these are already there."""
+
+    def fit(self, matrix: Matrix, target: object = None) -> Given:
+        """Take a covariance as it is."""
+        del target
+        self.covariance_ = matrix
+        return self
+
+
+class TangentSpace(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Brings covariances to the tangent space of the mean of training participants, by nilearn.
+
+    Their upper halves are the columns from ``first`` on, of ``regions``; all else stays.
+    """
+
+    def __init__(self, first: int = 0, regions: int = 2) -> None:
+        self.first = first
+        self.regions = regions
+
+    def fit(self, features: Matrix, target: object = None) -> TangentSpace:
+        """Find the geometric mean of the training participants."""
+        from nilearn.connectome import ConnectivityMeasure  # takes seconds, and few runs need it
+
+        del target
+        self.measure_ = ConnectivityMeasure(cov_estimator=Given(), kind='tangent')
+        self.measure_.fit(self._unfold(features))
+        return self
+
+    def transform(self, features: Matrix) -> Matrix:
+        """Return departures from that mean in place of covariances."""
+        found = np.array(features, np.float64)
+        upper = np.triu_indices(self.regions)
+        departures = np.asarray(self.measure_.transform(self._unfold(features)))
+        found[:, self._columns()] = departures[:, upper[0], upper[1]]
+        return found
+
+    def _columns(self) -> slice:
+        return slice(self.first, self.first + self.regions * (self.regions + 1) // 2)
+
+    def _unfold(self, features: Matrix) -> Matrix:
+        upper = np.triu_indices(self.regions)
+        whole = np.empty((len(features), self.regions, self.regions))
+        whole[:, upper[0], upper[1]] = features[:, self._columns()]
+        whole[:, upper[1], upper[0]] = features[:, self._columns()]
+        return whole
+
+
 class Harmoniser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """ComBat of the training participants, applied to others; the last column is the site."""
 
@@ -41,8 +89,19 @@ class Harmoniser(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return values if self._found is None else apply_combat(self._found, values, sites)
 
 
-def build_learner(learner: Learner, has_classes: bool, has_sites: bool, seed: int) -> Any:
-    """Return a pipeline whose settings an inner cross-validation chooses."""
+def build_learner(
+    learner: Learner,
+    has_classes: bool,
+    has_sites: bool,
+    folds: Any,
+    tangent: TangentSpace | None = None,
+    memory: str | None = None,
+) -> Any:
+    """Return a pipeline whose settings an inner cross-validation of these folds chooses.
+
+    ``memory`` is a folder that keeps what its steps made of a fold while strengths are tried.
+    """
+    seed = folds.random_state
     weights = np.logspace(-4, 4, 9)
     kinds: dict[tuple[str, bool], tuple[Any, dict[str, Any]]] = {
         ('linear', False): (Ridge(), {'last__alpha': np.logspace(-2, 6, 9)}),
@@ -58,17 +117,17 @@ def build_learner(learner: Learner, has_classes: bool, has_sites: bool, seed: in
     }  # fmt: skip
     last, grid = kinds[learner, has_classes]
     steps = [
+        *([('tangent', tangent)] if tangent else []),
         ('fill', SimpleImputer()),
         *([('sites', Harmoniser())] * has_sites),
         ('scale', StandardScaler()),
         ('last', last),
     ]
     score = 'roc_auc' if has_classes else 'neg_mean_squared_error'
-    folds = make_folds(has_classes, INNER_FOLDS, seed)
-    return GridSearchCV(Pipeline(steps), grid, scoring=score, cv=folds)
+    return GridSearchCV(Pipeline(steps, memory=memory), grid, scoring=score, cv=folds)
 
 
-def make_folds(has_classes: bool, count: int, seed: int) -> Any:
-    """Return folds that keep a participant together, and the share of classes where there are."""
-    kind = StratifiedGroupKFold if has_classes else GroupKFold
+def make_folds(is_stratified: bool, count: int, seed: int) -> Any:
+    """Return folds that keep a group together, and the share of classes where asked."""
+    kind = StratifiedGroupKFold if is_stratified else GroupKFold
     return kind(n_splits=count, shuffle=True, random_state=seed)

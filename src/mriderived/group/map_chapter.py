@@ -19,6 +19,7 @@ from mriderived.group.backgrounds import template_on
 from mriderived.group.chapters import Chapter, Picture, figure_file
 from mriderived.group.columns import snake
 from mriderived.group.exclusion_effects import compare_maps
+from mriderived.group.guard import guard
 from mriderived.group.map_clusters import ATLAS, Cluster, find_clusters, load_regions
 from mriderived.group.map_files import find_maps
 from mriderived.group.map_models import MapModel, fit_maps
@@ -61,21 +62,18 @@ def find_map_chapters(
 
     With ``everybody``, each is fitted with those who are left out, too, and compared.
     """
-    chapters, refused = [], []
+    chapters: list[Chapter] = []
+    refused: list[str] = []
     for model in models:
         chapter = Chapter(f'maps-{snake(model.name)}', f'Maps: {model.formula}', '', _HEADER)
         chapters.append(chapter)
-        try:
+        with guard(chapter, refused, 'This model was not fitted.'):
             fits = _fit(config, model, measures, sample)
             for fitted in fits:
                 _show(config, chapter, fitted)
             chapter.notes += known.notes
-        except ModelError as error:
-            refused.append(str(error))
-            chapter.text, chapter.header = 'This model was not fitted.', ()
-            chapter.notes.append(str(error))
-            continue
-        if everybody is not None:
+            if everybody is None:
+                continue
             try:
                 whole = _fit(config, model, measures, everybody)
                 chapters.append(compare_maps(config, fits, whole))

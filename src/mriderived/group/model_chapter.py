@@ -17,6 +17,7 @@ from mriderived.group.agreement_chapter import compare_pipelines
 from mriderived.group.blocks import MISSING
 from mriderived.group.chapters import Chapter
 from mriderived.group.columns import snake
+from mriderived.group.guard import guard
 from mriderived.group.model_design import impute_policy
 from mriderived.group.model_figures import (
     CORRECTED,
@@ -27,7 +28,7 @@ from mriderived.group.model_figures import (
     name_table,
     p_text,
 )
-from mriderived.group.model_files import Model, ModelError
+from mriderived.group.model_files import Model
 from mriderived.group.region_models import RegionModel, fit_regions
 from mriderived.group.sample import Sample
 from mriderived.group.variables import Variables
@@ -86,26 +87,20 @@ def find_model_chapters(
 
     Returns a part of the page for each model, and why models were refused.
     """
-    chapters, refused = [], []
+    chapters: list[Chapter] = []
+    refused: list[str] = []
     for model in models:
-        try:
+        chapter = Chapter(_anchor(model), f'Model: {model.formula}', '')
+        chapters.append(chapter)
+        with guard(chapter, refused, 'This model was not fitted.'):
             variables = sample.values_for(model)
             fitted = fit_regions(model, variables, sample.covariates)
-        except ModelError as error:
-            refused.append(str(error))
-            chapters.append(_refuse(model, str(error)))
-        else:
-            chapters.append(_write(config, fitted, variables, known))
+            _write(config, chapter, fitted, variables, known)
             if model.harmonised:
-                chapters[-1].notes.append(NOTE_OF_HARMONISED)
+                chapter.notes.append(NOTE_OF_HARMONISED)
             pairs = compare_pipelines(config.out_dir, fitted)
             chapters += [pairs] if pairs else []
     return chapters, refused
-
-
-def _refuse(model: Model, reason: str) -> Chapter:
-    text = 'This model was not fitted.'
-    return Chapter(_anchor(model), f'Model: {model.formula}', text, notes=[reason])
 
 
 def _anchor(model: Model) -> str:
@@ -121,10 +116,14 @@ def join_covariates(known: Covariates, variables: Variables) -> pd.DataFrame:
 
 
 def _write(
-    config: Config, fitted: RegionModel, variables: Variables, known: Covariates
-) -> Chapter:
+    config: Config,
+    chapter: Chapter,
+    fitted: RegionModel,
+    variables: Variables,
+    known: Covariates,
+) -> None:
     model, out_dir = fitted.model, config.out_dir
-    chapter = Chapter(_anchor(model), f'Model: {model.formula}', _tell(fitted), _HEADER)
+    chapter.text, chapter.header = _tell(fitted), _HEADER
     path = PurePosixPath('models', f'model-{model.name}_stats.tsv')
     write_table(out_dir / path, fitted)
     chapter.files.append(path)
@@ -137,7 +136,6 @@ def _write(
             chapter.pictures += draw_family(config, fitted, variables, family, number)
     if len(families) > MOST_FIGURES:
         chapter.notes.append(f'{len(families) - MOST_FIGURES} more families are in the table only')
-    return chapter
 
 
 def _tell(fitted: RegionModel) -> str:

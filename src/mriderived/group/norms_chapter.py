@@ -19,6 +19,7 @@ from mriderived.group.blocks import MISSING
 from mriderived.group.chapters import Chapter, Picture, figure_file
 from mriderived.group.columns import snake
 from mriderived.group.exclusion_effects import compare_norms
+from mriderived.group.guard import guard
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.norms import NormResult, draw_curve, find_norms, pose_norms
 from mriderived.group.rules import Rule, read_rule
@@ -65,24 +66,21 @@ def find_norms_chapters(
 
     With ``everybody``, norms are found with those who are left out, too, and compared.
     """
-    chapters, refused = [], []
+    chapters: list[Chapter] = []
+    refused: list[str] = []
     for model in models:
         chapter = Chapter(f'norms-{snake(model.name)}', f'Norms: {model.formula}', '', _HEADER)
         chapters.append(chapter)
-        try:
+        with guard(chapter, refused, 'No norms were found.'):
             rule = read_rule(config.norms_reference) if config.norms_reference else None
             variables = sample.values_for(model)
             task = pose_norms(model, variables, sample.covariates, rule)
-        except ModelError as error:
-            refused.append(str(error))
-            chapter.text, chapter.header = 'No norms were found.', ()
-            chapter.notes.append(str(error))
-            continue
-        found = find_norms(task, config.random_seed)
-        _fill(config.out_dir, chapter, found, variables, rule)
-        if model.harmonised:
-            chapter.notes.append(NOTE_OF_NORMS)
-        if everybody is not None:
+            found = find_norms(task, config.random_seed)
+            _fill(config.out_dir, chapter, found, variables, rule)
+            if model.harmonised:
+                chapter.notes.append(NOTE_OF_NORMS)
+            if everybody is None:
+                continue
             try:
                 chapters.append(_compare(config, found, sample, everybody, rule))
             except ModelError as error:

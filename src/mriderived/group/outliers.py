@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 THRESHOLD = 3.5
 #: Fewer values say too little about what is usual.
 FEWEST = 5
+#: Fewer values of a site say too little about what is usual there: all sites tell it.
+FEWEST_OF_SITE = 10
 #: Columns at a time; bounds the memory of sorting.
 CHUNK = 256
 
@@ -32,11 +34,12 @@ class Summary(NamedTuple):
 
 
 class Outlier(NamedTuple):
-    """A value that stands apart: row, column, and signed distance in units of the scale."""
+    """A value that stands apart: row, column, signed distance in units of the scale, from what."""
 
     row: int
     column: int
     score: float
+    median: float
 
 
 def summarise(values: Array) -> Summary:
@@ -76,22 +79,47 @@ def _quantile(ordered: Array, count: NDArray[np.int64], q: float) -> Array:
     return np.asarray(low + (high - low) * (place - below))
 
 
-def find_outliers(values: Array, summary: Summary) -> list[Outlier]:
+def find_outliers(
+    values: Array, summary: Summary, sites: NDArray[np.str_] | None = None
+) -> list[Outlier]:
     """List the values beyond :data:`THRESHOLD`, by row, then by column.
 
     The distance is |x - median| / (1.4826 MAD). Where more than half of the values are the same
     (MAD 0), the mean absolute deviation, scaled alike to a standard deviation, takes its place.
-    Columns with fewer than :data:`FEWEST` values have none.
+    Columns with fewer than :data:`FEWEST` values have none. With the site of each row, median
+    and MAD are those of the site, or of ``summary`` where the site has fewer than
+    :data:`FEWEST_OF_SITE` values of the column or is not known (empty).
 
     >>> values = np.array([[1.0], [2.0], [3.0], [4.0], [100.0]])
     >>> find_outliers(values, summarise(values))
-    [Outlier(row=4, column=0, score=65.4...)]
+    [Outlier(row=4, column=0, score=65.4..., median=3.0)]
     """
-    score = (values - summary.median) / summary.scale
-    score[:, summary.n < FEWEST] = np.nan
+    if sites is None:
+        return _beyond(values, np.arange(len(values)), summary)
+    found = []
+    for site in np.unique(sites):
+        mine = np.flatnonzero(sites == site)
+        usual = _usual(values[mine], summary) if site else summary
+        found += _beyond(values[mine], mine, usual)
+    return sorted(found)
+
+
+def _usual(values: Array, everybody: Summary) -> Summary:
+    """Summarise the columns of one site; those of few values are summarised by everybody."""
+    own = summarise(values)
+    has_many = own.n >= FEWEST_OF_SITE
+    pairs = zip(own, everybody, strict=True)
+    return Summary(*(np.where(has_many, mine, all_of) for mine, all_of in pairs))
+
+
+def _beyond(values: Array, rows: NDArray[np.intp], usual: Summary) -> list[Outlier]:
+    """Return the values, of these rows of a table, that are far from what is usual."""
+    score = (values - usual.median) / usual.scale
+    score[:, usual.n < FEWEST] = np.nan
     with np.errstate(invalid='ignore'):
-        rows, columns = np.nonzero(np.abs(score) > THRESHOLD)
+        places, columns = np.nonzero(np.abs(score) > THRESHOLD)
     return [
-        Outlier(int(row), int(column), float(score[row, column]))
-        for row, column in zip(rows, columns, strict=True)
-    ]
+        Outlier(int(rows[place]), int(column), float(score[place, column]),
+                float(usual.median[column]))
+        for place, column in zip(places, columns, strict=True)
+    ]  # fmt: skip

@@ -17,10 +17,13 @@ from mriderived.group.blocks import MISSING
 from mriderived.group.chapters import Chapter, Picture, Spot, figure_file
 from mriderived.group.columns import snake
 from mriderived.group.exclusion_effects import compare_predictions
+from mriderived.group.guard import guard
 from mriderived.group.model_files import Model, ModelError
-from mriderived.group.prediction import Prediction, Task, pose_task, predict
+from mriderived.group.prediction import Prediction, count_folds, predict
+from mriderived.group.prediction_task import Task, pose_task
 from mriderived.group.sample import Sample
 from mriderived.group.spots import ON_CLICK, find_spots
+from mriderived.group.tangent_features import gather_covariances, split_terms
 from mriderived.group.variables import Variables
 from mriderived.group.writing import write_lines
 
@@ -38,8 +41,8 @@ _SCORES = {
     'p': 'share of permutations of the column that score as well',
 }
 _TEXT = (
-    'Everybody was predicted by a model that had not seen them: 5 folds, within each of them 4 '
-    'more that choose its strength, and nobody is in two folds. Filling of missing values, '
+    'Everybody was predicted by a model that had not seen them: {folds} folds, within each of '
+    'them more that choose its strength, and {whole} in two folds. Filling of missing values, '
     'scaling{sites} and the choice were learned from training participants alone. {count} '
     'participants, {features} features, {learner}.'
 )
@@ -89,18 +92,15 @@ def find_prediction_chapters(
         title = f'Prediction of {model.outcome}'
         chapter = Chapter(f'predict-{snake(model.name)}', title, '', _HEADER)
         chapters.append(chapter)
-        try:
-            task, sites = _pose(config, model, sample)
+        with guard(chapter, refused, 'Nothing was predicted.'):
+            task, sites, notes = _pose(config, model, sample)
             one = predict(task, config.learner, config.permutations, config.random_seed,
                           config.nprocs)  # fmt: skip
-        except ModelError as error:
-            refused.append(str(error))
-            chapter.text, chapter.header = 'Nothing was predicted.', ()
-            chapter.notes.append(str(error))
-            continue
-        found[model.name] = one
-        _fill(config, chapter, model, one, variables, sites)
-        if everybody is not None:
+            _fill(config, chapter, model, one, variables, sites)
+            chapter.notes += notes
+            found[model.name] = one
+            if everybody is None:
+                continue
             try:
                 whole = _predict_everybody(config, model, everybody)
             except ModelError as error:
@@ -112,19 +112,28 @@ def find_prediction_chapters(
     return Predicted(chapters, refused, found, with_everybody)
 
 
-def _pose(config: Config, model: Model, sample: Sample) -> tuple[Task, str]:
-    """Return the task and the column of sites, which ``harmonised`` takes from ``--harmonise``.
+def _pose(config: Config, model: Model, sample: Sample) -> tuple[Task, str, list[str]]:
+    """Return the task, the column of sites, and notes.
 
-    Harmonised values know those who are to be predicted, so only the sites are taken.
+    ``harmonised`` takes the sites from ``--harmonise``, and these alone: harmonised values
+    know those who are to be predicted.
     """
     harmonised = sample.find_harmonised(model)
     sites = config.sites or (harmonised.model.outcome if harmonised else '')
-    return pose_task(model, sample.variables, sample.covariates, sites), sites
+    _, atlas = split_terms(model)
+    covariances = (
+        None if atlas is None else gather_covariances(config, sample.cohort, model, atlas)
+    )
+    task = pose_task(
+        model, sample.variables, sample.covariates, sites,
+        is_by_site=config.folds_by_site, covariances=covariances,
+    )  # fmt: skip
+    return task, sites, covariances.notes if covariances else []
 
 
 def _predict_everybody(config: Config, model: Model, everybody: Sample) -> Prediction:
     """Predict those who are left out, too, without permutations."""
-    task, _ = _pose(config, model, everybody)
+    task, _, _ = _pose(config, model, everybody)
     return predict(task, config.learner, 0, config.random_seed, config.nprocs)
 
 
@@ -138,7 +147,8 @@ def _fill(
 ) -> None:
     task, out_dir = found.task, config.out_dir
     chapter.text = _TEXT.format(
-        sites=f', harmonisation over {sites}' if sites else '',
+        sites=_tell_learned(task, sites), folds=count_folds(task),
+        whole=f'no site ({sites}) is' if task.is_by_site else 'nobody is',
         count=len(task.rows), features=len(task.names), learner=_LEARNERS[config.learner],
     )  # fmt: skip
     scores = {**found.scores, **({'p': found.p} if np.isfinite(found.p) else {})}
@@ -152,6 +162,11 @@ def _fill(
     _write_features(out_dir / importance, model, found)
     chapter.files += [path, importance]
     chapter.pictures.append(_draw(out_dir, model, found, variables))
+
+
+def _tell_learned(task: Task, sites: str) -> str:
+    told = ', the mean in which the tangent space touches' if task.regions else ''
+    return told + (f', harmonisation over {sites}' if task.sites is not None else '')
 
 
 def _write(path: Path, model: Model, found: Prediction, variables: Variables) -> None:

@@ -23,15 +23,18 @@ from mriderived.bids.status import shorten_paths
 from mriderived.config import Config
 from mriderived.group import enigma, functional
 from mriderived.group.blocks import Block, build_block
-from mriderived.group.chapters import mark_sidecars
+from mriderived.group.chapters import Chapter, mark_sidecars
 from mriderived.group.cohort_checks import check_participants, gather_alike
 from mriderived.group.columns import Source, is_cohort_output, order_variants
-from mriderived.group.derivatives import Derivatives, place_sheets
+from mriderived.group.derivatives import Derivatives, Sheet, place_sheets
 from mriderived.group.findings import Findings
-from mriderived.group.outliers import FEWEST, THRESHOLD
+from mriderived.group.guard import guard
+from mriderived.group.methods_text import write_texts
+from mriderived.group.outliers import FEWEST, FEWEST_OF_SITE, THRESHOLD
 from mriderived.group.readers import read_derivatives
 from mriderived.group.records import Cohort, read_cohort
 from mriderived.group.runs import write_runs
+from mriderived.group.sites import Sites, find_sites
 from mriderived.group.table_forms import write_forms
 from mriderived.group.writing import replace_listing, write_lines, write_tables
 from mriderived.measures.base import Measure
@@ -80,7 +83,9 @@ def run_group(
     check_cohort(config, cohort)
     blocks = _build_blocks(config, cohort, measures, others)
     is_sloppy = _is_sloppy(config, cohort)
-    written = _write_all(config, cohort, blocks, is_sloppy)
+    sites = find_sites(config, cohort.rows)
+    cohort.warnings += sites.warnings if sites else []
+    written = _write_all(config, cohort, blocks, sites, is_sloppy)
     refused = written.refused
     exports: tuple[PurePosixPath, ...] = ()
     if config.export == 'enigma':
@@ -90,14 +95,19 @@ def run_group(
         # Statistics take a second to import, and most runs of the group level have none.
         from mriderived.group.statistics import find_statistics
 
-        found = find_statistics(config, cohort, blocks, measures)
-        chapters += found.chapters
-        refused += found.refused
-        if found.sheets:
+        whole = Chapter('statistics', 'Statistics', '')
+        sheets: list[Sheet] = []
+        with guard(whole, refused, 'Statistics ended early.'):
+            found = find_statistics(config, cohort, blocks, measures)
+            chapters += found.chapters
+            refused += found.refused
+            sheets = found.sheets
+        chapters += [whole] * bool(whole.notes)
+        if sheets:
             # Tables are there before statistics, which may take long, and once more with these.
             taken = {column.name for block in blocks for column in block.columns}
-            blocks += place_sheets(found.sheets, cohort.rows, taken)
-            written = _write_all(config, cohort, blocks, is_sloppy)
+            blocks += place_sheets(sheets, cohort.rows, taken)
+            written = _write_all(config, cohort, blocks, sites, is_sloppy)
     if is_sloppy:
         mark_sidecars(config.out_dir, chapters)
     tables = [*written.tables, *(table for chapter in chapters for table in chapter.tables)]
@@ -115,9 +125,11 @@ def run_group(
         'columns': columns,
         'threshold': THRESHOLD,
         'fewest': FEWEST,
+        'sites': _tell_sites(sites),
         'tables': [str(table) for table in tables],
         'exports': [str(path) for path in exports],
         'files': [str(path) for chapter in chapters for path in chapter.written],
+        'methods': write_texts(config, chapters, sites.column if sites and sites.is_known else ''),
         'chapters': [chapter.to_json() for chapter in chapters],
         'warnings': list(warnings),
     })  # fmt: skip
@@ -135,7 +147,11 @@ class _Written(NamedTuple):
 
 
 def _write_all(
-    config: Config, cohort: Cohort, blocks: Sequence[Block], is_sloppy: bool
+    config: Config,
+    cohort: Cohort,
+    blocks: Sequence[Block],
+    sites: Sites | None,
+    is_sloppy: bool,
 ) -> _Written:
     """Write all tables of the measures, and find what stands apart in them."""
     tables: list[PurePosixPath] = []
@@ -144,11 +160,19 @@ def _write_all(
     for session, members in groupby(cohort.rows, key=lambda row: row.session):
         rows = list(members)
         tables += write_tables(config.out_dir, session, rows, first, blocks, is_sloppy)
-        findings.add(rows, first, blocks)
+        own = sites.labels[first : first + len(rows)] if sites else None
+        findings.add(rows, first, blocks, own)
         first += len(rows)
     tables += write_runs(config.out_dir, cohort, blocks, is_sloppy)
     forms, refused = write_forms(config, cohort, blocks, is_sloppy)
     return _Written([*tables, *forms], findings, refused)
+
+
+def _tell_sites(sites: Sites | None) -> dict[str, object] | None:
+    """Return what the page says of the sites within which outliers are judged."""
+    if sites is None or not sites.is_known:
+        return None
+    return {'column': sites.column, 'fewest': FEWEST_OF_SITE, 'notes': sites.notes}
 
 
 def asks_for_statistics(config: Config) -> bool:

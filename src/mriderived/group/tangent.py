@@ -70,7 +70,7 @@ def find_tangents(config: Config, cohort: Cohort) -> Chapter:
 
 def _write_atlas(config: Config, cohort: Cohort, atlas: str, chapter: Chapter) -> None:
     found = find_runs(cohort, atlas, cohort.rows, config.out_dir)
-    series = _read_series(found.runs, found.names, config)
+    series = read_series(found.runs, found.names, config)
     series.reasons.update({label(row): reason for row, reason in found.reasons.items()})
     participants = len({run.row.participant for run in series.runs})
     if participants < 2:
@@ -110,7 +110,8 @@ def _write_atlas(config: Config, cohort: Cohort, atlas: str, chapter: Chapter) -
     _draw(config, atlas, tangent, series, chapter)
 
 
-def _read_series(runs: Sequence[Run], names: Sequence[str], config: Config) -> Series:
+def read_series(runs: Sequence[Run], names: Sequence[str], config: Config) -> Series:
+    """Read the series of runs, and tell which regions all of them have."""
     kept_runs, courses, reasons = [], [], {}
     for run in runs:
         name = label(run.row)

@@ -27,6 +27,17 @@ class Tangent(NamedTuple):
     converged: bool
 
 
+def find_covariance(courses: Matrix) -> Matrix:
+    """Return the covariance (regions, regions) of standardised courses (frames, regions).
+
+    It is that of Ledoit and Wolf, as :func:`find_tangent` takes it.
+    """
+    from sklearn.covariance import LedoitWolf
+
+    scaled = standardise(courses)[0] * np.sqrt(len(courses))
+    return np.asarray(LedoitWolf(store_precision=False).fit(scaled).covariance_, np.float64)
+
+
 def find_tangent(courses: Sequence[Matrix]) -> Tangent:
     """Bring the covariances of participants to the tangent space of their mean.
 

@@ -19,6 +19,7 @@ from mriderived.bids.names import InvalidNameError, report_path
 from mriderived.bids.status import write_text
 from mriderived.reports.group_status import count_states, grid_json, read_grid
 from mriderived.reports.group_tables import SessionTable, read_listing, read_sessions
+from mriderived.reports.methods import cite_texts
 from mriderived.reports.rendering import render
 from mriderived.reports.units import choose_unit
 
@@ -49,6 +50,7 @@ def write_group_report(out_dir: Path) -> Path:
         'states': count_states(grid),
         'downloads': _list_downloads(out_dir, listing),
         'chapters': [_find_pictures(out_dir, chapter) for chapter in listing.get('chapters', ())],
+        'methods': cite_texts(listing.get('methods', ())),
         'data': _script_json(data),
         'values': [Markup(f'[{",".join(session.values)}]') for session in sessions],
     }

@@ -87,6 +87,13 @@ def write_methods(measures: Sequence[Measure], provenance: Mapping[str, Any]) ->
     return Methods(tuple(paragraphs), tuple(book.references))
 
 
+def cite_texts(texts: Iterable[str]) -> Methods:
+    """Return paragraphs that name their sources themselves, with these numbered."""
+    book = _Bibliography()
+    paragraphs = tuple(book.read(text, '') for text in texts)
+    return Methods(paragraphs, tuple(book.references))
+
+
 def _opening(provenance: Mapping[str, Any]) -> str:
     version = str(provenance.get('version', ''))
     packages = provenance.get('packages')
