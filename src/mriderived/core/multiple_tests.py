@@ -46,6 +46,22 @@ def benjamini_hochberg(p: Array) -> Array:
     return _unsort(np.minimum(stepped, 1.0), order)
 
 
+def critical_p(corrected: Array, correction: str, alpha: float) -> float:
+    """Return the p-value that the last of the corrected ones (m,) that hold was held against.
+
+    All that hold are at most as large, all others are larger. Where nothing holds, it is what the
+    smallest would have had to reach.
+
+    >>> p = np.array([0.001, 0.01, 0.2, 0.9])
+    >>> critical_p(benjamini_hochberg(p), 'fdr', 0.05), critical_p(holm(p), 'holm', 0.05)
+    (0.025, 0.016666666666666666)
+    """
+    count, held = len(corrected), max(int((corrected <= alpha).sum()), 1)
+    if correction == 'fdr':
+        return alpha * held / count
+    return alpha / (count - held + 1 if correction == 'holm' else count)
+
+
 def _unsort(values: Array, order: NDArray[np.intp]) -> Array:
     found = np.empty_like(values)
     found[order] = values

@@ -24,8 +24,8 @@ LONGEST_NAME = 34
 class Effects(NamedTuple):
     """One contrast in m regions: names, effects in standard deviations, bounds at 95 %, p.
 
-    ``threshold`` is the largest p that counts after correction, NaN where none does. Bounds are
-    NaN where effects have none.
+    ``threshold`` is the largest p that holds, or would, after correction. Bounds are NaN where
+    effects have none.
     """
 
     names: Sequence[str]
@@ -51,7 +51,7 @@ def draw_effects(effects: Effects, title: str) -> Figure:
 
 
 def _colours(effects: Effects, places: NDArray[np.intp]) -> list[str]:
-    counts = effects.p[places] <= effects.threshold  # never, where that is NaN
+    counts = effects.p[places] <= effects.threshold
     return [
         (MORE if effects.effect[place] > 0 else LESS) if is_counted else NEITHER
         for place, is_counted in zip(places, counts, strict=True)
@@ -63,8 +63,7 @@ def _draw_p(axes: Axes, effects: Effects) -> None:
     height = -np.log10(np.maximum(effects.p[known], 1e-300))
     axes.scatter(known, height, s=14, c=_colours(effects, known), linewidths=0, zorder=3)
     lines = [(effects.alpha, f'p = {effects.alpha:g}, uncorrected', ':')]
-    if np.isfinite(effects.threshold):
-        lines.append((effects.threshold, f'{effects.correction} at {effects.alpha:g}', '--'))
+    lines.append((effects.threshold, f'{effects.correction} at {effects.alpha:g}', '--'))
     for p, text, style in lines:
         axes.axhline(-np.log10(p), color=TEXT, lw=0.9, ls=style, zorder=2)
         axes.annotate(text, (1, -np.log10(p)), xycoords=('axes fraction', 'data'), fontsize=8,

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mriderived.config import Config
+from mriderived.core.multiple_tests import critical_p
 from mriderived.figures.effects import Effects, draw_effects, draw_partial_regression
 from mriderived.figures.style import save_svg
 from mriderived.group.chapters import Picture, figure_file
@@ -50,7 +51,7 @@ def draw_family(
     stem = f'model_{snake(model.name)}_{number}'
     if len(family) > 1:
         path = figure_file(stem)
-        save_svg(draw_effects(_effects(model, family), title), out_dir / path)
+        save_svg(draw_effects(_effects(fitted, family), title), out_dir / path)
         pictures.append(Picture(path, title, _OF_SHARES if is_joint(first) else _OF_EFFECTS))
         pictures += _paint(config, model, family, title, stem)
     best = family.sort_values('p', kind='stable').iloc[0]
@@ -77,9 +78,12 @@ def _paint(
     return pictures
 
 
-def _effects(model: Model, family: pd.DataFrame) -> Effects:
+def _effects(fitted: RegionModel, family: pd.DataFrame) -> Effects:
+    model, table = fitted.model, fitted.table
+    together = table[table['contrast'] == family['contrast'].iloc[0]]
+    together = together if model.family == 'model' else family
     p = family['p'].to_numpy(float)
-    holds = family[f'p_{model.correction}'].to_numpy(float) <= model.alpha
+    corrected = together[f'p_{model.correction}'].dropna().to_numpy(float)
     scale = (family['cohens_d'] / family['estimate']).to_numpy(float)
     effects = Effects(
         [
@@ -91,7 +95,7 @@ def _effects(model: Model, family: pd.DataFrame) -> Effects:
         family['ci_high'].to_numpy(float) * scale,
         p,
         model.alpha,
-        float(p[holds].max()) if holds.any() else float('nan'),
+        critical_p(corrected, model.correction, model.alpha),
         CORRECTED[model.correction],
     )
     if not is_joint(family.iloc[0]):
