@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from scipy import ndimage
 
 from mriderived.core.hyperintensities import Scan
 from mriderived.core.partial_volume import Fractions
+from mriderived.interfaces.rigid_files import save_rigid
+from mriderived.interfaces.volumes import save
 
 SHAPE = (72, 80, 64)
 WHITE, GREY, FLUID = 80.0, 92.0, 15.0
@@ -71,3 +74,26 @@ def draw(
         Fractions(gm=parts[1], wm=parts[2], csf=parts[0]),
     )
     return Phantom(scan, truth)
+
+
+def write_files(folder: Path, phantom: Phantom, tissues: bool = False) -> dict[str, Path]:
+    """Write the scan; all before y = 0 is frontal, the rest occipital."""
+    scan = phantom.scan
+    affine = np.diag([*scan.spacing, 1.0])
+    affine[:3, 3] = -np.array(scan.flair.shape) * scan.spacing / 2 + np.array(scan.spacing) / 2
+    y = affine[1, 1] * np.arange(scan.flair.shape[1]) + affine[1, 3]
+    lobes = np.where(scan.brain & (y > 0)[:, None], 1, np.where(scan.brain, 4, 0))
+    arrays = {
+        'flair': scan.flair,
+        'flair_mask': scan.brain.astype(np.uint8),
+        'flair_priors': np.moveaxis(scan.priors, 0, -1),
+        'flair_structures': np.where(scan.ventricles, 4, 0).astype(np.int32),
+        'flair_lobes': lobes.astype(np.int32),
+    }
+    if tissues and scan.tissues is not None:
+        for name in ('gm', 'wm', 'csf'):
+            arrays[f'{name}_probseg'] = getattr(scan.tissues, name)
+    files = {name: save(data, affine, f'{name}.nii.gz') for name, data in arrays.items()}
+    if tissues:
+        files['xfm_flair_to_t1w'] = save_rigid(np.eye(4), 'rigid.h5')
+    return files

@@ -16,8 +16,8 @@ from contrast_datasets import LESIONS, write_contrasts
 from mriderived.bids.status import UnitRecord, read_record
 
 pytestmark = pytest.mark.slow
-MEASURES = ('wmh', 'wmh_t1w', 't1w_t2w', 't1w_t2w_ratio_regions', 't1w_t2w_surface',
-            't1w_t2w_surface_regions')  # fmt: skip
+MEASURES = ('wmh', 'wmh_t1w', 'wmh_t1w_probseg_regions', 't1w_t2w', 't1w_t2w_ratio_regions',
+            't1w_t2w_surface', 't1w_t2w_surface_regions')  # fmt: skip
 OPTIONS = ('--sloppy', '--skip-bids-validation', '--atlases', 'DesikanKilliany',
            '--measures', *MEASURES)  # fmt: skip
 
@@ -107,6 +107,10 @@ def test_the_cohort_table_has_columns_of_all(volume: tuple[Path, float]) -> None
         volume[0] / 'phenotype' / 'mriderived.tsv', sep='\t', na_values='n/a'
     ).set_index('participant_id')
     assert table['wmh_volume'].notna().all() and table['wmh_log_volume'].notna().all()
+    shares = [name for name in table.columns if name.startswith('wmh_t1w_probseg')]
+    assert table.loc['sub-01', shares].notna().mean() > 0.9
+    white = [name for name in shares if 'white' in name.lower()]
+    assert 0 < table.loc['sub-01', white].max() < 0.1
     ratio = [name for name in table.columns if name.startswith('t1w_t2w')]
     assert table.loc['sub-01', ratio].notna().mean() > 0.9
     assert table.loc['sub-02', ratio].isna().all()

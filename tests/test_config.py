@@ -30,6 +30,8 @@ FULL = Config(
     tracking_algorithm='deterministic',
     tracking_seeds=1_000_000,
     task_model=Path('/data/model_smdl.json'),
+    wmh_model=Path('/data/network.pt'),
+    t1t2_calibration='eyes-muscle',
     random_seed=7,
     mem_gb=7.5,
     sloppy=True,
@@ -74,7 +76,7 @@ def test_not_toml(content: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(('name', 'value'), [
     ('skull_strip', 'force'), ('anat_backend', 'deepmriprep'), ('random_seed', 1),
-    ('sloppy', True),
+    ('sloppy', True), ('t1t2_calibration', 'csf-wm'),
 ])  # fmt: skip
 def test_what_changes_a_number_changes_the_hash(name: str, value: object) -> None:
     assert name in DECISIVE

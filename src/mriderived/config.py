@@ -7,6 +7,7 @@ import hashlib
 import json
 import tomllib
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -19,6 +20,8 @@ Device = Literal['auto', 'cpu', 'cuda']
 Lesions = Literal['auto', 'mask', 'ignore']
 #: How tissues are found and spaces reached; only the first needs no downloaded weights.
 AnatBackend = Literal['builtin', 'deepmriprep']
+#: What brings the T1w/T2w ratio of all scanners to one scale; see ``core.ratio``.
+RatioCalibration = Literal['none', 'eyes-muscle', 'csf-wm']
 #: What is taken off BOLD; see ``core.strategies``. With ``+scrub``, volumes are censored too.
 Denoising = Literal[
     'auto', 'auto+scrub', '6P', '6P+scrub', '8P', '8P+scrub', '9P', '9P+scrub', '24P', '24P+scrub',
@@ -49,9 +52,9 @@ DEFAULT_MEASURES = 'default'
 
 #: Settings that change a number. A folder of outputs holds results of one set of these only;
 #: measures, atlases and spaces are additive and may grow in the same folder.
-DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'denoising', 'frequency_band',
-            'alff_definition', 'reho_neighbours', 'use_syn_sdc', 'fix_gradients',
-            'tracking_algorithm', 'tracking_seeds', 'random_seed', 'sloppy',
+DECISIVE = ('skull_strip', 'anat_backend', 'lesions', 'wmh_model', 't1t2_calibration',
+            'denoising', 'frequency_band', 'alff_definition', 'reho_neighbours', 'use_syn_sdc',
+            'fix_gradients', 'tracking_algorithm', 'tracking_seeds', 'random_seed', 'sloppy',
             'bids_filter_file')  # fmt: skip
 
 #: What a coarse run says of itself, in the reports and in every dictionary and sidecar.
@@ -85,6 +88,9 @@ class Config:
     skull_strip: SkullStrip = 'auto'
     anat_backend: AnatBackend = 'builtin'
     lesions: Lesions = 'auto'
+    #: A network that finds white-matter hyperintensities; see ``interfaces.lesion_model``.
+    wmh_model: Path | None = None
+    t1t2_calibration: RatioCalibration = 'none'
     denoising: Denoising = 'auto'
     #: Of BOLD, in Hz: the lowest and the highest frequency.
     frequency_band: str = '0.01-0.1'
@@ -177,12 +183,16 @@ class Config:
     @property
     def participant_gb(self) -> float:
         """Memory in GiB that is set aside for one participant."""
-        return participant_gb(self.anat_backend)
+        return participant_gb(self.anat_backend, has_network=self.wmh_model is not None)
 
     @property
     def decisive(self) -> dict[str, Any]:
-        """The settings that change a number; of the filter file what it says, not how."""
+        """The settings that change a number; of files what they hold, not how or where."""
         settings = {name: getattr(self, name) for name in DECISIVE}
+        if self.wmh_model is not None:
+            files = (self.wmh_model, self.wmh_model.with_suffix('.json'))
+            there = (_digest(file, file.stat().st_mtime_ns) for file in files if file.is_file())
+            settings['wmh_model'] = ' '.join(there)
         if self.bids_filter_file is not None:
             settings['bids_filter_file'] = json.loads(self.bids_filter_file.read_text('utf-8'))
         return settings
@@ -206,9 +216,19 @@ class Config:
         return '\n'.join(lines) + '\n'
 
 
-def participant_gb(backend: AnatBackend) -> float:
-    """Return the memory in GiB that is set aside for one participant with a backend."""
-    return NETWORKS_GB if backend == 'deepmriprep' else PARTICIPANT_GB
+def participant_gb(backend: AnatBackend, *, has_network: bool = False) -> float:
+    """Return the memory in GiB that is set aside for one participant with a backend.
+
+    ``has_network``: whether there is another network beside it.
+    """
+    return NETWORKS_GB if backend == 'deepmriprep' or has_network else PARTICIPANT_GB
+
+
+@lru_cache
+def _digest(path: Path, changed: int) -> str:
+    """Return the SHA-256 of a file, read once for as long as it has not ``changed``."""
+    del changed
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _toml(value: object) -> str:
@@ -251,6 +271,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     'SkullStrip': get_args(SkullStrip),
     'AnatBackend': get_args(AnatBackend),
     'Lesions': get_args(Lesions),
+    'RatioCalibration': get_args(RatioCalibration),
     'Denoising': get_args(Denoising),
     'AlffDefinition': get_args(AlffDefinition),
     'RehoNeighbours': get_args(RehoNeighbours),

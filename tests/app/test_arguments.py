@@ -54,7 +54,7 @@ def test_all_options() -> None:
         '--alff-definition', 'deviation', '--reho-neighbours', '19', '--task-model', '/m.json',
         '--ica-components', '20', '--tangent', '--random-seed', '7', '--use-syn-sdc',
         '--fix-gradients', '--tracking-algorithm', 'deterministic', '--tracking-seeds', '1000000',
-        '--sloppy',
+        '--sloppy', '--wmh-model', '/n.pt', '--t1t2-calibration', 'csf-wm',
         '--dry-run', '--reports-only', '--write-graph', '--stop-on-first-failure',
         '--skip-bids-validation', '-vv',
     )  # fmt: skip
@@ -66,7 +66,7 @@ def test_all_options() -> None:
         alff_definition='deviation', reho_neighbours='19', task_model=Path('/m.json'),
         ica_components=20, tangent=True, random_seed=7, use_syn_sdc=True,
         fix_gradients=True, tracking_algorithm='deterministic', tracking_seeds=1_000_000,
-        sloppy=True,
+        sloppy=True, wmh_model=Path('/n.pt'), t1t2_calibration='csf-wm',
         dry_run=True, reports_only=True, write_graph=True, stop_on_first_failure=True,
         skip_bids_validation=True, verbose=2,
     )  # fmt: skip

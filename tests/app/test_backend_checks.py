@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lesion_networks import Bright, write_lesion_network
 from mriderived import cli
-from mriderived.app.backend_checks import check_backend
+from mriderived.app.backend_checks import check_backend, check_wmh_model
 from mriderived.app.checks import check_settings
 from mriderived.app.exit_codes import ExitCode
 from mriderived.app.settings import share_threads
@@ -79,3 +80,33 @@ def test_networks_count_with_more_memory(config: Config) -> None:
     assert replace(config, anat_backend='builtin').participant_gb == PARTICIPANT_GB
     assert share_threads(16, 24.0, 100, NETWORKS_GB) == 8
     assert share_threads(16, 24.0, 100) == 4
+
+
+@pytest.mark.parametrize(('content', 'code', 'message'), [
+    (None, 66, 'tiny.pt is not there'),
+    (b'<html>404</html>', 65, 'tiny.pt is cut off or no network'),
+])  # fmt: skip
+def test_a_network_for_lesions_that_is_none_ends_the_command(
+    content: bytes | None, code: int, message: str, tmp_path: Path, skeleton,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    path = tmp_path / 'tiny.pt'
+    if content is not None:
+        path.write_bytes(content)
+    words = [str(skeleton('single')), str(tmp_path / 'out'), 'participant']
+    assert cli.main([*words, '--skip-bids-validation', '--wmh-model', str(path)]) == code
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_network_for_lesions_passes_and_counts_with_memory(
+    config: Config, tmp_path: Path
+) -> None:
+    path = write_lesion_network(tmp_path / 'tiny.pt', Bright())
+    plain = replace(config, anat_backend='builtin', wmh_model=path)
+    assert list(check_wmh_model(plain)) == []
+    assert plain.participant_gb == NETWORKS_GB
+    path.with_suffix('.json').write_text('{"Result": "?"}')
+    (problem,) = check_wmh_model(plain)
+    assert "tiny.json: Result is '?'" in problem.message
+    assert problem.code is ExitCode.BAD_DATA

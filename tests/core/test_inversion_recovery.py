@@ -7,6 +7,7 @@ from relaxation_phantoms import cramer_rao, magnitude, signed
 from mriderived.core.fit_outcome import Outcome, count_outcomes
 from mriderived.core.inversion_recovery import fit_inversion_recovery
 from mriderived.core.look_locker import correct_readout, restore_sign
+from mriderived.core.recovery_sign import find_usual_inversion, fit_magnitudes
 
 TIMES = np.array([0.05, 0.2, 0.4, 0.7, 1.1, 1.7, 2.5])
 #: 5(3)3: the times since inversion of the images of a heart at 60 beats per minute, in s.
@@ -111,3 +112,34 @@ def test_what_cannot_be_fitted_is_refused():
         fit_inversion_recovery(np.ones((1, 3)), [0.1, 0.5, 1.0])
     with pytest.raises(ValueError, match='needs 3 images'):
         fit_inversion_recovery(np.ones((1, 2)), [0.1, 0.5], is_magnitude=False)
+
+
+def test_signs_that_noise_turned_are_found_by_the_usual_efficiency():
+    times = np.array([0.05, 0.4, 1.1, 2.5])  # the third is near the null of many
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0.8, 2.0, 20_000)
+    signals = 100 - 200 * np.exp(-times / truth[:, None])
+    noise = 2 * rng.standard_normal((2, *signals.shape))
+    rows = np.hypot(signals + noise[0], noise[1])
+    alone = fit_inversion_recovery(rows, times).time / truth - 1
+    helped = fit_magnitudes(rows, times).time / truth - 1
+    assert (np.abs(alone) > 0.5).mean() > 2e-3
+    assert (np.abs(helped) > 0.5).mean() < 1e-3
+    assert np.nanmean(helped) == pytest.approx(0, abs=0.01)
+    usual = find_usual_inversion(fit_inversion_recovery(rows, times), rows)
+    assert usual is not None
+    assert usual.efficiency == pytest.approx(2, rel=0.01)
+    assert usual.noise == pytest.approx(2, rel=0.1)
+
+
+def test_what_is_usual_changes_nothing_that_signals_tell():
+    """Voxels of another efficiency keep their T1 where no image is near its null."""
+    rows = magnitude(np.abs(recovery(TIMES)([0.9, 100.0, -190.0]))[None], 2.0, 2000)
+    rows[:100] = np.abs(recovery(TIMES)([0.9, 100.0, -130.0]))
+    first = fit_inversion_recovery(rows, TIMES)
+    second = fit_magnitudes(rows, TIMES)
+    assert second.time[:100] == pytest.approx(0.9, rel=1e-3)
+    assert np.array_equal(second.time[100:], first.time[100:])
+    # threads and order
+    two = fit_magnitudes(rows[::-1], TIMES, threads=2)
+    assert np.array_equal(two.time[::-1], second.time)

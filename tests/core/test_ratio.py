@@ -62,7 +62,7 @@ def test_calibration_undoes_the_scale_of_a_scanner(slope: float, offset: float) 
 
 
 def test_tissues_of_one_intensity_calibrate_nothing() -> None:
-    with pytest.raises(ValueError, match=r'eyes \(10\) and muscle \(10\)'):
+    with pytest.raises(ValueError, match=r'fluid \(10\) and solid tissue \(10\)'):
         calibrate(np.ones(3, np.float32), Anchors(10, 10), Anchors(1, 2))
 
 

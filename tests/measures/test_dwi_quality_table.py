@@ -13,7 +13,7 @@ import pytest
 from mriderived.core.dwi_signal_quality import neighbouring_correlation
 from mriderived.interfaces.gradient_tables import load_fsl
 from mriderived.interfaces.sink import remarks_file
-from mriderived.interfaces.volumes import load, load_affine
+from mriderived.interfaces.volumes import load, load_affine, save
 from mriderived.measures.dwi_quality import draw_dwi_carpet, measure_dwi_run
 from mriderived.measures.dwi_quality_columns import COLUMNS
 
@@ -110,3 +110,24 @@ def test_carpet(files: dict[str, Path]) -> None:
     shown = np.asarray(figure.axes[-1].images[0].get_array())
     assert shown.shape[1] == VOLUMES
     assert np.abs(np.median(shown)) < 0.1
+
+
+def test_a_lost_slice_is_a_band_of_the_carpet(files: dict[str, Path], tmp_path: Path) -> None:
+    needs = ('dwi_preproc', 'dwi_bval', 'dwi_bvec', 'dwi_mask', 'dwi_motion')
+    paths = {name: files[name] for name in needs}
+    mask = load(paths['dwi_mask']) > 0
+    place = int(np.median(np.nonzero(mask)[2]))
+    series = load(paths['dwi_preproc']).copy()
+    gradients = load_fsl(files['dwi_bval'], files['dwi_bvec'], load_affine(files['dwi_mask']))
+    volume = int(np.flatnonzero(gradients.shell > 0)[3])
+    series[:, :, place, volume] *= 0.3
+    spoilt = save(series, load_affine(paths['dwi_mask']), 'spoilt.nii.gz')
+    (figure,) = draw_dwi_carpet(**{**paths, 'dwi_preproc': spoilt})
+    shown = np.asarray(figure.axes[-1].images[0].get_array())
+    column = np.argsort(gradients.shell, kind='stable').tolist().index(volume)
+    # rows go slice by slice, the uppermost first
+    slices = np.sort(np.nonzero(mask)[2])[::-1]
+    assert len(shown) == len(slices)
+    means = {int(one): float(shown[slices == one, column].mean()) for one in np.unique(slices)}
+    others = [mean for one, mean in means.items() if one != place]
+    assert means[place] < min(others) - 0.5, means

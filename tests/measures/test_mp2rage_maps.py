@@ -11,6 +11,7 @@ from qmri_signals import (
     AFFINE,
     COUNT,
     DEAD,
+    MASK,
     SHAPE,
     acquisition,
     inside,
@@ -64,7 +65,7 @@ def test_t1_of_mp2rage_at_three_fields_and_an_snr_of_50(shots: Any) -> None:
     assert abs(values.mean() - 1) < 0.01
     for field in (0.8, 1.0, 1.2):
         assert abs(np.median(values[field == ALIVE]) - 1) < 0.02
-    assert np.abs(load(found.mp2rage_unit1)).max() <= 0.5
+    assert np.nanmax(np.abs(load(found.mp2rage_unit1))) <= 0.5
     remarks = said(found.mp2rage_t1)
     assert remarks['TransmitFieldMethod'] == 'TB1TFL' and remarks['NumberShots'] == [80, 80]
     # without the field, T1 is off where it is not nominal
@@ -83,6 +84,28 @@ def test_the_uniform_image_of_the_scanner_does_without_phase() -> None:
     found = write_mp2rage(*write(content, np.abs(tile([first, second]))))
     assert inside(found.mp2rage_t1) == pytest.approx(1.0, rel=2e-3)
     assert said(found.mp2rage_unit1)['MadeFrom'] == 'UNIT1 as given'
+
+
+@pytest.mark.parametrize('is_given', [False, True])
+def test_a_uniform_image_has_no_value_where_there_is_no_signal(is_given: bool) -> None:
+    """0 is a value of the uniform image, and no mark of what is missing."""
+    first, second = simulate(1.0, PROTOCOL)
+    middle = np.where(np.arange(COUNT) == 3, 0, first)  # a signal in one image alone: 0
+    content = pair()
+    if is_given:
+        value = np.where(middle == 0, 0.0, first * second / (first**2 + second**2))
+        content = pair(unit1=str(save(volume(value), AFFINE, 'unit1.nii.gz')))
+        for image in content['images']:
+            image['phase'] = None
+    rows = np.stack([middle, np.full(COUNT, second)], axis=1)
+    files = write(content, np.abs(rows))
+    phase = None if is_given else save(volume(np.pi * (rows < 0)), AFFINE, 'phase.nii.gz')
+    found = write_mp2rage(*files, qmri_phase=phase)
+    values = load(found.mp2rage_unit1)
+    assert np.isnan(values[MASK][DEAD]) and values[MASK][3] == 0
+    assert np.isnan(values[~MASK]).all()  # beyond the ball nothing was seen
+    assert np.isfinite(values[MASK]).sum() == COUNT - 1
+    assert said(found.mp2rage_unit1)['VoxelsNoSignal'] == 1
 
 
 def test_what_mp2rage_needs_is_told() -> None:

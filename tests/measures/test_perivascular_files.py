@@ -21,6 +21,10 @@ from mriderived.measures.perivascular_spaces import (
     draw_spaces,
     find_perivascular_spaces,
 )
+from mriderived.measures.perivascular_spaces_contrast import (
+    draw_contrast_spaces,
+    find_contrast_spaces,
+)
 from mriderived.measures.perivascular_spaces_t2w import draw_bright_spaces, find_bright_spaces
 from mriderived.workflows.scopes import explain_scope
 from mriderived.workflows.sources import Source
@@ -117,14 +121,19 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Found:
         return Found(paths, find_perivascular_spaces(**paths, threads=1), share, tubes)
 
 
-def test_tubes_of_two_voxels_are_found(planted: Found) -> None:
-    mask = np.asarray(nb.load(planted.files.pvs_mask).dataobj) > 0
+def find_recall(mask_file: Path, tubes: list[Tube]) -> float:
+    """Return of how many tubes the mask covers half of the middle line."""
+    mask = np.asarray(nb.load(mask_file).dataobj) > 0
     hits = 0
-    for tube in planted.tubes:
+    for tube in tubes:
         steps = np.linspace(0.5 - tube.length / 2, tube.length / 2 - 0.5, 15)
         points = np.rint(tube.centre + steps[:, None] * tube.direction).astype(int)
         hits += mask[tuple(points.T)].mean() >= 0.5
-    assert hits / COUNT >= 0.8
+    return hits / len(tubes)
+
+
+def test_tubes_of_two_voxels_are_found(planted: Found) -> None:
+    assert find_recall(planted.files.pvs_mask, planted.tubes) >= 0.8
     objects = pd.read_csv(planted.files.pvs_objects, sep='\t')
     centres = objects[['x', 'y', 'z']].to_numpy() * np.diag(AFFINE)[:3]
     near = [min(np.linalg.norm(c - t.centre) for t in planted.tubes) < 6 for c in centres]
@@ -187,6 +196,84 @@ def test_bright_tubes_of_a_t2w_on_a_grid_of_its_own(
     assert mine['volume'] == pytest.approx(its['volume'], rel=0.05)
     shown = draw_bright_spaces(tmp_path / 't2w.nii.gz', tmp_path / 'seen.nii.gz', bright[0])
     assert len(shown) == 1
+
+
+class Pair(NamedTuple):
+    """Paths of a T1w and a T2w of one head, as the measures of both want them."""
+
+    t2w: dict[str, Path]
+    contrast: dict[str, Path]
+
+
+def write_pair(folder: Path, share: np.ndarray) -> Pair:
+    """Write a pair whose T2w has a contrast, a grid of half a voxel aside and noise of its own."""
+    paths = write(folder, share)
+    structures, _ = cerebrum()
+    image = np.select(
+        [np.isin(structures, (2, 41)), structures == 4, structures == 0], [60.0, 220, 3], 85
+    )
+    image = image + 50 * share + np.random.default_rng(4).normal(0, 2.5, image.shape)
+    moved = AFFINE.copy()
+    moved[:3, 3] = (4, -3, 2)
+    rigid = np.eye(4)
+    rigid[:3, 3] = (4, -3, 2)
+    nb.Nifti1Image(image.astype(np.float32), moved).to_filename(folder / 't2w.nii.gz')
+    seen = (structures > 0).astype(np.uint8)
+    nb.Nifti1Image(seen, moved).to_filename(folder / 't2w_mask.nii.gz')
+    both = paths | {
+        't2w': folder / 't2w.nii.gz',
+        't2w_mask': folder / 't2w_mask.nii.gz',
+        'xfm_t2w_to_t1w': save_rigid(rigid, 'to_t1w.h5'),
+    }
+    return Pair({name: path for name, path in both.items() if name != 't1w'}, both)
+
+
+def run_pair(pair: Pair, contrast: str, **more: Path) -> tuple[Path, ...]:
+    if contrast == 'T2w':
+        return find_bright_spaces(**pair.t2w, **more, threads=1)
+    return find_contrast_spaces(**pair.contrast, **more, threads=1)
+
+
+@pytest.mark.parametrize('contrast', ['T2w', 'T1w/T2w'])
+def test_tubes_are_found_in_every_contrast_and_not_in_lesions(
+    contrast: str, planted: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pair = write_pair(tmp_path, planted.share)
+    mask, morph, objects = run_pair(pair, contrast)
+    assert find_recall(mask, planted.tubes) >= 0.8
+    listed = pd.read_csv(objects, sep='\t')
+    centres = listed[['x', 'y', 'z']].to_numpy()
+    if contrast == 'T2w':
+        centres = centres - (4, -3, 2)
+    centres = centres * np.diag(AFFINE)[:3]
+    near = [min(np.linalg.norm(c - t.centre) for t in planted.tubes) < 6 for c in centres]
+    assert len(near) - sum(near) <= 5
+    row = pd.read_csv(morph, sep='\t').iloc[0]
+    assert row['volume'] == pytest.approx(planted.share.sum(), rel=0.3)
+    assert row['frontal_L_count'] > 0
+    # hyperintensities of a FLAIR, on the grid of the T1w: the tubes themselves
+    flagged = nb.Nifti1Image((planted.share > 0.1).astype(np.uint8), AFFINE)
+    flagged.to_filename(tmp_path / 'wmh.nii.gz')
+    left = np.asarray(
+        nb.load(run_pair(pair, contrast, wmh_mask=tmp_path / 'wmh.nii.gz')[0]).dataobj
+    )
+    assert left.sum() < 0.1 * row['volume']
+
+
+@pytest.mark.parametrize('contrast', ['T2w', 'T1w/T2w'])
+def test_none_in_the_other_contrasts(
+    contrast: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pair = write_pair(tmp_path, np.zeros((SIZE,) * 3, np.float32))
+    files = run_pair(pair, contrast)
+    assert pd.read_csv(files[1], sep='\t').iloc[0]['count'] <= 5
+    if contrast != 'T2w':
+        shown = {name: pair.contrast[name] for name in ('t1w', 't2w', 't2w_mask')}
+        xfm = pair.contrast['xfm_t2w_to_t1w']
+        drawn = draw_contrast_spaces(**shown, xfm_t2w_to_t1w=xfm, pvs_contrast_mask=files[0])
+        assert len(drawn) == 1
 
 
 def test_a_picture(planted: Found) -> None:

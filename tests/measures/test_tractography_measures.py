@@ -27,7 +27,7 @@ from mriderived.interfaces.spherical_deconvolution import (
 )
 from mriderived.interfaces.tractograms import load_trx, save_trx
 from mriderived.measures.connectome import connect_by_streamlines, draw_connectome
-from mriderived.measures.csd import CsdFiles, draw_peaks, write_csd
+from mriderived.measures.csd import CsdFiles, draw_fods, write_csd
 from mriderived.measures.registry import find_measures
 from mriderived.measures.tractography import TRACTOGRAPHY, draw_tractogram, write_tractogram
 from mriderived.workflows.asked import asked_measures
@@ -170,7 +170,7 @@ def test_a_bundle_between_two_regions_gives_that_edge_only(
     remarks = json.loads(remarks_file(found.connectome_nodes).read_text())
     assert remarks['MissingReasons']['strength'] == {'9': 'outside field of view'}
     for figure in (
-        draw_peaks(csd.csd_peaks, paths['dwi_reference'], paths['dwi_mask']),
+        draw_fods(csd.csd_fod, csd.csd_peaks, paths['dwi_reference'], paths['dwi_mask']),
         draw_tractogram(tractogram, paths['dwi_reference'], paths['dwi_mask']),
         draw_connectome(found.connectome_count, found.connectome_weight),
     ):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flair_phantom import Phantom, draw
+from flair_phantom import Phantom, draw, write_files
 from mriderived.interfaces.rigid_files import save_rigid
 from mriderived.interfaces.sink import remarks_file
 from mriderived.interfaces.volumes import load, load_affine, save
@@ -19,29 +19,6 @@ from mriderived.measures.wmh_t1w import bring_wmh
 #: Centre and radius in mm from the middle: two near the ventricles, one far; in front, behind.
 BALLS = [(15.0, 12.0, 8.0, 4.5), (-14.0, -16.0, -6.0, 3.5), (0.0, 26.0, 0.0, 3.0)]
 FRONT, BACK = 1028, 1011
-
-
-def write_files(folder: Path, phantom: Phantom, tissues: bool = False) -> dict[str, Path]:
-    """Write the scan; all before y = 0 is frontal, the rest occipital."""
-    scan = phantom.scan
-    affine = np.diag([*scan.spacing, 1.0])
-    affine[:3, 3] = -np.array(scan.flair.shape) * scan.spacing / 2 + np.array(scan.spacing) / 2
-    y = affine[1, 1] * np.arange(scan.flair.shape[1]) + affine[1, 3]
-    lobes = np.where(scan.brain & (y > 0)[:, None], 1, np.where(scan.brain, 4, 0))
-    arrays = {
-        'flair': scan.flair,
-        'flair_mask': scan.brain.astype(np.uint8),
-        'flair_priors': np.moveaxis(scan.priors, 0, -1),
-        'flair_structures': np.where(scan.ventricles, 4, 0).astype(np.int32),
-        'flair_lobes': lobes.astype(np.int32),
-    }
-    if tissues and scan.tissues is not None:
-        for name in ('gm', 'wm', 'csf'):
-            arrays[f'{name}_probseg'] = getattr(scan.tissues, name)
-    files = {name: save(data, affine, f'{name}.nii.gz') for name, data in arrays.items()}
-    if tissues:
-        files['xfm_flair_to_t1w'] = save_rigid(np.eye(4), 'rigid.h5')
-    return files
 
 
 @pytest.fixture

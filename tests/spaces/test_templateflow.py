@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mriderived.spaces import DEFAULT_SPACE, UnavailableError, prepare_atlas, registry
+from mriderived.spaces.labels import read_table
 from mriderived.spaces.model import FSL_SPACE
 
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
@@ -112,3 +113,21 @@ def test_what_is_bundled_never_asks_templateflow(home: Path) -> None:
     for name in (DEFAULT_SPACE, FSL_SPACE):
         assert 'flow' not in str(registry.get_space(name).brain)
     assert registry.get_atlas('Schaefer200').source.startswith('CAT12')
+
+
+def test_an_atlas_of_white_matter_of_ones_own(home: Path) -> None:
+    """Tissue and side are those of its table: its names tell neither."""
+    stem = f'tpl-{DEFAULT_SPACE}'
+    labels = np.arange(216, dtype=np.int16).reshape(6, 6, 6) % 3
+    image = write(home, f'{stem}_res-01_atlas-MyTracts_dseg.nii.gz', labels)
+    table = image.with_name(f'{stem}_atlas-MyTracts_dseg.tsv')
+    table.write_text(
+        'index\tname\themisphere\ttissue\n1\tCST\tL\twhite\n2\tForceps\tboth\twhite\n'
+    )
+    atlas = registry.get_atlas('MyTracts')
+    assert (atlas.image, atlas.space) == (image, DEFAULT_SPACE)
+    assert atlas.entities == {'atlas': 'MyTracts'}
+    rows = read_table(registry.get_label_table('MyTracts'))
+    assert rows['tissue'].tolist() == ['white', 'white']
+    assert rows['hemisphere'].tolist() == ['L', 'both']
+    assert rows['composition'].tolist() == ['wm', 'wm']

@@ -17,7 +17,7 @@ from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import save
 from mriderived.measures.base import Figure
 from mriderived.workflows.func_confounds import BOLD_CONFOUNDS
-from mriderived.workflows.func_figures import draw_carpet, sort_by_tissue
+from mriderived.workflows.func_figures import _find_outline, draw_carpet, sort_by_tissue
 from mriderived.workflows.runner import _required
 
 FRAMES = 7
@@ -83,3 +83,18 @@ def test_ticks_of_motion_are_volumes() -> None:
     figure.draw_without_rendering()
     ticks = figure.axes[-1].get_xticks()
     np.testing.assert_array_equal(ticks, np.rint(ticks))
+
+
+def test_the_outline_of_distortion_is_that_of_the_largest_body() -> None:
+    image = np.zeros((40, 40, 30), np.float32)
+    image[8:32, 6:34, 0:24] = 100
+    # a ventricle that the lower edge of the image opens, and noise beside the head
+    image[16:22, 16:22, 0:12] = 5
+    image[2:5, 2:5, 26:29] = 100
+    image[1, 38, 20] = 100
+    outline = _find_outline(image)
+    assert outline[18, 18, 5], 'what is dark inside is not filled'
+    assert not outline[:6, :5, 25:].any()
+    assert outline[11:29, 9:31, 2:21].all()
+    assert outline.sum() <= 24 * 28 * 24
+    assert _find_outline(np.zeros((5, 5, 5), np.float32)).all()

@@ -105,3 +105,17 @@ def test_another_flair_makes_what_uses_it_stale(tmp_path: Path) -> None:
     assert len({alone['user'], first['user'], second['user']}) == 3
     others = {key for key in alone if key != 'user'}
     assert all(alone[key] == first[key] == second[key] for key in others)
+
+
+def test_a_t2w_uses_the_mask_of_its_session_through_the_t1w(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(USER, name='bright', source='T2w')
+    monkeypatch.setattr(plan, 'asked_measures', lambda config: (other, WMH, WMH_T1W))
+    names = [f'sub-01/anat/sub-01_{suffix}.nii.gz' for suffix in ('T1w', 'T2w', 'FLAIR')]
+    config, planned = make(tmp_path, *names)
+    assert planned.units[-1].measure.name == 'bright'
+    assert find_lent(config, planned, 'T2w_bright')
+    before = planned.units[-1].fingerprint
+    write_image(config.bids_dir / names[2], (5, 5, 5))
+    assert plan_participant(config, '01').units[-1].fingerprint != before

@@ -108,7 +108,7 @@ def test_some_measures_run_only_where_named(skeleton: Skeleton) -> None:
     opt_in = [
         *('thickness_laplace', 'seed_maps', 'denoised_in_space', 'free_water'),
         *('diffusion_gradient', 'dwi_in_space', 'perivascular_spaces'),
-        *('perivascular_spaces_t2w', 'thickness_laplace_regions'),
+        *('perivascular_spaces_t2w', 'perivascular_spaces_contrast', 'thickness_laplace_regions'),
         *(f'fwtensor_{name}_regions' for name in ('fwf', 'fa', 'md', 'ad', 'rd')),
         *(f'fwtensor_{name}_in_space' for name in ('fa', 'md', 'ad', 'rd')),
     ]

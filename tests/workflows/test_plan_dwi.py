@@ -12,6 +12,12 @@ import pytest
 from dwi_datasets import AFFINE, write_dwi, write_root
 from mriderived.config import Config
 from mriderived.interfaces.dwi_acquisition import read_dwi_acquisition
+from mriderived.measures.connectivity import CONNECTIVITY
+from mriderived.measures.connectome import CONNECTOME
+from mriderived.measures.regional_volume import REGIONAL_VOLUME
+from mriderived.measures.tractography import TRACTOGRAPHY
+from mriderived.spaces.registry import get_label_table
+from mriderived.workflows import scopes
 from mriderived.workflows.participant import init_participant_wf
 from mriderived.workflows.plan import ParticipantPlan, plan_participant
 from mriderived.workflows.sources import Source, find_sources
@@ -300,3 +306,29 @@ def test_table_and_readout_change_the_fingerprint_and_other_metadata_do_not(root
     bval = path.with_name('sub-01_dir-AP_dwi.bval')
     bval.write_text(bval.read_text().replace('1000', '1100'))
     assert fingerprint(root) != before
+
+
+def test_an_atlas_without_grey_matter_makes_no_connectome(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root.parent / 'white.tsv').write_text('index\tname\ttissue\n1\tCST\twhite\n')
+    (root.parent / 'mixed.tsv').write_text('index\tname\ttissue\n1\tCST\twhite\n2\tA\tcortex\n')
+    monkeypatch.setattr(scopes, 'get_label_table', lambda name: root.parent / f'{name}.tsv')
+    reason = scopes.explain_atlas(CONNECTOME, 'white')
+    assert reason == 'white has no region of grey matter'
+    assert scopes.explain_atlas(CONNECTIVITY, 'white') == reason
+    assert scopes.explain_atlas(CONNECTOME, 'mixed') == ''
+    assert scopes.explain_atlas(REGIONAL_VOLUME, 'white') == ''
+    assert scopes.explain_atlas(TRACTOGRAPHY, None) == ''
+    # and the plan says so of that atlas alone
+    write_dwi(root / AP, {1000.0: 20}, b0s=2)
+    table = get_label_table('DesikanKilliany')
+    monkeypatch.setattr(
+        scopes, 'get_label_table',
+        lambda name: table if name == 'DesikanKilliany' else root.parent / 'white.tsv',
+    )  # fmt: skip
+    units = plan(root, atlases=('DesikanKilliany', 'Mori')).units
+    found = {unit.variant: (unit.state, unit.reason) for unit in units
+             if unit.measure.name == 'connectome'}  # fmt: skip
+    assert found['DesikanKilliany'][0] == 'to run'
+    assert found['Mori'] == ('not available', 'Mori has no region of grey matter')

@@ -1,4 +1,7 @@
-"""Whether the files that ``--anat-backend`` asks for are there, before anything else begins."""
+"""Whether the files that networks need are there, before anything else begins.
+
+They are those of ``--anat-backend`` and of ``--wmh-model``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterator
 
 from mriderived.app.exit_codes import ExitCode, Problem
 from mriderived.config import Config
+from mriderived.interfaces.lesion_model import read_lesion_model
 from mriderived.interfaces.network_weights import (
     FILES,
     SOURCE,
@@ -41,5 +45,23 @@ def check_backend(config: Config) -> Iterator[Problem]:
             f'--anat-backend deepmriprep: {len(broken)} of {len(FILES)} files of weights in '
             f'{folder} are cut off, or no TorchScript archives: {", ".join(broken)}.',
             f'Copy them again from {SOURCE} (not the pointers that Git LFS leaves).',
+            ExitCode.BAD_DATA,
+        )
+
+
+def check_wmh_model(config: Config) -> Iterator[Problem]:
+    """Yield what is wrong with the network for hyperintensities, as far as its files tell."""
+    if config.wmh_model is None:
+        return
+    try:
+        read_lesion_model(config.wmh_model)
+    except FileNotFoundError as error:
+        yield Problem(
+            f'--wmh-model: {error}.', 'Give the path of a TorchScript file.', ExitCode.NO_INPUT
+        )
+    except WeightsError as error:
+        yield Problem(
+            f'--wmh-model: {error}.',
+            'docs/measures/wmh.md says what the file and its description have to be like.',
             ExitCode.BAD_DATA,
         )

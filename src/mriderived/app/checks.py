@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from mriderived.app.backend_checks import check_backend
+from mriderived.app.backend_checks import check_backend, check_wmh_model
 from mriderived.app.exit_codes import ExitCode, Problem
 from mriderived.app.group_checks import check_group_options
 from mriderived.bids.sidecar import description_faults
@@ -27,6 +27,7 @@ def check_settings(config: Config) -> list[Problem]:
     problems = [*_check_bids_dir(config), *_check_out_dir(config), *_check_work_dir(config)]
     problems += check_filter_file(config.bids_filter_file)
     problems += check_backend(config)
+    problems += check_wmh_model(config)
     problems += check_group_options(config)
     if config.reads_results:
         problems += _check_results(config)

@@ -15,6 +15,7 @@ from mriderived.config import (
     Denoising,
     Device,
     Lesions,
+    RatioCalibration,
     RehoNeighbours,
     SkullStrip,
     TrackingAlgorithm,
@@ -94,6 +95,18 @@ def add_processing(group: argparse._ArgumentGroup) -> None:
         metavar='|'.join(get_args(Lesions)),
         help='what leaves regions without numbers; auto: suspected large lesions and given masks '
         '(default); mask: given masks alone; ignore: nothing',
+    )
+    add_value(
+        group,
+        '--wmh-model',
+        metavar='FILE',
+        help='a network (TorchScript) that finds white-matter hyperintensities (default: none)',
+    )
+    add_value(
+        group,
+        '--t1t2-calibration',
+        metavar='|'.join(get_args(RatioCalibration)),
+        help='tissues by which T1w/T2w ratios of all scanners get one scale (default: none)',
     )
     _add_bold(group)
     _add_diffusion(group)

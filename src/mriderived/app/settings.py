@@ -107,7 +107,10 @@ def _complete(settings: dict[str, Any]) -> Config:
             settings['nprocs'],
             settings['mem_gb'],
             participants,
-            participant_gb(settings.get('anat_backend', Config.anat_backend)),
+            participant_gb(
+                settings.get('anat_backend', Config.anat_backend),
+                has_network=settings.get('wmh_model') is not None,
+            ),
         ),
     )
     return Config(**settings)

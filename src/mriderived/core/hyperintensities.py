@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mriderived.core.hyperintensity_contrast import Normal, find_normal, robust
-from mriderived.core.hyperintensity_field import log_odds, settle
+from mriderived.core.hyperintensity_field import blur_priors, log_odds, settle
 from mriderived.core.hyperintensity_territory import distance_mm, find_territory
 from mriderived.core.masks import find_box
 from mriderived.core.partial_volume import Fractions
@@ -99,7 +99,65 @@ def find_hyperintensities(scan: Scan, threads: int = 1) -> Hyperintensities:
     least = LEAST_HEIGHT * robust((part.flair - normal.level)[normal.white])[1]
     apart = part.flair - expected
     grown = _grow(apart, probability > LIKELY, allowed & normal.solid, least, part.spacing)
-    mask = _drop(grown, part)
+    return _finish(scan, box, part, probability, grown)
+
+
+def judge_hyperintensities(scan: Scan, probability: Volume, threads: int = 1) -> Hyperintensities:
+    """Hold the probabilities of a trained model to the same rules of place and size.
+
+    Its odds are multiplied by the template's share of white matter and by ``scan.weight``; what
+    lies where no lesion can be does not count, nor does what is too small or lines a ventricle.
+
+    Parameters
+    ----------
+    scan : Scan
+    probability : array of float32, shape (x, y, z)
+        0 to 1, of a model.
+    threads : int
+
+    Returns
+    -------
+    Hyperintensities
+        The mask is what is above :data:`LIKELY` then; it does not grow.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, values are no probabilities, a tissue is missing, or the image is no
+        FLAIR.
+    """
+    _check(scan)
+    if probability.shape != scan.flair.shape:
+        raise ValueError(
+            f'FLAIR {scan.flair.shape} and probabilities {probability.shape} are not on one grid'
+        )
+    if not (probability.min() >= 0 and probability.max() <= 1):
+        raise ValueError(
+            f'probabilities lie between {probability.min():.3g} and {probability.max():.3g}, not '
+            'between 0 and 1'
+        )
+    box = find_box(scan.brain, (2, 2, 2))
+    part = _crop(scan, box)
+    # only for what it refuses
+    find_normal(part.flair, part.brain, part.priors, part.tissues, part.spacing, threads)
+    allowed = find_territory(
+        part.brain, part.priors[2], part.ventricles, part.spacing, part.choroid
+    )
+    _, grey, white = blur_priors(part.priors, part.spacing, threads)
+    share = white / (white + grey)
+    if part.weight is not None:
+        share = share * part.weight
+    given = probability[box]
+    weighed = given * share / (given * share + 1 - given + np.float32(1e-12))
+    weighed = np.where(allowed, weighed, 0).astype(np.float32)
+    return _finish(scan, box, part, weighed, weighed > LIKELY)
+
+
+def _finish(
+    scan: Scan, box: tuple[slice, ...], part: Scan, probability: Volume, lesions: Mask
+) -> Hyperintensities:
+    """Drop what is no lesion, let the map tell the same as the mask, and undo the crop."""
+    mask = _drop(lesions, part)
     probability = np.where(
         mask, np.maximum(probability, LEAST_INSIDE), np.minimum(probability, MOST_OUTSIDE)
     )

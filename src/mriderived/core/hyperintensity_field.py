@@ -58,16 +58,39 @@ def log_odds(
     -------
     array of float32, shape (x, y, z)
     """
-    blur = BLUR_MM / np.asarray(spacing, float)
-    raised = np.stack([smooth(prior, blur, threads) for prior in priors]) + np.float32(FLOOR)
-    raised /= raised.sum(axis=0)
-    grey, white = raised[1], raised[2]
+    _, grey, white = blur_priors(priors, spacing, threads)
     lesion = SHARE * white if weight is None else SHARE * white * weight
     total = np.zeros(flair.shape, np.float32)
     for scale in SCALES_MM:
         contrast = measure_contrast(flair, normal, scale, spacing, threads)
         total += _compare(contrast, grey, white, lesion) / len(SCALES_MM)
     return np.where(normal.solid, total, -20).astype(np.float32)
+
+
+def blur_priors(priors: Volume, spacing: Sequence[float], threads: int = 1) -> Volume:
+    """Return probabilities of tissues as uncertain as the place of the template.
+
+    Parameters
+    ----------
+    priors : array of float32, shape (3, x, y, z)
+    spacing : three floats
+        Voxel size in mm.
+    threads : int
+
+    Returns
+    -------
+    array of float32, shape (3, x, y, z)
+        Above 0, with a sum of 1.
+
+    Examples
+    --------
+    >>> found = blur_priors(np.eye(3, dtype=np.float32)[:, :, None, None], (9, 9, 9))
+    >>> found[:, 0, 0, 0].round(2).tolist()
+    [0.9800000190734863, 0.009999999776482582, 0.009999999776482582]
+    """
+    blur = BLUR_MM / np.asarray(spacing, float)
+    raised = np.stack([smooth(prior, blur, threads) for prior in priors]) + np.float32(FLOOR)
+    return np.asarray(raised / raised.sum(axis=0), np.float32)
 
 
 def settle(odds: Volume, spacing: Sequence[float]) -> Volume:

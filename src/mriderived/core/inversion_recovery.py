@@ -25,7 +25,7 @@ BOUNDS = (0.05, 6.0)
 _TIMES = np.geomspace(0.02, 12.0, 96)
 _STEPS = 50
 #: What an unusual efficiency costs at most, in variances.
-_MOST = 25.0
+_MOST = 36.0
 _FITTED, _NO_SIGNAL = int(Outcome.FITTED), int(Outcome.NO_SIGNAL)
 _NO_SOLUTION, _IMPLAUSIBLE = int(Outcome.NO_SOLUTION), int(Outcome.IMPLAUSIBLE)
 
@@ -76,7 +76,7 @@ def fit_inversion_recovery(
     the signal passes zero are given their sign back: every place of the change is tried, and the
     one that leaves least is taken. Of few images two places may leave about as little. With
     ``usual`` the one that leaves little for the noise and has a usual efficiency is taken, where
-    what is unusual counts no more than five standard deviations; T1 itself is fitted without it.
+    what is unusual counts no more than six standard deviations; T1 itself is fitted without it.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Ratio of T1- to T2-weighted intensity: the field of the receive coils cancels.
 
 Glasser & Van Essen 2011 (doi:10.1523/JNEUROSCI.2180-11.2011) read it as a map of myelin. Its
-scale is arbitrary unless both images are calibrated by tissue outside the brain (Ganzetti et al.
-2014, doi:10.3389/fnhum.2014.00671).
+scale is arbitrary unless both images are calibrated by two tissues, best outside the brain
+(Ganzetti et al. 2014, doi:10.3389/fnhum.2014.00671); see :mod:`mriderived.core.reference_tissue`.
 """
 
 from __future__ import annotations
@@ -40,10 +40,19 @@ class Ratio(NamedTuple):
 
 
 class Anchors(NamedTuple):
-    """Intensity of two tissues outside the brain, far apart on both contrasts."""
+    """Intensity of two tissues that are far apart on both contrasts.
 
-    eyes: float
-    muscle: float
+    ``fluid`` of the eyes or the ventricles, ``solid`` of muscle or white matter.
+    """
+
+    fluid: float
+    solid: float
+
+
+#: The scale of calibrated images, for either pair of tissues: a convention, in which most of the
+#: head lies between 0 and 100.
+REFERENCE_T1W, REFERENCE_T2W = Anchors(28.0, 59.0), Anchors(100.0, 21.0)
+BRAIN_T1W, BRAIN_T2W = Anchors(25.0, 100.0), Anchors(100.0, 30.0)
 
 
 def divide(t1w: Volume, t2w: Volume, brain: Mask) -> Ratio:
@@ -116,13 +125,13 @@ def calibrate(image: Volume, found: Anchors, wanted: Anchors) -> Volume:
     >>> calibrate(np.float32([10, 20, 40]), Anchors(10, 40), Anchors(1, 7)).tolist()
     [1.0, 3.0, 7.0]
     """
-    if abs(found.eyes - found.muscle) < 1e-3 * max(abs(found.eyes), abs(found.muscle)):
+    if abs(found.fluid - found.solid) < 1e-3 * max(abs(found.fluid), abs(found.solid)):
         raise ValueError(
-            f'eyes ({found.eyes:g}) and muscle ({found.muscle:g}) have the same intensity: there '
-            'is nothing to calibrate by'
+            f'fluid ({found.fluid:g}) and solid tissue ({found.solid:g}) have the same intensity: '
+            'there is nothing to calibrate by'
         )
-    slope = (wanted.eyes - wanted.muscle) / (found.eyes - found.muscle)
-    return np.asarray(wanted.eyes + slope * (image - found.eyes), np.float32)
+    slope = (wanted.fluid - wanted.solid) / (found.fluid - found.solid)
+    return np.asarray(wanted.fluid + slope * (image - found.fluid), np.float32)
 
 
 def find_mode(image: Volume, tissue: Mask) -> float:

@@ -1,4 +1,4 @@
-"""Fibres in colours of their direction: the peaks of distributions, and streamlines."""
+"""Streamlines in colours of their direction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 
 from mriderived.figures.mosaic import Sheet, add_legend, open_sheet, tint
-from mriderived.figures.slices import AXES, Cell, Layout, paint, plan_layout, to_ras, window
+from mriderived.figures.slices import (
+    AXES,
+    Cell,
+    paint,
+    plan_layout,
+    to_pixels,
+    to_ras,
+    window,
+)
 
 Array = NDArray[Any]
 
@@ -23,33 +31,6 @@ SLAB_MM = 3.0
 MOST_LINES = 20_000
 #: How bright the image behind is.
 DIM = 0.45
-
-
-def peak_mosaic(background: Array, affine: Array, peaks: Array, mask: Array) -> Figure:
-    """Draw fibre directions of voxels as sticks.
-
-    ``peaks`` (x, y, z, k, 3) are vectors of the world's axes (RAS), as long as their density;
-    the longest are as long as a voxel.
-    """
-    sheet = _open(background, affine, mask)
-    parts = [
-        [to_ras(peaks[..., peak, axis], affine)[0] for axis in range(3)]
-        for peak in range(peaks.shape[3])
-    ]
-    vectors = np.stack([np.stack(part, axis=-1) for part in parts], axis=-2)
-    longest = float(np.percentile(np.linalg.norm(vectors, axis=-1).max(axis=-1)[
-        to_ras(mask, affine)[0] > 0], 95)) or 1.0  # fmt: skip
-    for cell in sheet.layout.cells:
-        normal, across, up = AXES[cell.plane]
-        flat = np.take(vectors, round(cell.voxel), axis=normal)
-        where = np.argwhere(np.linalg.norm(flat, axis=-1) > 0)
-        found = flat[tuple(where.T)]
-        half = 0.5 * found[:, [across, up]] / longest
-        length = np.linalg.norm(half, axis=1, keepdims=True)
-        half /= np.maximum(length / 0.5, 1)
-        ends = np.stack([where[:, :2] - half, where[:, :2] + half], axis=1)
-        _draw(sheet, cell, ends, found, 0.7)
-    return sheet.figure
 
 
 def tract_mosaic(
@@ -88,20 +69,12 @@ def _draw(sheet: Sheet, cell: Cell, ends: Array, vectors: Array, width: float) -
     """Draw lines (n, 2 ends, 2) of voxel coordinates, in the colours of their vectors (n, 3)."""
     if not len(ends):
         return
-    places = _to_pixels(ends, cell, sheet.layout)
+    places = to_pixels(ends, cell, sheet.layout)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     colours = np.abs(vectors) / np.maximum(length, 1e-12)
     lines = LineCollection(list(places), colors=colours, linewidths=width, rasterized=True)
     sheet.axes.add_collection(lines)
     lines.set_clip_path(_frame(cell), sheet.axes.transData)
-
-
-def _to_pixels(places: Array, cell: Cell, layout: Layout) -> Array:
-    _, across, up = AXES[cell.plane]
-    (left, right), (bottom, top) = layout.box[across], layout.box[up]
-    x = cell.left + (places[..., 0] - left + 0.5) * cell.width / (right - left + 1)
-    y = cell.top + (top - places[..., 1] + 0.5) * cell.height / (top - bottom + 1)
-    return np.stack([x, y], axis=-1)
 
 
 def _frame(cell: Cell) -> Any:

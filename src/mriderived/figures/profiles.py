@@ -27,7 +27,8 @@ def draw_profiles(panels: Mapping[str, Mapping[str, Array]], label: str) -> Figu
             panel.plot(np.linspace(0, 100, len(values)), values, color=COLOURS[side],
                        linewidth=1.3, label=side)  # fmt: skip
             if not np.isfinite(values).any():
-                place = 0.62 if side == 'left' else 0.38
+                # below the line of the other side
+                place = 0.12 if side == 'left' else 0.03
                 panel.text(0.5, place, f'{side}: not found', transform=panel.transAxes,
                            ha='center', fontsize=7, color=COLOURS[side])  # fmt: skip
         panel.set_title(title, fontsize=8.5, color=TEXT)

@@ -138,6 +138,15 @@ def _nearest(positions: Array, size: int) -> Array:
     return np.clip(np.rint(positions), 0, size - 1).astype(np.intp)
 
 
+def to_pixels(places: Array, cell: Cell, layout: Layout) -> Array:
+    """Return where voxel coordinates (..., 2), across and up a cut, are in the whole picture."""
+    _, across, up = AXES[cell.plane]
+    (left, right), (bottom, top) = layout.box[across], layout.box[up]
+    x = cell.left + (places[..., 0] - left + 0.5) * cell.width / (right - left + 1)
+    y = cell.top + (top - places[..., 1] + 0.5) * cell.height / (top - bottom + 1)
+    return np.stack([x, y], axis=-1)
+
+
 def paint(data: Array, layout: Layout, order: int = 1) -> Array:
     """Return the picture of all cuts in one array (height, width); NaN between the cuts."""
     canvas = np.full((layout.height, layout.width), np.nan, dtype=np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mriderived.interfaces.network_weights import SOURCE, WeightsError, weights_folder
@@ -12,23 +13,27 @@ if TYPE_CHECKING:
     import torch
 
 
-class Network:
-    """One of deepmriprep's networks on a device."""
+#: What to do about a file of deepmriprep that does not load.
+COPY = f'copy it again from {SOURCE}'
 
-    def __init__(self, name: str, device: torch.device) -> None:
+
+class Network:
+    """A network on a device: one of deepmriprep's by its name, or any by its path."""
+
+    def __init__(self, name: str | Path, device: torch.device, remedy: str = COPY) -> None:
         import torch
 
-        self.path = weights_folder() / name
+        self.path = name if isinstance(name, Path) else weights_folder() / name
         self.device = device
         if not self.path.is_file():
-            raise WeightsError(f'{self.path} is missing; copy it from {SOURCE}')
+            raise WeightsError(f'{self.path} is missing; {remedy.replace("it again", "it")}')
         try:
             module: torch.jit.ScriptModule = torch.jit.load(  # type: ignore[no-untyped-call]
                 str(self.path), map_location=device
             )
         except (RuntimeError, ValueError) as error:
             raise WeightsError(
-                f'{self.path} holds no network that torch can load; copy it again from {SOURCE}'
+                f'{self.path} holds no network that torch can load; {remedy}'
             ) from error
         self._module = module.eval()
 

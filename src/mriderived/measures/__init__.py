@@ -26,6 +26,7 @@ from mriderived.measures.mtr import MTR
 from mriderived.measures.myelin_water import MYELIN_WATER
 from mriderived.measures.noddi import NODDI
 from mriderived.measures.perivascular_spaces import PERIVASCULAR_SPACES
+from mriderived.measures.perivascular_spaces_contrast import PERIVASCULAR_SPACES_CONTRAST
 from mriderived.measures.perivascular_spaces_t2w import PERIVASCULAR_SPACES_T2W
 from mriderived.measures.regional_volume import REGIONAL_VOLUME
 from mriderived.measures.reho import REHO
@@ -102,4 +103,5 @@ MEASURES: tuple[Measure, ...] = (
     MTR,
     PERIVASCULAR_SPACES,
     PERIVASCULAR_SPACES_T2W,
+    PERIVASCULAR_SPACES_CONTRAST,
 )

@@ -155,6 +155,8 @@ class Measure:
     over: Over = 'image'
     #: The atlas whose regions it needs, where it is not over atlases.
     atlas: str = ''
+    #: Where it is over atlases: it needs a region of one of these tissues.
+    atlas_tissues: tuple[str, ...] = ()
     #: The kind of the raw images that it runs on: a suffix, or ``qmri`` for collections of
     #: quantitative MRI. Other kinds than T1w may need what is offered for the T1w image of their
     #: session, too.

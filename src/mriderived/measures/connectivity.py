@@ -136,6 +136,7 @@ CONNECTIVITY = Measure(
     needs=NEEDS,
     source='bold',
     over='atlas',
+    atlas_tissues=TISSUES,
     outputs=(
         Output(
             field='region_series',

@@ -156,6 +156,7 @@ CONNECTOME = Measure(
     needs=NEEDS,
     source='dwi',
     over='atlas',
+    atlas_tissues=TISSUES,
     outputs=(
         _matrix('count', 'Streamlines', 'Number of streamlines between regions.', '1'),
         _matrix('meanlength', 'Mean length', 'Mean length of the streamlines.', 'mm'),

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from mriderived.config import Config
 from mriderived.core.fibre_peaks import MOST_PEAKS, Peaks, find_peaks, half_sphere
-from mriderived.figures.fibres import peak_mosaic
+from mriderived.figures.fods import Fods, fod_mosaic
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.spherical_deconvolution import (
     LEAST_DIRECTIONS,
@@ -34,6 +34,8 @@ SURE_WHITE = 0.9
 SOME_WHITE = 0.1
 #: Peaks lower than this share of that of one bundle are noise.
 LEAST_PEAK = 0.1
+#: Over half a sphere, to draw the surface of a distribution without holes.
+GLYPH_DIRECTIONS = 2500
 
 
 class CsdFiles(NamedTuple):
@@ -108,11 +110,26 @@ def init_csd_wf(config: Config) -> Any:
     return one_node_wf(write_csd, NEEDS, threads=config.omp_nthreads)
 
 
-def draw_peaks(csd_peaks: Path, dwi_reference: Path, dwi_mask: Path) -> list[Any]:
-    """Draw the directions of fibres as sticks."""
+def draw_fods(
+    csd_fod: Path,
+    csd_peaks: Path,
+    dwi_reference: Path,
+    dwi_mask: Path,
+    tensor_fa: Path | None = None,
+) -> list[Any]:
+    """Draw the directions of fibres as sticks, and the distributions where most cross."""
     peaks = np.asarray(nb.load(csd_peaks).dataobj, np.float32)
-    vectors = peaks.reshape(*peaks.shape[:3], MOST_PEAKS, 3)
-    return [peak_mosaic(load(dwi_reference), load_affine(csd_peaks), vectors, load(dwi_mask) > 0)]
+    affine = load_affine(csd_peaks)
+    axes = half_sphere(GLYPH_DIRECTIONS)
+    fods = Fods(
+        peaks.reshape(*peaks.shape[:3], MOST_PEAKS, 3),
+        np.asarray(nb.load(csd_fod).dataobj, np.float32),
+        lambda harmonics: sample_fods(harmonics, axes),
+        axes @ voxel_axes(affine).T,
+    )
+    behind = load(dwi_reference if tensor_fa is None else tensor_fa)
+    limits = None if tensor_fa is None else (0.0, 1.0)
+    return [fod_mosaic(np.nan_to_num(behind), affine, fods, load(dwi_mask) > 0, limits)]
 
 
 CSD = Measure(
@@ -153,11 +170,13 @@ CSD = Measure(
     figures=(
         Figure(
             name='peaks',
-            draw=draw_peaks,
-            needs=('csd_peaks', 'dwi_reference', 'dwi_mask'),
+            draw=draw_fods,
+            needs=('csd_fod', 'csd_peaks', 'dwi_reference', 'dwi_mask'),
             title='Directions of fibres',
-            caption='Red: from side to side, green: from front to back, blue: up and down. Where '
-            'bundles cross, beside the corpus callosum, there are two or three.',
+            caption='Above: up to three directions in each voxel as sticks, as long as the fibre '
+            'density, on the cuts with most fibres. Below: the distributions themselves, in the '
+            'frames, where fibres cross most. Red: from side to side, green: from front to back, '
+            'blue: up and down. Behind: FA, or the image without weighting.',
         ),
     ),
     minutes=1.5,

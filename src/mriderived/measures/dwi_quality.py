@@ -146,13 +146,18 @@ def draw_dwi_carpet(
     chosen = np.zeros(mask.shape, bool)
     chosen.ravel()[rows[:: max(1, len(rows) // CARPET_LINES)]] = True
     series = load_masked(dwi_preproc, chosen)
+    # from below, slice by slice, so that what happens to a slice is seen as a band
+    series = series[np.argsort(-np.nonzero(chosen)[2], kind='stable')]
     order = np.argsort(gradients.shell, kind='stable')
     carpet = np.zeros_like(series)
     for shell in np.unique(gradients.shell):
         mine = gradients.shell == shell
         centre = np.median(series[:, mine], axis=1, keepdims=True)
-        spread = np.median(np.abs(series[:, mine] - centre)) or np.float32(1)
-        carpet[:, mine] = (series[:, mine] - centre) / (1.4826 * spread)
+        away = series[:, mine] - centre
+        own = np.median(np.abs(away), axis=1, keepdims=True)
+        # fibres differ between directions more than grey matter does; few volumes tell no spread
+        spread = np.maximum(own, 0.5 * np.median(np.abs(away))) + np.finfo(np.float32).tiny
+        carpet[:, mine] = away / (1.4826 * spread)
     motion = pd.read_csv(dwi_motion, sep='\t', na_values='n/a')
     displacement = motion[DISPLACEMENT].to_numpy(np.float64)
     traces = {

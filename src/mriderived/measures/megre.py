@@ -24,6 +24,7 @@ from mriderived.measures.qmri_figures import (
     more_maps,
     outcome_panel,
     qmri_figure,
+    signal_panel,
 )
 from mriderived.measures.qmri_maps import (
     SIGNALS,
@@ -168,7 +169,7 @@ MEGRE = Measure(
             'megremore', 'Other maps of gradient echoes',
             'R2* is highest in nuclei that hold iron and beside air.',
             Panel('megre_r2star', 'R2*', '1/s', (0.0, 50.0)),
-            Panel('megre_s0', 'signal at no echo time', 'arbitrary'),
+            signal_panel('megre_s0'),
             misfit_panel('megre_misfit'),
             outcome_panel('megre_outcome'),
         ),

@@ -193,7 +193,7 @@ MP2RAGE = Measure(
         ),
         more_maps(
             'mp2ragemore', 'Other maps of MP2RAGE',
-            'The uniform image is bright in white matter; air holds nothing but noise.',
+            'The uniform image is bright in white matter, and lowest in fluid.',
             Panel('mp2rage_unit1', 'uniform image', '1', (-0.5, 0.5), zero_counts=True),
             Panel('mp2rage_r1', 'R1', '1/s', (0.2, 1.4)),
             outcome_panel('mp2rage_outcome'),

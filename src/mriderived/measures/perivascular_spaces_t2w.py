@@ -22,6 +22,7 @@ from mriderived.measures.perivascular_spaces import (
     NEEDS as T1W_NEEDS,
 )
 from mriderived.measures.perivascular_spaces import (
+    OPTIONAL,
     PERIVASCULAR_SPACES,
     Search,
     prepare_search,
@@ -29,7 +30,6 @@ from mriderived.measures.perivascular_spaces import (
     write_spaces,
 )
 
-OPTIONAL = ('atlas_dseg',)
 NEEDS = ('t2w', 't2w_mask', 'xfm_t2w_to_t1w', *(need for need in T1W_NEEDS if need != 't1w'))
 
 
@@ -51,12 +51,14 @@ def find_bright_spaces(
     lesion_dseg: Path,
     threads: int,
     atlas_dseg: Path | None = None,
+    wmh_mask: Path | None = None,
 ) -> PerivascularT2wFiles:
     """Find bright tubes on the grid of the T2w; where to look comes from the T1w."""
     affine = load_affine(t2w)
     check_resolution(voxel_size(affine).tolist())
     image, seen = load(t2w), load(t2w_mask) > 0
-    search = prepare_search(brain_mask, csf_probseg, structures_dseg, [lesion_dseg], atlas_dseg)
+    lesions = [lesion_dseg, *([wmh_mask] if wmh_mask else [])]
+    search = prepare_search(brain_mask, csf_probseg, structures_dseg, lesions, atlas_dseg)
     there = np.linalg.inv(load_rigid(xfm_t2w_to_t1w) @ load_affine(brain_mask)) @ affine
     moved = _move(search, np.asarray(there, np.float64), image.shape, seen)
     return PerivascularT2wFiles(*write_spaces(image, affine, moved, threads, is_bright=True))

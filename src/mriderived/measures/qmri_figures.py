@@ -46,8 +46,14 @@ def outcome_panel(field: str) -> Panel:
 
 
 def density_panel(field: str) -> Panel:
-    """Return how a map of proton density, or of signals, is drawn: over its median."""
+    """Return how a map of proton density is drawn: over its median."""
     return Panel(field, 'proton density over its median', '1', (0.6, 1.4), is_relative=True)
+
+
+def signal_panel(field: str) -> Panel:
+    """Return how a map of signals at no echo time is drawn: over its median."""
+    label = 'signal at no echo time over its median'
+    return Panel(field, label, '1', (0.6, 1.6), is_relative=True)
 
 
 def qmri_figure(panel: Panel) -> Callable[..., list[Any]]:
@@ -66,10 +72,12 @@ def more_maps(name: str, title: str, caption: str, *panels: Panel) -> Figure:
     )
 
 
-def _values(panel: Panel, path: Path) -> tuple[Any, Any]:
-    """Return what is drawn of a map, and where."""
+def _values(panel: Panel, path: Path, *masks: Any) -> tuple[Any, Any]:
+    """Return what is drawn of a map, and where: not beyond masks, such as of outcomes."""
     values = load(path)
     shown = np.isfinite(values) & (panel.zero_counts | (values != 0))
+    for mask in masks:
+        shown &= mask
     if panel.is_relative and shown.any():
         values = values / np.median(values[shown])
     return values, shown
@@ -86,9 +94,11 @@ def _draw(*, panels: tuple[Panel, ...], qmri_reference: Path, **maps: Path) -> l
 
 
 def _draw_rows(*, panels: tuple[Panel, ...], qmri_reference: Path, **maps: Path) -> list[Any]:
-    rows = [
-        MapRow(*_values(panel, maps[panel.field]), panel.label, panel.unit, panel.limits,
-               is_label=panel.is_label)
-        for panel in panels
-    ]  # fmt: skip
+    outcomes = [load(maps[panel.field]) > 0 for panel in panels if panel.is_label]
+    rows = []
+    for panel in panels:
+        values, shown = _values(panel, maps[panel.field], *outcomes)
+        rows.append(
+            MapRow(values, shown, panel.label, panel.unit, panel.limits, is_label=panel.is_label)
+        )
     return [map_rows(load(qmri_reference), load_affine(qmri_reference), rows)]

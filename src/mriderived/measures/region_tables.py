@@ -122,7 +122,7 @@ def region_measure(measure: Measure, output: Output) -> Measure:
                 columns=columns,
                 cohort_columns=('mean',),
                 tissues=output.tissues,
-                draft=output.draft,
+                draft=output.draft or 'mriderived',
             ),
         ),
         init_wf=partial(init_region_table_wf, output, find_grid(measure, output)),

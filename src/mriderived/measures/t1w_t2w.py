@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mriderived.config import Config
+from mriderived.config import Config, RatioCalibration
 from mriderived.core.ratio import LIMIT, divide
+from mriderived.core.reference_tissue import Pair
 from mriderived.core.sampling import resample
 from mriderived.figures.overlays import map_overlay
+from mriderived.interfaces.ratio_scale import scale_pair
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine, save, voxel_size
@@ -27,6 +30,13 @@ MANY = 0.05
 #: Slices from here on, in mm, are noted: the map is no finer than the T2w.
 COARSE_MM = 2.0
 NEEDS = ('t1w', 'brain_mask', 'wm_probseg', 'csf_probseg', 't2w', 'xfm_t2w_to_t1w')
+#: Where eyes and muscles are, the template says.
+CALIBRATED_NEEDS = (*NEEDS, 'xfm_from_space')
+#: What the ratio of a calibrated pair says of itself, by the tissues.
+BY_TISSUE = {
+    'eyes-muscle': 'the eyes and the temporal muscles',
+    'csf-wm': 'cerebrospinal fluid and white matter',
+}
 
 
 class RatioFile(NamedTuple):
@@ -43,6 +53,8 @@ def map_ratio(
     t2w: Path,
     xfm_t2w_to_t1w: Path,
     threads: int,
+    calibration: RatioCalibration = 'none',
+    xfm_from_space: Path | None = None,
 ) -> RatioFile:
     """Bring the T2w to the T1w and divide."""
     first, affine, brain = load(t1w), load_affine(t1w), load(brain_mask) > 0
@@ -50,6 +62,11 @@ def map_ratio(
     matrix = np.linalg.inv(there) @ load_rigid(xfm_t2w_to_t1w) @ affine
     second = resample(load(t2w), matrix, first.shape, threads)
     _require_contrast(second, load(wm_probseg), load(csf_probseg))
+    said: dict[str, Any] = {}
+    if calibration != 'none':
+        pure = (load(path) > PURE for path in (csf_probseg, wm_probseg))
+        pair = Pair(first, second, brain, *(part & brain & (second > 0) for part in pure))
+        first, second, said = scale_pair(pair, affine, calibration, xfm_from_space)
     found = divide(first, second, brain)
     path = save(np.nan_to_num(found.values), affine, 'ratio.nii.gz')
     total = int(np.count_nonzero(brain))
@@ -71,7 +88,8 @@ def map_ratio(
         BrainVoxels=total,
         MissingShareOfTissue=round(lost, 4),
         MedianRatio=round(float(np.nanmedian(found.values)), 4),
-        IsCalibrated=False,
+        IsCalibrated=bool(said),
+        **({'Calibration': said} if said else {}),
     )
     return RatioFile(path)
 
@@ -100,7 +118,10 @@ def draw_ratio(t1w: Path, brain_mask: Path, t1w_t2w_ratio: Path) -> list[Any]:
 
 def init_t1w_t2w_wf(config: Config) -> Any:
     """Build the workflow of the measure."""
-    return one_node_wf(map_ratio, NEEDS, threads=config.omp_nthreads)
+    needs = CALIBRATED_NEEDS if config.t1t2_calibration == 'eyes-muscle' else NEEDS
+    return one_node_wf(
+        map_ratio, needs, threads=config.omp_nthreads, calibration=config.t1t2_calibration
+    )
 
 
 T1W_T2W = Measure(
@@ -146,3 +167,27 @@ T1W_T2W = Measure(
     minutes=0.1,
     memory_gb=1.0,
 )
+
+
+def _calibrated(calibration: RatioCalibration) -> Measure:
+    """Return the measure for pairs that two tissues bring to one scale."""
+    if calibration == 'none':
+        return T1W_T2W
+    tissues = BY_TISSUE[calibration]
+    (output,) = T1W_T2W.outputs
+    before = output.description.partition(' Not calibrated')[0]
+    return replace(
+        T1W_T2W,
+        needs=CALIBRATED_NEEDS if calibration == 'eyes-muscle' else NEEDS,
+        outputs=(replace(output, description=f'{before} Both were calibrated by {tissues}.'),),
+        methods=f'{T1W_T2W.methods} Before, both images were scaled linearly so that {tissues} '
+        'have the same two intensities in all participants (after Ganzetti et al. 2014, '
+        'doi:10.3389/fnhum.2014.00671).',
+    )
+
+
+RATIO_BY_CALIBRATION: dict[RatioCalibration, Measure] = {
+    'none': _calibrated('none'),
+    'eyes-muscle': _calibrated('eyes-muscle'),
+    'csf-wm': _calibrated('csf-wm'),
+}

@@ -21,6 +21,7 @@ from mriderived.measures.qmri_figures import (
     more_maps,
     outcome_panel,
     qmri_figure,
+    signal_panel,
 )
 from mriderived.measures.qmri_maps import (
     SIGNALS,
@@ -157,7 +158,7 @@ T2 = Measure(
             't2more', 'Other maps of T2 of spin echoes',
             'Rings or patches of misfit are echoes that no single T2 explains, such as those of '
             'fluid that pulses.',
-            Panel('t2_s0', 'signal at no echo time', 'arbitrary'),
+            signal_panel('t2_s0'),
             Panel('t2_refocusing', 'angle of refocusing', 'degree', (120.0, 180.0)),
             misfit_panel('t2_misfit'),
             outcome_panel('t2_outcome'),

@@ -36,6 +36,8 @@ from mriderived.measures.wmh_columns import (
 MOST_MM = 7.0
 #: Coarser than this, small lesions are missed more often than where the method was tried, in mm.
 COARSE_MM = 2.0
+#: What ``SegmentationSource`` says of a mask that somebody drew.
+GIVEN = 'mask that was given'
 NO_VENTRICLE = 'no ventricle lies in the image'
 NEEDS = ('flair', 'flair_mask', 'flair_priors', 'flair_structures', 'flair_lobes')
 OPTIONAL = ('xfm_flair_to_t1w', 'gm_probseg', 'wm_probseg', 'csf_probseg',
@@ -65,29 +67,42 @@ def find_wmh(
     raw_flair_lesion_mask: Path | None = None,
 ) -> WmhFiles:
     """Find hyperintensities on the grid of the FLAIR, or take the mask that was given."""
-    tissues = None
-    if xfm_flair_to_t1w and gm_probseg and wm_probseg and csf_probseg:
-        affine, shape = load_affine(flair), load(flair).shape
-        tissues = Fractions(
-            *(
-                bring_to_contrast(load(path), path, xfm_flair_to_t1w, affine, shape, threads)
-                for path in (gm_probseg, wm_probseg, csf_probseg)
-            )
-        )
-    scan = _read_scan(flair, flair_mask, flair_priors, flair_structures, tissues)
+    maps = (gm_probseg, wm_probseg, csf_probseg)
+    tissues = bring_tissues(flair, xfm_flair_to_t1w, maps, threads)
+    scan = read_scan(flair, flair_mask, flair_priors, flair_structures, tissues)
     if raw_flair_lesion_mask is not None:
-        mask = read_lesion_mask(
-            raw_flair_lesion_mask, flair, flair_mask, contrast='FLAIR', may_be_empty=True
+        found = take_given(raw_flair_lesion_mask, flair, flair_mask)
+        return write_wmh(found, scan, flair, flair_lobes, GIVEN)
+    found = find_hyperintensities(scan, threads)
+    method = 'FLAIR and T1w' if tissues else 'FLAIR alone'
+    return write_wmh(found, scan, flair, flair_lobes, method)
+
+
+def bring_tissues(
+    flair: Path, xfm_to_t1w: Path | None, maps: tuple[Path | None, ...], threads: int
+) -> Fractions | None:
+    """Average grey and white matter and fluid of a T1w, if there is one, over the FLAIR."""
+    known = [path for path in maps if path is not None]
+    if xfm_to_t1w is None or len(known) < len(maps):
+        return None
+    affine, shape = load_affine(flair), load(flair).shape
+    return Fractions(
+        *(
+            bring_to_contrast(load(path), path, xfm_to_t1w, affine, shape, threads)
+            for path in known
         )
-        found = Hyperintensities(mask.astype(np.float32), mask)
-        method = 'mask that was given'
-    else:
-        found = find_hyperintensities(scan, threads)
-        method = 'FLAIR and T1w' if tissues else 'FLAIR alone'
-    return _write(found, scan, flair, flair_lobes, method)
+    )
 
 
-def _read_scan(
+def take_given(raw_flair_lesion_mask: Path, flair: Path, flair_mask: Path) -> Hyperintensities:
+    """Return the mask that somebody drew; it may be empty."""
+    mask = read_lesion_mask(
+        raw_flair_lesion_mask, flair, flair_mask, contrast='FLAIR', may_be_empty=True
+    )
+    return Hyperintensities(mask.astype(np.float32), mask)
+
+
+def read_scan(
     flair: Path, mask: Path, priors: Path, structures: Path, tissues: Fractions | None
 ) -> Scan:
     """Bring together what is known on the grid of the FLAIR."""
@@ -110,9 +125,15 @@ def _read_scan(
     )
 
 
-def _write(
-    found: Hyperintensities, scan: Scan, flair: Path, flair_lobes: Path, method: str
+def write_wmh(
+    found: Hyperintensities,
+    scan: Scan,
+    flair: Path,
+    flair_lobes: Path,
+    method: str,
+    **said: Any,
 ) -> WmhFiles:
+    """Write probability, mask and both tables; ``said`` goes to the sidecars of the images."""
     affine = load_affine(flair)
     lobes = load(flair_lobes, np.int32)
     ventricle_mm = distance_mm(scan.ventricles, scan.spacing)
@@ -129,9 +150,9 @@ def _write(
             'than at 1 mm.'
         )
     probability = save(found.probability, affine, 'probability.nii.gz')
-    write_remarks(probability, notes=notes, SegmentationSource=method)
+    write_remarks(probability, notes=notes, SegmentationSource=method, **said)
     mask = save(found.mask.astype(np.uint8), affine, 'mask.nii.gz')
-    write_remarks(mask, SegmentationSource=method)
+    write_remarks(mask, SegmentationSource=method, **said)
     tables = []
     for name, table in (('summary', summary), ('components', components)):
         tables.append(Path.cwd() / f'{name}.tsv')

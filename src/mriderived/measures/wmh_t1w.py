@@ -61,6 +61,9 @@ WMH_T1W = Measure(
             description='Probability of a white-matter hyperintensity on the grid of the '
             'preprocessed T1w, interpolated linearly.',
             unit='1',
+            title='Probability of a white-matter hyperintensity',
+            regions=True,
+            tissues=('subcortex', 'white', 'cerebellum', 'brainstem'),
         ),
         Output(
             field='wmh_mask',

@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from mriderived.phantom.bold_options import BoldOptions
 from mriderived.phantom.dataset import write_dataset
-from mriderived.phantom.dwi_options import DwiOptions
+from mriderived.phantom.dwi_options import DwiOptions, FibreLayout
 from mriderived.phantom.head import HeadOptions
 
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bold=options.bold,
         bold_options=BoldOptions(volumes=options.volumes),
         dwi=options.dwi,
-        dwi_options=DwiOptions(shells=tuple(options.shells)),
+        dwi_options=DwiOptions(shells=tuple(options.shells), fibres=options.fibres),
         threads=options.threads,
     )
     for truth in truths:
@@ -57,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--shells', nargs='+', type=_shell, default=DwiOptions.shells, metavar='B:N',
         help='of a run of DWI: b in s/mm2 and the number of directions, such as 1000:30 2000:60',
+    )  # fmt: skip
+    parser.add_argument(
+        '--fibres', choices=get_args(FibreLayout), default=DwiOptions.fibres,
+        help='of a run of DWI: like those of a brain, or oblique layers, which tell whether the '
+        'gradient table has the axes of the images',
     )  # fmt: skip
     parser.add_argument('--threads', type=int, default=1)
     return parser

@@ -85,7 +85,9 @@ def draw_dwi(
     turn = np.radians(rng.uniform(-1, 1, 3) * options.apart_degrees)
     apart = rigid_matrix(np.concatenate([shift, turn]), np.zeros(3))
     moved = Deformation(deformation.matrix @ np.linalg.inv(apart), deformation.field)
-    tissue = draw_dwi_tissue(moved, affine, shape, options.has_compartments, threads)
+    tissue = draw_dwi_tissue(
+        moved, affine, shape, options.has_compartments, threads, options.fibres
+    )
     maps = map_fibres(tissue, shape)
     brain = maps.shares.sum(axis=-1) >= 0.5
     hz = field_hz(moved, affine, shape, options.field)

@@ -1,9 +1,11 @@
-"""Where the fibres of a synthetic head run: three smooth populations that cross.
+"""Where the fibres of a synthetic head run: three smooth populations that cross, or layers.
 
 Points and directions are those of template space (MNI152, mm, RAS). The populations are named
 after what they are like: commissural fibres that leave the corpus callosum left and right and fan
 out, projection fibres that rise from the brainstem, association fibres that run from front to
-back along the outline of the brain.
+back along the outline of the brain. Where one becomes the larger one, the other seems to end, so
+their course does not tell the axes of a gradient table. That of layers does: fibres run through
+the whole of an oblique layer, and across those of the next.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mriderived.phantom.deformation import Deformation
+from mriderived.phantom.dwi_options import FibreLayout
 
 Matrix = NDArray[np.float64]
 
@@ -25,6 +28,10 @@ FAN, HALF_OPEN = (-5.0, 0.0), 22.0
 ROOT = (0.0, -35.0, -75.0)
 #: Half axes and centre of the outline that association fibres follow, in the axial plane.
 OUTLINE, OUTLINE_CENTRE = (65.0, 85.0), -15.0
+#: Thickness of a layer in mm, and, as rows, how layers are stacked and the two directions of
+#: their fibres in turn: no exchange of axes or signs leaves both within their layers.
+LAYER_MM = 11.0
+LAYERS = np.array([[9.0, -2, 6], [6, 6, -7], [-2, 9, 6]]) / 11
 
 
 class Fibres(NamedTuple):
@@ -35,9 +42,12 @@ class Fibres(NamedTuple):
     share: Matrix
 
 
-def lay_fibres(points: NDArray[Any], deformation: Deformation) -> Fibres:
+def lay_fibres(
+    points: NDArray[Any], deformation: Deformation, layout: FibreLayout = 'populations'
+) -> Fibres:
     """Return the fibres at points (n, 3) of the scanner's space, in mm, along its axes."""
-    found = lay_template_fibres(deformation.to_template(points))
+    lay = lay_template_layers if layout == 'layers' else lay_template_fibres
+    found = lay(deformation.to_template(points))
     # a line along v in the scanner is one along A v in the template
     back = np.linalg.inv(deformation.matrix[:3, :3]).T
     return found._replace(first=_unit(found.first @ back), second=_unit(found.second @ back))
@@ -56,6 +66,19 @@ def lay_template_fibres(points: Matrix) -> Fibres:
     share = second / (first + second)
     share[share < LEAST] = 0
     return Fibres(directions[rows, order[:, 0]], directions[rows, order[:, 1]], share)
+
+
+def lay_template_layers(points: Matrix) -> Fibres:
+    """Return the fibres of layers at points (n, 3) of template space, one direction at each.
+
+    Examples
+    --------
+    >>> found = lay_template_layers(np.array([[0.0, 0, 0], 11.0 * LAYERS[0], 90 * LAYERS[1]]))
+    >>> (11 * found.first).round().astype(int).tolist()
+    [[6, 6, -7], [-2, 9, 6], [6, 6, -7]]
+    """
+    number = np.floor(points @ LAYERS[0] / LAYER_MM + 0.5).astype(np.intp) % 2
+    return Fibres(LAYERS[1 + number], LAYERS[2 - number], np.zeros(len(points)))
 
 
 def _unit(vectors: Matrix) -> Matrix:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from mriderived.core.epi_shift import phase_axis
 from mriderived.phantom.bold_options import make_grid
 
 Matrix = NDArray[np.float64]
+FibreLayout = Literal['populations', 'layers']
 
 #: Where the centre of a cropped grid lies for a head of zoom 1, in mm.
 CROP_CENTRE = np.array([0.0, -10.0, 15.0])
@@ -28,9 +30,11 @@ class DwiOptions:
     b = 0. ``field`` scales the inhomogeneity (1: up to 150 Hz). ``opposite``: ``epi`` adds a
     field map of ``opposite_volumes`` volumes of b = 0 with the opposite phase encoding, ``dwi`` a
     run of them, ``none`` nothing. With ``has_compartments`` signals are not Gaussian: fibres have
-    water within and around axons, grey matter fast and slow water. ``crop`` is the size of a box
-    of voxels within the head; ``None`` takes the whole brain. ``keeps_clean`` stores the series
-    without motion, distortion and noise beside the truth.
+    water within and around axons, grey matter fast and slow water. ``fibres`` are those of
+    ``populations`` like a brain's, or of oblique ``layers``, whose course tells a wrong axis or
+    sign of the gradient table, which that of the populations does not. ``crop`` is the size of a
+    box of voxels within the head; ``None`` takes the whole brain. ``keeps_clean`` stores the
+    series without motion, distortion and noise beside the truth.
     """
 
     voxel_mm: tuple[float, float, float] = (2.5, 2.5, 2.5)
@@ -52,6 +56,7 @@ class DwiOptions:
     opposite: str = 'epi'
     opposite_volumes: int = 3
     has_compartments: bool = False
+    fibres: FibreLayout = 'populations'
     crop: tuple[int, int, int] | None = None
     keeps_clean: bool = True
 
@@ -60,6 +65,8 @@ class DwiOptions:
         phase_axis(self.direction)
         if self.opposite not in ('epi', 'dwi', 'none'):
             raise ValueError(f'opposite {self.opposite!r} is not epi, dwi or none')
+        if self.fibres not in get_args(FibreLayout):
+            raise ValueError(f'fibres {self.fibres!r} are not populations or layers')
         if self.b0s < 1:
             raise ValueError('a run begins with a volume of b = 0; take at least one')
         if any(b <= 0 or count < 1 for b, count in self.shells):

@@ -17,6 +17,7 @@ from mriderived.core.splines import cubic_coefficients
 from mriderived.phantom.bold_scene import MEANS, Tissue, average_blocks, draw_tissue, spread
 from mriderived.phantom.deformation import Deformation
 from mriderived.phantom.dwi_fibres import Fibres, lay_fibres
+from mriderived.phantom.dwi_options import FibreLayout
 from mriderived.phantom.echo_planar import FINER, MARGIN, Scene, scene_affine
 
 Volume = NDArray[np.float32]
@@ -60,6 +61,7 @@ def draw_dwi_tissue(
     shape: tuple[int, int, int],
     has_compartments: bool = False,
     threads: int = 1,
+    layout: FibreLayout = 'populations',
 ) -> DwiTissue:
     """Draw the head at rest on the fine grid around a run's grid."""
     tissue: Tissue = draw_tissue(deformation, affine, shape, threads)
@@ -77,7 +79,7 @@ def draw_dwi_tissue(
         shares=tissue.shares,
         near=np.asarray(ndimage.binary_dilation(spread(tissue.signal) > 1, iterations=2)),
         cells=cells,
-        fibres=lay_fibres(points, deformation),
+        fibres=lay_fibres(points, deformation, layout),
         grey=GREY_COMPARTMENTS if has_compartments else GREY,
         white=WHITE_COMPARTMENTS if has_compartments else WHITE,
     )

@@ -8,7 +8,13 @@ from typing import Any, get_args
 
 from mriderived.bids.description import read_settings
 from mriderived.bids.stats_model import StatsModel, read_stats_model, recorded_model
-from mriderived.config import AlffDefinition, Config, RehoNeighbours, TrackingAlgorithm
+from mriderived.config import (
+    AlffDefinition,
+    Config,
+    RatioCalibration,
+    RehoNeighbours,
+    TrackingAlgorithm,
+)
 from mriderived.measures.base import Measure
 from mriderived.measures.registry import find_measures
 
@@ -22,6 +28,8 @@ def asked_measures(config: Config) -> tuple[Measure, ...]:
         config.reho_neighbours,
         config.tracking_algorithm,
         config.tracking_seeds,
+        has_wmh_model=config.wmh_model is not None,
+        t1t2_calibration=config.t1t2_calibration,
     )
 
 
@@ -42,6 +50,8 @@ def measures_of_folder(out_dir: Path) -> tuple[Measure, ...]:
         chosen('reho_neighbours', get_args(RehoNeighbours)),
         chosen('tracking_algorithm', get_args(TrackingAlgorithm)),
         seeds if isinstance(seeds, int) else Config.tracking_seeds,
+        has_wmh_model=bool(settings.get('wmh_model')),
+        t1t2_calibration=chosen('t1t2_calibration', get_args(RatioCalibration)),
     )
 
 

@@ -148,14 +148,27 @@ def _magnify(path: Path) -> tuple[Array, NDArray[np.float64]]:
     return resample(values, scale, shape), affine @ scale
 
 
+def _find_outline(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return the largest bright body of an image, without what is dark inside of it."""
+    bright = ndimage.binary_opening(image > 0.25 * np.percentile(image, 98), iterations=2)
+    labels, count = ndimage.label(bright)
+    if not count:
+        return np.ones(image.shape, np.bool_)
+    head = np.asarray(labels == np.bincount(labels[labels > 0]).argmax())
+    # the image cuts the head, so that what is inside is open to one side but not in all planes
+    for axis in range(3):
+        planes = np.moveaxis(head, axis, 0)
+        for plane in planes:
+            plane[...] = ndimage.binary_fill_holes(plane)
+    return head
+
+
 def draw_distortion(bold_distorted: Path, bold_reference: Path) -> list[Figure]:
     """Draw the reference before and after the correction of distortion."""
     before, affine = _magnify(bold_distorted)
     after = _magnify(bold_reference)[0]
-    head = after > 0.25 * np.percentile(after, 98)
-    outline = [
-        Contour(ndimage.binary_fill_holes(head).astype(np.float32), CYAN, 'head, corrected')
-    ]
+    head = _find_outline(after)
+    outline = [Contour(head.astype(np.float32), CYAN, 'head, corrected')]
     pair = flicker_pair(
         before, after, affine, contours=outline, crop_to=head, titles=('As acquired', 'Corrected')
     )

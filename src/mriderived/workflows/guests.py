@@ -1,7 +1,7 @@
 """What other images lend to the T1w image of their session: a mask that only a FLAIR can give.
 
-As a rule others lean on the T1w. A measure of the T1w that uses such a resource (``optional``)
-runs after the image that offers it.
+As a rule others lean on the T1w. A measure that uses such a resource (``optional``), of the T1w
+or of an image that leans on it, runs after the image that offers it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def hash_guests(
     """Return what decides on the results of a measure besides its own image."""
     if not _uses_guests(measure):
         return ()
+    host = source.relative if source.image.suffix == 'T1w' else source.lender
     kinds = {
         other.source
         for other in measures
@@ -58,11 +59,11 @@ def hash_guests(
         guest.content
         for guest in sources
         if guest.image.suffix in kinds
-        and guest.lender == source.relative
+        and guest.lender == host
         and guest.is_reference
         and guest.image.session == source.image.session
     )
 
 
 def _uses_guests(measure: Measure) -> bool:
-    return measure.source == 'T1w' and bool(LENT & {*measure.optional})
+    return bool(LENT & {*measure.optional})

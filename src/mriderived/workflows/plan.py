@@ -19,6 +19,7 @@ from mriderived.workflows.guests import hash_guests, order_for_guests
 from mriderived.workflows.output_names import output_paths
 from mriderived.workflows.renewal import renew
 from mriderived.workflows.scopes import (
+    explain_atlas,
     explain_scope,
     find_references,
     hash_scope,
@@ -262,7 +263,7 @@ def _units(
             state = 'bad input'
         elif record and _is_done(record, fingerprint, config.out_dir, outputs):
             state = 'done'
-        lack = explain_scope(measure, source)
+        lack = explain_scope(measure, source) or explain_atlas(measure, variant)
         if lack:
             state = 'not available'
         reason = source.fault or lack or _tell_mask(source, measure)

@@ -19,7 +19,7 @@ from mriderived.config import Config
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.interfaces.sink import write_remarks
 from mriderived.interfaces.volumes import load, load_affine
-from mriderived.measures.base import COLLECTION, Column, Measure, Output, Scope
+from mriderived.measures.base import Column, Measure, Output, Scope
 from mriderived.measures.one_node import one_node_wf
 from mriderived.workflows.func_registration import COLUMNS, NOT_BELIEVED, find_difference
 
@@ -108,7 +108,7 @@ def quality_step(suffix: str) -> Measure:
                 datatype='anat',
                 suffix='qc',
                 extension='.tsv',
-                entities={'desc': f'quality{COLLECTION}'},
+                entities={'desc': f'quality{suffix}'},
                 description='How the images of the collection were aligned with each other and '
                 'with the T1w image.',
                 columns=_columns(suffix),

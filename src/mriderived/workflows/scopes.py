@@ -12,6 +12,8 @@ from mriderived.bids.dataset import reference_image
 from mriderived.bids.known_files import hash_file
 from mriderived.bids.qmri_collections import kind_of
 from mriderived.measures.base import Measure, Scope
+from mriderived.spaces.labels import read_table
+from mriderived.spaces.registry import get_label_table
 from mriderived.workflows.sources import Source, digest, keep_fullest
 
 #: The step that tells why other images of quantitative MRI than collections are not measured.
@@ -48,6 +50,16 @@ def explain_scope(measure: Measure, source: Source) -> str:
     if measure.scope.least_shells and shells is not None:
         return _explain_shells(measure.scope, shells)
     return _explain_image(measure.scope, source)
+
+
+def explain_atlas(measure: Measure, variant: str | None) -> str:
+    """Say why an atlas does not do for a measure that is over atlases, or nothing."""
+    if not measure.atlas_tissues or variant is None:
+        return ''
+    tissues = set(read_table(get_label_table(variant))['tissue'])
+    return (
+        '' if tissues & set(measure.atlas_tissues) else f'{variant} has no region of grey matter'
+    )
 
 
 def _explain_image(scope: Scope, source: Source) -> str:
