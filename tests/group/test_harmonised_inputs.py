@@ -79,11 +79,11 @@ def test_predictions_take_the_sites_and_not_the_values(tmp_path: pytest.TempPath
     config = make_config(tmp_path)
     sample = make_sample()
     model = Model('m', 'age', 'thickness', harmonised=True)
-    task, sites = _pose(config, model, sample)
+    task, sites, _ = _pose(config, model, sample)
     assert sites == 'site' and len(np.unique(task.sites)) == 3
     # Features are as they were measured: ComBat runs within training participants.
     np.testing.assert_array_equal(task.features, sample.variables.values[:, :-1])
-    plain, none = _pose(config, replace(model, harmonised=False), sample)
+    plain, none, _ = _pose(config, replace(model, harmonised=False), sample)
     assert none == '' and plain.sites is None
     assert _pose(replace(config, sites='sex'), model, sample)[1] == 'sex'
 
