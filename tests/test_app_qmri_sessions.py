@@ -123,7 +123,7 @@ def test_regions_have_the_values_of_their_tissue(run: Run) -> None:
 def test_the_cohort_table_has_a_row_for_each_session(run: Run) -> None:
     tables = {}
     for session in SESSIONS:
-        (path,) = (run.out_dir / 'phenotype').rglob(f'*ses-{session}*mriderived.tsv')
+        path = run.out_dir / 'phenotype' / f'mriderived_ses-{session}.tsv'
         tables[session] = pd.read_csv(path, sep='\t', na_values='n/a').iloc[0]
     one, two = tables['one'], tables['two']
     for row, kind, other in ((one, 'vfa', 'mtr'), (two, 'mtr', 'vfa')):
