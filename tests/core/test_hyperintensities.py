@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 
 from flair_phantom import FLUID, GREY, WHITE, Ball, draw
+from mriderived.core import hyperintensities
 from mriderived.core.hyperintensities import Scan, find_hyperintensities
 from mriderived.core.hyperintensity_contrast import find_normal
 from mriderived.core.hyperintensity_territory import find_septum, find_territory, weigh
@@ -146,3 +147,11 @@ def test_normal_white_matter_leaves_lesions_out() -> None:
     normal = find_normal(scan.flair, scan.brain, scan.priors, scan.tissues, scan.spacing)
     assert not normal.white[truth > 0.9].any()
     assert np.median(normal.level[normal.white]) == pytest.approx(WHITE, rel=0.01)
+
+
+def test_a_lesion_below_the_least_size_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    scan, _ = draw([(15, 12, 8, 1.3), (-16, 10, 6, 4)], 0.8)
+    assert ndimage.label(find_hyperintensities(scan).mask)[1] == 1
+    monkeypatch.setattr(hyperintensities, 'LEAST_MM3', 0.0)
+    monkeypatch.setattr(hyperintensities, 'LEAST_VOXELS', 1)
+    assert ndimage.label(find_hyperintensities(scan).mask)[1] == 2
