@@ -10,7 +10,7 @@ from mriderived.core.map_statistics import StreamedModel
 
 
 def fit(design: np.ndarray, values: np.ndarray) -> StreamedModel:
-    model = StreamedModel(design)
+    model = StreamedModel(design, values[0])
     for row in values:
         model.add(row)
     return model

@@ -23,10 +23,11 @@ from mriderived.bids.covariates import Covariates
 from mriderived.group.exclusion import select, select_cohort
 from mriderived.group.map_chapter import find_map_chapters
 from mriderived.group.map_clusters import find_clusters, load_regions
-from mriderived.group.map_files import MapSet, choose_voxels, find_maps, load_voxels
+from mriderived.group.map_engine import Work
+from mriderived.group.map_files import MapSet, find_maps
 from mriderived.group.map_models import fit_maps, split_design
+from mriderived.group.map_voxels import choose_voxels, load_voxels
 from mriderived.group.model_files import Model, ModelError
-from mriderived.group.permuting import Work
 from mriderived.group.records import Cohort, Row, Unit
 from mriderived.group.sample import Sample
 from mriderived.group.variables import Variables
@@ -123,11 +124,43 @@ def test_processors_do_not_change_p(outputs: tuple[Path, Cohort]) -> None:
     out_dir, cohort = outputs
     (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, out_dir)
     one, two = (
-        fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir,
-                 work=Work(permutations=100, processors=n)).corrected['age']
+        fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir, fwhm=10.0,
+                 work=Work(permutations=100, processors=n))
         for n in (1, 2)
     )  # fmt: skip
-    np.testing.assert_allclose(one.p_enhanced_fwe, two.p_enhanced_fwe, rtol=1e-6)
+    np.testing.assert_array_equal(one.tests['age'].t, two.tests['age'].t)
+    np.testing.assert_allclose(
+        one.corrected['age'].p_enhanced_fwe, two.corrected['age'].p_enhanced_fwe, rtol=1e-6
+    )
+
+
+def test_a_map_that_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:
+    cohort = make_maps(tmp_path)
+    cut, empty = (
+        tmp_path / cohort.units['vbm', SPACE][row].outputs[0] for row in cohort.rows[2:4]
+    )
+    cut.write_bytes(cut.read_bytes()[:2000])
+    nb.Nifti1Image(np.zeros(SHAPE, np.float32), AFFINE).to_filename(empty)
+    (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, tmp_path)
+    work = Work(processors=2)
+    fitted = fit_maps(MODEL, maps, cohort.rows, make_covariates(), tmp_path, work=work)
+    assert list(fitted.left_out) == list(cohort.rows[2:4])
+    assert 'cannot be read' in fitted.left_out[cohort.rows[2]]
+    assert 'it is empty: no voxel has a value but 0' in fitted.left_out[cohort.rows[3]]
+    kept = np.r_[0, 1, 4:PEOPLE]
+    rows = [cohort.rows[place] for place in kept]
+    alone = fit_maps(MODEL, maps, rows, make_covariates().iloc[kept], tmp_path)
+    np.testing.assert_array_equal(fitted.mask, alone.mask)
+    np.testing.assert_allclose(fitted.tests['age'].t, alone.tests['age'].t, rtol=1e-6)
+
+
+def test_maps_of_which_none_can_be_read_are_refused(tmp_path: Path) -> None:
+    cohort = make_maps(tmp_path)
+    (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, tmp_path)
+    for file in maps.files.values():
+        (tmp_path / file).write_bytes((tmp_path / file).read_bytes()[:2000])
+    with pytest.raises(ModelError, match='for everybody: the map cannot be read'):
+        fit_maps(MODEL, maps, cohort.rows, make_covariates(), tmp_path)
 
 
 def test_smoothing_stays_within_the_mask(tmp_path: Path) -> None:
@@ -300,13 +333,14 @@ def test_a_cluster_of_workers_gives_the_same(outputs: tuple[Path, Cohort]) -> No
     out_dir, cohort = outputs
     (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, out_dir)
     here = fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir,
-                    work=Work(permutations=50)).corrected['age']  # fmt: skip
+                    work=Work(permutations=50))  # fmt: skip
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None,
                                   processes=False) as cluster:  # fmt: skip
         work = Work(permutations=50, scheduler=cluster.scheduler_address)
         there = fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir, work=work)
+    np.testing.assert_array_equal(there.tests['age'].t, here.tests['age'].t)
     np.testing.assert_allclose(
-        there.corrected['age'].p_enhanced_fwe, here.p_enhanced_fwe, rtol=1e-6
+        there.corrected['age'].p_enhanced_fwe, here.corrected['age'].p_enhanced_fwe, rtol=1e-6
     )
 
 
@@ -315,7 +349,7 @@ def permute(outputs: tuple[Path, Cohort], scheduler: str) -> np.ndarray:
     (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, out_dir)
     work = Work(permutations=50, scheduler=scheduler)
     fitted = fit_maps(MODEL, maps, cohort.rows, make_covariates(), out_dir, work=work)
-    return fitted.corrected['age'].p_enhanced_fwe
+    return np.stack([fitted.corrected['age'].p_enhanced_fwe, fitted.tests['age'].t])
 
 
 @pytest.mark.slow

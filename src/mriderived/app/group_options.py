@@ -140,5 +140,6 @@ def add_group_level(group: argparse._ArgumentGroup) -> None:
         group,
         '--dask-scheduler',
         metavar='ADDRESS',
-        help='run permutations on this Dask cluster, not here; local: one of --nprocs processes',
+        help='read maps and run permutations on this Dask cluster, not here; local: one of '
+        '--nprocs processes',
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -24,22 +25,57 @@ class MapTest(NamedTuple):
     dof: int
 
 
+@dataclass
+class Sums:
+    """Sums over maps of V voxels from which a model of p columns follows.
+
+    ``products`` (p, V) with the rows of the basis of the design, ``squares`` (V,).
+    """
+
+    products: Matrix
+    squares: Matrix
+    count: int = 0
+
+    @classmethod
+    def of_none(cls, terms: int, voxels: int) -> Sums:
+        """Return the sums of no map."""
+        return cls(np.zeros((terms, voxels)), np.zeros(voxels))
+
+    def add(self, basis: Matrix, step: Matrix) -> None:
+        """Add a map (V,), less the level of all, with its row (p,) of the basis."""
+        self.products += np.outer(basis, step)
+        self.squares += step**2
+        self.count += 1
+
+    def take(self, other: Sums) -> None:
+        """Add the sums of other maps."""
+        self.products += other.products
+        self.squares += other.squares
+        self.count += other.count
+
+
 class StreamedModel:
-    """Sums over maps from which coefficients and their errors follow.
+    """A linear model of maps that are read one after the other, or in blocks elsewhere.
 
     Parameters
     ----------
     design : array (n, p)
-        One row per map, in the order in which they will be added.
+        One row per map.
+    first : array (V,)
+        The first map, or another one of their level.
 
-    Notes
-    -----
-    Where the design holds a constant, every map is taken relative to the first one, so that the
-    sum of squares does not lose the digits of small differences between large values.
+    Attributes
+    ----------
+    basis : array (n, p)
+        Orthonormal columns that span the design.
+    level : array (V,)
+        What is taken off every map before it is summed. Where the design holds a constant this is
+        the first map, so that the sum of squares does not lose the digits of small differences
+        between large values.
 
     Examples
     --------
-    >>> model = StreamedModel([[1, 0], [1, 1], [1, 2], [1, 3]])
+    >>> model = StreamedModel([[1, 0], [1, 1], [1, 2], [1, 3]], [1.0])
     >>> for value in (1.0, 3.0, 5.0, 7.5):
     ...     model.add(np.array([value]))
     >>> test = model.test([0, 1])
@@ -47,30 +83,20 @@ class StreamedModel:
     (2.15, 2)
     """
 
-    def __init__(self, design: ArrayLike) -> None:
-        self._design = np.asarray(design, float)
-        # Orthonormal rows, so that a column of large numbers costs no digits.
-        self._scale = np.linalg.norm(self._design, axis=0)
-        self._basis, self._upper = linalg.qr(self._design / self._scale, mode='economic')
-        ones = np.ones(len(self._design))
-        left = ones - self._basis @ (self._basis.T @ ones)
-        self._has_constant = bool(np.linalg.norm(left) < 1e-8 * np.linalg.norm(ones))
-        self._first: Matrix | None = None
-        self._added = 0
-        self._products: Matrix | None = None
-        self._squares: Matrix | None = None
+    def __init__(self, design: ArrayLike, first: ArrayLike) -> None:
+        matrix, level = np.asarray(design, float), np.asarray(first, float)
+        # Orthonormal columns, so that one of large numbers costs no digits.
+        self._scale = np.linalg.norm(matrix, axis=0)
+        self.basis, self._upper = linalg.qr(matrix / self._scale, mode='economic')
+        ones = np.ones(len(matrix))
+        left = ones - self.basis @ (self.basis.T @ ones)
+        has_constant = bool(np.linalg.norm(left) < 1e-8 * np.linalg.norm(ones))
+        self.level: Matrix = level if has_constant else np.zeros_like(level)
+        self.sums = Sums.of_none(matrix.shape[1], len(level))
 
     def add(self, values: ArrayLike) -> None:
         """Add the map (V,) of the next row of the design."""
-        data = np.asarray(values, float)
-        if self._first is None or self._products is None or self._squares is None:
-            self._first = data.copy() if self._has_constant else np.zeros(len(data))
-            self._products = np.zeros((self._design.shape[1], len(data)))
-            self._squares = np.zeros(len(data))
-        step = data - self._first
-        self._products += np.outer(self._basis[self._added], step)
-        self._squares += step**2
-        self._added += 1
+        self.sums.add(self.basis[self.sums.count], np.asarray(values, float) - self.level)
 
     def test(self, contrast: ArrayLike) -> MapTest:
         """Test a weighted sum of coefficients against 0, two-sided.
@@ -80,22 +106,20 @@ class StreamedModel:
         DesignError
             Before all maps were added.
         """
-        if self._first is None or self._products is None or self._squares is None:
-            raise DesignError('no map was added')
-        count, terms = self._design.shape
-        if self._added != count:
-            raise DesignError(f'{self._added} maps were added, and the design is of {count}')
+        count, terms = self.basis.shape
+        if self.sums.count != count:
+            raise DesignError(f'{self.sums.count} maps were added, and the design is of {count}')
         weights = np.asarray(contrast, float)
         root = linalg.solve_triangular(self._upper, np.eye(terms)) / self._scale[:, None]
-        coefficients = root @ self._products
+        coefficients = root @ self.sums.products
         dof = count - terms
-        left = self._squares - (self._products**2).sum(axis=0)
+        left = self.sums.squares - (self.sums.products**2).sum(axis=0)
         # What rounding leaves of a voxel that does not vary is no variance.
-        varies = left > 1e-10 * self._squares
+        varies = left > 1e-10 * self.sums.squares
         variance = np.where(varies, left / dof, np.nan)
-        # The first map, which was taken off, is a constant: its own coefficients come back.
-        whole = root @ self._basis.sum(axis=0)
-        effect = weights @ coefficients + float(weights @ whole) * self._first
+        # The level, which was taken off, is a constant: its own coefficients come back.
+        whole = root @ self.basis.sum(axis=0)
+        effect = weights @ coefficients + float(weights @ whole) * self.level
         with np.errstate(invalid='ignore', divide='ignore'):
             t = effect / np.sqrt(variance * float(((weights @ root) ** 2).sum()))
         tail = stats.t.sf(np.abs(t), dof)

@@ -123,7 +123,9 @@ def build_learner(
         ('scale', StandardScaler()),
         ('last', last),
     ]
-    score = 'roc_auc' if has_classes else 'neg_mean_squared_error'
+    # Of probabilities their truth is wanted, not their order alone.
+    of_classes = 'roc_auc' if learner == 'svm' else 'neg_log_loss'
+    score = of_classes if has_classes else 'neg_mean_squared_error'
     return GridSearchCV(Pipeline(steps, memory=memory), grid, scoring=score, cv=folds)
 
 

@@ -21,12 +21,12 @@ from mriderived.group.columns import snake
 from mriderived.group.exclusion_effects import compare_maps
 from mriderived.group.guard import guard
 from mriderived.group.map_clusters import ATLAS, Cluster, find_clusters, load_regions
+from mriderived.group.map_engine import Work
 from mriderived.group.map_files import find_maps
 from mriderived.group.map_models import MapModel, fit_maps
 from mriderived.group.map_outputs import judge_voxels, label, make_volumes, save_maps, tell_rule
 from mriderived.group.model_design import impute_policy
 from mriderived.group.model_files import Model, ModelError
-from mriderived.group.permuting import Work
 from mriderived.group.records import Row
 from mriderived.group.sample import Sample
 from mriderived.group.writing import write_lines

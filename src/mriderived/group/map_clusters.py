@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mriderived.group.map_files import Mask
+from mriderived.group.map_voxels import Mask
 from mriderived.spaces import UnavailableError, get_atlas, prepare_atlas
 from mriderived.spaces.labels import read_table
 

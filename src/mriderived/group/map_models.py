@@ -19,10 +19,11 @@ from mriderived.core.permutation import (
     pose_problem,
 )
 from mriderived.core.tail import fit_tail, tail_p
-from mriderived.group.map_files import MapSet, Mask, choose_voxels, load_voxels
+from mriderived.group.map_engine import Work, engine, run_blocks, run_permutations
+from mriderived.group.map_files import MapSet
+from mriderived.group.map_voxels import Mask, choose_voxels, load_some, load_voxels, sum_up
 from mriderived.group.model_design import Design, build_design, contrast_weights
 from mriderived.group.model_files import Model, ModelError
-from mriderived.group.permuting import Work, run_pieces
 from mriderived.group.records import Row
 
 Matrix = NDArray[np.float64]
@@ -80,6 +81,19 @@ def fit_maps(
         The model does not fit to what is known, sessions repeat, or memory does not do.
     """
     work = work or Work()
+    with engine(work):
+        return _fit(model, maps, rows, covariates, out_dir, fwhm, work)
+
+
+def _fit(
+    model: Model,
+    maps: MapSet,
+    rows: Sequence[Row],
+    covariates: pd.DataFrame,
+    out_dir: Path,
+    fwhm: float,
+    work: Work,
+) -> MapModel:
     there = [place for place, row in enumerate(rows) if row in maps.files]
     _require_design(model, covariates.iloc[there])
     mask, left_out = choose_voxels(maps, [rows[place] for place in there], out_dir)
@@ -88,13 +102,15 @@ def fit_maps(
     chosen = tuple(rows[there[place]] for place in design.rows)
     _require_one_session(model, chosen)
     weights = contrast_weights(model, design.names)
-    streamed = StreamedModel(design.matrix)
-    for row in chosen:
-        streamed.add(load_voxels(out_dir / maps.files[row], mask, maps.affine, fwhm))
+    paths = [out_dir / maps.files[row] for row in chosen]
+    streamed = StreamedModel(design.matrix, load_voxels(paths[0], mask, maps.affine, fwhm))
+    pairs = list(zip(streamed.basis, paths, strict=True))
+    for sums in run_blocks(sum_up, pairs, streamed.level, mask, maps.affine, fwhm):
+        streamed.sums.take(sums)
     tests = {title: streamed.test(weight) for title, weight in weights.items()}
     corrected = {}
     if work.permutations:
-        values = _load_all(model, maps, chosen, mask, out_dir, fwhm, work)
+        values = _load_all(model, maps, paths, mask, fwhm, work)
         corrected = {
             title: _permute(values, design.matrix, weight, mask, work)
             for title, weight in weights.items()
@@ -126,26 +142,22 @@ def _require_one_session(model: Model, rows: Sequence[Row]) -> None:
 
 
 def _load_all(
-    model: Model,
-    maps: MapSet,
-    rows: Sequence[Row],
-    mask: Mask,
-    out_dir: Path,
-    fwhm: float,
-    work: Work,
+    model: Model, maps: MapSet, paths: Sequence[Path], mask: Mask, fwhm: float, work: Work
 ) -> NDArray[np.float32]:
     """Return all maps (n, V): permutations need them at once."""
     voxels = int(mask.sum())
-    needed = 3 * 4 * len(rows) * voxels / 2**30
+    needed = 3 * 4 * len(paths) * voxels / 2**30
     if needed > work.memory_gb:
         raise ModelError(
-            f'{model.formula}: permutations of {len(rows)} maps of {voxels} voxels need '
+            f'{model.formula}: permutations of {len(paths)} maps of {voxels} voxels need '
             f'{needed:.1f} GiB, and --mem allows {work.memory_gb:g}: raise it, take coarser maps, '
             'or leave --permutations out'
         )
-    values = np.empty((len(rows), voxels), np.float32)
-    for place, row in enumerate(rows):
-        values[place] = load_voxels(out_dir / maps.files[row], mask, maps.affine, fwhm)
+    values = np.empty((len(paths), voxels), np.float32)
+    rows = iter(values)
+    for some in run_blocks(load_some, paths, mask, maps.affine, fwhm):
+        for found in some:
+            next(rows)[:] = found
     return values
 
 
@@ -154,7 +166,7 @@ def _permute(
 ) -> Corrected:
     problem = pose_problem(values, *split_design(design, weight))
     neighbours = list_neighbours(mask)
-    parts = run_pieces(problem, neighbours, work)
+    parts = run_permutations(problem, neighbours, work.permutations, work.seed)
     t = observe(problem)
     enhanced = enhance(t, neighbours)
     maxima = np.concatenate([part.maxima for part in parts])

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from mriderived.config import Learner
-from mriderived.core.prediction_scores import error_line, pattern, score_classes, score_numbers
+from mriderived.core.prediction_scores import (
+    error_line,
+    pattern,
+    platt,
+    score_classes,
+    score_numbers,
+)
 from mriderived.group.learners import INNER_FOLDS, TangentSpace, build_learner, make_folds
 from mriderived.group.prediction_task import Task
 
@@ -102,14 +108,17 @@ def _cross_validate(
     data = _columns(task)
     predicted, corrected = np.full(len(data), np.nan), np.full(len(data), np.nan)
     importance = []
+    has_classes = bool(task.classes)
     for train, test in _folds(task, FOLDS, seed).split(data, target, task.groups):
         fitted = clone(model).fit(data[train], target[train], groups=task.groups[train])
-        predicted[test] = _answer(fitted, data[test], bool(task.classes))
-        if task.classes:
+        told = (fitted, data[train], target[train], task.groups[train], has_classes)
+        predicted[test] = corrected[test] = _answer(fitted, data[test], has_classes)
+        if not has_classes:
+            slope, level = error_line(target[train].astype(float), _hold_out(*told))
+            corrected[test] -= slope * target[test] + level
+        elif not hasattr(fitted, 'predict_proba'):
+            predicted[test] = platt(_hold_out(*told), target[train], predicted[test])
             corrected[test] = predicted[test]
-        else:
-            slope, level = _bias(fitted, data[train], target[train], task.groups[train])
-            corrected[test] = predicted[test] - (slope * target[test] + level)
         importance.append(pattern(_as_learned(fitted, task, data[test]), predicted[test]))
     return predicted, corrected, np.mean(importance, axis=0)
 
@@ -121,23 +130,24 @@ def _as_learned(fitted: Any, task: Task, data: Matrix) -> Matrix:
 
 
 def _answer(fitted: Any, data: Matrix, has_classes: bool) -> Matrix:
+    """Return numbers, probabilities of the second class, or distances where there are none."""
     if not has_classes:
         return np.asarray(fitted.predict(data), float)
     if hasattr(fitted, 'predict_proba'):
         return np.asarray(fitted.predict_proba(data)[:, 1], float)
-    # A support vector machine gives distances; their logistic keeps the order.
-    return np.asarray(1 / (1 + np.exp(-fitted.decision_function(data))), float)
+    return np.asarray(fitted.decision_function(data), float)
 
 
-def _bias(
-    fitted: Any, data: Matrix, target: NDArray[Any], groups: NDArray[Any]
-) -> tuple[float, float]:
-    """Return how the error goes with the target, among training participants held out in turn."""
+def _hold_out(
+    fitted: Any, data: Matrix, target: NDArray[Any], groups: NDArray[Any], has_classes: bool
+) -> Matrix:
+    """Return what is said of training participants (n,) who are held out in turn."""
     best = fitted.best_estimator_
     held = np.empty(len(data))
     for train, test in fitted.cv.split(data, target, groups):
-        held[test] = clone(best).fit(data[train], target[train]).predict(data[test])
-    return error_line(np.asarray(target, float), held)
+        one = clone(best).fit(data[train], target[train])
+        held[test] = _answer(one, data[test], has_classes)
+    return held
 
 
 def _score(

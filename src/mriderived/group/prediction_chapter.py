@@ -38,6 +38,9 @@ _SCORES = {
     'auc': 'area under the curve: 1 is perfect, 0.5 chance',
     'balanced_accuracy': 'mean of the shares of both classes that are told right',
     'brier': 'mean squared error of the probability',
+    'calibration_slope': 'how far the truth goes with a step of the prediction: below 1 it dares '
+    'too much, above 1 too little (of classes: in log odds)',
+    'calibration_level': 'log odds of the truth where even odds were said: 0 is right',
     'p': 'share of permutations of the column that score as well',
 }
 _TEXT = (
