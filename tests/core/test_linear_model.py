@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
+from mriderived.core.joint_test import test_jointly
 from mriderived.core.linear_model import DesignError, check_design, fit_linear, test_contrast
 
 #: Certified by NIST (Statistical Reference Datasets: Longley): coefficients, standard errors.
@@ -133,3 +134,25 @@ def test_a_second_step_takes_the_rounding_of_a_large_level_off() -> None:
     away = x - x.mean()
     exact = 3 + away @ noise / (away @ away)
     assert np.median(np.abs(found / exact - 1)) < 5e-8
+
+
+def test_what_one_observation_determines_has_no_robust_error() -> None:
+    """The only one of its site: its residual is 0, whatever it is."""
+    rng = np.random.default_rng(3)
+    age, third = rng.uniform(20, 80, 30), np.arange(30) == 29
+    second = (np.arange(30) >= 20) & ~third
+    design = np.column_stack([np.ones(30), age, second, third])
+    values = rng.normal(size=(30, 4))
+    fit = fit_linear(values, design)
+    alone = test_contrast(fit, [0, 0, 0, 1], is_robust=True)
+    assert np.isnan(alone.p).all() and np.isnan(alone.lower).all()
+    assert np.isfinite(alone.effect).all()
+    assert np.isnan(test_jointly(fit, [[0, 0, 1, 0], [0, 0, 0, 1]], is_robust=True).p).all()
+    # Other coefficients are those of everybody else.
+    others = fit_linear(values[:29], design[:29, :3])
+    for weights in ([0, 1, 0], [0, 0, 1]):
+        found = test_contrast(fit, [*weights, 0], is_robust=True)
+        wanted = test_contrast(others, weights, is_robust=True)
+        np.testing.assert_allclose(found.standard_error, wanted.standard_error, rtol=1e-10)
+    # Equal variances are another matter: they tell how far off one value may be.
+    assert np.isfinite(test_contrast(fit, [0, 0, 0, 1]).p).all()

@@ -291,3 +291,17 @@ def test_inner_folds_keep_participants_together(monkeypatch: pytest.MonkeyPatch)
     predict(pose_task(AGE, make_variables(make_thickness(covariates), people), covariates))
     # 5 outer folds of 50 rows; in each of them 4 to choose and 4 for the bias, of 40.
     assert sorted(seen) == [40] * 40 + [50] * 5
+
+
+@pytest.mark.parametrize('name', ['tiv', 'volume_of_the_head'])
+def test_a_column_is_not_predicted_from_itself(name: str) -> None:
+    """By its short name, and as a copy in another unit."""
+    covariates = make_covariates()
+    values = make_thickness(covariates)
+    variables = make_variables(values)
+    own = Variable('tissue_volume_tiv_volume', 'tissue_volume', 'tiv_volume', 'mm3', '')
+    variables = Variables(variables.rows, (*variables.variables, own),
+                          np.column_stack([values, 1e6 * (1 + values[:, 0])]))  # fmt: skip
+    covariates[name] = 1 + values[:, 0]
+    with pytest.raises(ModelError, match=rf'{name} (is among what it is predicted from|itself)'):
+        pose_task(Model('m', name, 'tissue_volume + thickness'), variables, covariates)

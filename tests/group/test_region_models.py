@@ -237,3 +237,46 @@ def test_a_family_is_a_table_or_the_model(family: Family, sizes: tuple[int, int]
         mine = table[table['variant'] == variant]
         expected = np.minimum(mine['p'] * size, 1).to_numpy()
         np.testing.assert_allclose(mine['p_bonferroni'], expected, rtol=1e-12)
+
+
+def test_a_region_without_a_test_has_the_true_reason() -> None:
+    variables, covariates = make_variables(make_covariates()), make_covariates()
+    variables.values[:, 1] = 2.4
+    variables.values[:, 2] = np.nan
+    covariates['r3'] = variables.values[:, 3]
+    covariates['site'] = ['C'] + ['A', 'B'] * 29 + ['A']
+    model = Model('m', 'thickness', 'r3 + C(site)', errors='robust')
+    table = fit_regions(model, variables, covariates).table.set_index(['region', 'contrast'])
+    reasons = table['reason']
+    assert reasons['r1', 'r3'] == 'it does not vary between these participants'
+    assert reasons['r2', 'r3'] == 'nobody of this model has it'
+    assert reasons['r3', 'r3'] == 'the model fits it exactly: is it among the terms itself?'
+    assert reasons['r0', 'C(site)[T.C]'].startswith('one participant alone determines it')
+    assert reasons['r0', 'C(site)[T.B]'] == '' and table['p'].notna()['r0', 'C(site)[T.B]']
+
+
+def test_mixed_models_of_regions_at_the_edge() -> None:
+    """A constant one, one that each has once, and ones in which participants do not differ."""
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(25), 2)
+    covariates = pd.DataFrame({'age': rng.uniform(20, 80, 50)})
+    values = rng.normal(2.5, 0.1, (50, 12))
+    values[:, 0] = 2.4
+    values[1::2, 1] = np.nan
+    rows = tuple(Row(str(n % 2), f'{who:02d}') for n, who in enumerate(people))
+    variables = Variables(rows, make_variables(make_covariates()).variables[:12], values)
+    model = Model('m', 'thickness', 'age', errors='mixed')
+    table = fit_regions(model, variables, covariates).table.set_index('region')
+    assert table.loc['r0', 'reason'] == 'it does not vary between these participants'
+    assert np.isnan(table.loc['r0', ['p', 'p_fdr']].astype(float)).all()
+    once = smf.ols('y ~ age', covariates.assign(y=values[:, 1])).fit()
+    assert table.loc['r1', 'p'] == pytest.approx(once.pvalues['age'], rel=1e-8)
+    assert table.loc['r1', 'dof'] == 23
+    # No difference between participants is a result, too, and not at random which regions it is.
+    assert (table['reason'].drop('r0') == '').all()
+    pooled = [
+        smf.ols('y ~ age', covariates.assign(y=values[:, region])).fit().bse['age']
+        for region in range(2, 12)
+    ]
+    ratio = table['se'].iloc[2:].to_numpy(float) / pooled
+    assert np.median(ratio) == pytest.approx(1, abs=0.02) and (ratio > 0.7).all()

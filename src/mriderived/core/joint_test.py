@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from mriderived.core.linear_model import DesignError, LinearFit
+from mriderived.core.linear_model import DesignError, LinearFit, robust_shares
 
 Matrix = NDArray[np.float64]
 
@@ -45,7 +45,8 @@ def test_jointly(fit: LinearFit, contrasts: ArrayLike, *, is_robust: bool = Fals
 
     Notes
     -----
-    A variable that the design fits exactly has no F (NaN). With one contrast, F is t².
+    A variable that the design fits exactly has no F (NaN), nor has a robust test of what one
+    observation alone determines. With one contrast, F is t².
 
     Examples
     --------
@@ -74,9 +75,9 @@ def test_jointly(fit: LinearFit, contrasts: ArrayLike, *, is_robust: bool = Fals
 
 def _robust_squares(fit: LinearFit, weights: Matrix, effects: Matrix) -> Matrix:
     """Return Wald's statistic (m,) with the HC3 covariance of the contrasts."""
-    pull = fit.design @ fit.inverse
-    leverage = np.minimum((pull * fit.design).sum(axis=1), 1 - 1e-12)
-    share = pull @ weights.T / (1 - leverage)[:, None]
+    share = robust_shares(fit, weights)
+    if np.isnan(share).any():
+        return np.full(effects.shape[1], np.nan)
     covariance = np.einsum('nq,nr,nm->mqr', share, share, fit.residuals**2, optimize=True)
     # What is fitted exactly has no covariance; the caller writes no F for it.
     exact = fit.variance == 0

@@ -15,6 +15,8 @@ Matrix = NDArray[np.float64]
 RANK_TOLERANCE = 1e-10
 #: A residual sum of squares below this share of the total one is that of an exact fit.
 EXACT = 1e-24
+#: An observation of which the model leaves no more than this share determines its own prediction.
+ALONE = 1e-10
 
 
 class DesignError(ValueError):
@@ -169,12 +171,16 @@ def test_contrast(fit: LinearFit, contrast: ArrayLike, *, is_robust: bool = Fals
 
     Notes
     -----
-    A variable that the design fits exactly has no t and no p (NaN), nor has a constant one.
+    A variable that the design fits exactly has no t and no p (NaN), nor has a constant one. A
+    robust error does not exist where one observation alone determines the contrast, such as the
+    only one of its site: its residual is 0 whatever it is.
     """
     weights = np.asarray(contrast, float)
     effect = weights @ fit.coefficients
     spread = float(weights @ fit.inverse @ weights)
-    variance = _robust_variance(fit, weights) if is_robust else fit.variance * spread
+    variance = fit.variance * spread
+    if is_robust:
+        variance = robust_shares(fit, weights[None])[:, 0] ** 2 @ fit.residuals**2
     error = np.sqrt(variance)
     unknown = fit.variance == 0
     with np.errstate(divide='ignore', invalid='ignore'):
@@ -195,12 +201,19 @@ def test_contrast(fit: LinearFit, contrast: ArrayLike, *, is_robust: bool = Fals
     )
 
 
-def _robust_variance(fit: LinearFit, weights: Matrix) -> Matrix:
-    """Return the HC3 variance (m,) of a contrast."""
+def robust_shares(fit: LinearFit, weights: Matrix) -> Matrix:
+    """Return what a residual of each observation adds to each of q contrasts (n, q), as of HC3.
+
+    The whole column is NaN of a contrast that one observation alone determines.
+    """
     pull = fit.design @ fit.inverse
-    leverage = np.minimum((pull * fit.design).sum(axis=1), 1 - 1e-12)
-    share: Matrix = (pull @ weights / (1 - leverage)) ** 2
-    return share @ fit.residuals**2
+    left = 1 - (pull * fit.design).sum(axis=1)
+    own = pull @ weights.T
+    alone = left < ALONE
+    size = np.abs(own).max(axis=0)
+    own[alone] = np.where(np.abs(own[alone]) > np.sqrt(ALONE) * size, np.nan, 0.0)
+    shares: Matrix = own / np.where(alone, 1, left)[:, None]
+    return np.where(np.isnan(shares).any(axis=0), np.nan, shares)
 
 
 test_contrast.__test__ = False  # type: ignore[attr-defined]

@@ -110,7 +110,9 @@ def calibration(target: NDArray[np.int64], predicted: Matrix) -> tuple[float, fl
     if np.ptp(odds) < 1e-9 or roc_auc_score(target, predicted) in (0.0, 1.0):
         return None
     scale = float(odds.std())
-    fitted = LogisticRegression(C=np.inf, max_iter=1000).fit(odds[:, None] / scale, target)
+    fitted = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-8).fit(
+        odds[:, None] / scale, target
+    )
     return float(fitted.coef_[0, 0]) / scale, float(fitted.intercept_[0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from mriderived.group.missing_codes import refuse_codes
 from mriderived.group.model_design import suggest_column
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.tangent_features import Covariances, split_terms
-from mriderived.group.variables import Variables
+from mriderived.group.variables import ALIASES, Variables
 
 Matrix = NDArray[np.float64]
 
@@ -32,6 +33,8 @@ FEWEST_OF_SITE = 10
 MOST_CLASSES = 2
 #: A feature that more than this share of the participants lack is left out.
 MOST_MISSING = 0.2
+#: A feature whose correlation with the target is above this is a copy of it.
+COPY = 1 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ def pose_task(
     if atlas is not None and covariances is None:
         raise ModelError(f'{model.formula}: there is no tangent space without its covariances')
     places = list(dict.fromkeys(place for term in terms for place in variables.choose(term)))
-    if model.outcome in (variables.variables[place].name for place in places):
+    target = ALIASES.get(model.outcome, model.outcome)
+    if target in (variables.variables[place].name for place in places):
         raise ModelError(f'{model.formula}: {model.outcome} is among what it is predicted from')
     known = _have_target(model, covariates, sites)
     values = variables.values[:, places]
@@ -104,6 +108,8 @@ def pose_task(
         )
     data, names = _choose(model, variables, places, values[rows], covariances, rows)
     wanted, classes = _read_target(model, covariates[model.outcome].iloc[rows], people)
+    if not classes:
+        _refuse_copies(model, data, names, wanted)
     regions = covariances.regions if covariances else 0
     task = Task(data, names, wanted, rows, people, classes, regions=regions)
     if not sites:
@@ -150,6 +156,17 @@ def _choose(
     if not chosen.any():
         raise ModelError(f'{model.formula}: no feature has values in most participants')
     return data[:, chosen], names
+
+
+def _refuse_copies(model: Model, data: Matrix, names: Sequence[str], target: Matrix) -> None:
+    """Refuse features that are the target itself, in whatever unit."""
+    for values, name in zip(data.T, names, strict=False):
+        known = np.isfinite(values)
+        if abs(np.corrcoef(values[known], target[known])[0, 1]) > COPY:
+            raise ModelError(
+                f'{model.formula}: {name} is {model.outcome} itself, in its own unit or another: '
+                'leave it out'
+            )
 
 
 def _number_sites(model: Model, column: pd.Series, people: NDArray[np.str_]) -> NDArray[np.int64]:

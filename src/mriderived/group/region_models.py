@@ -32,6 +32,8 @@ from mriderived.group.variables import Variable, Variables
 
 Matrix = NDArray[np.float64]
 Test = ContrastTest | JointTest
+#: Why a variable that varies has an estimate and no test.
+ALONE = 'one participant alone determines it, and then robust errors do not exist'
 #: The columns of the table of a model.
 COLUMNS = ('variable', 'measure', 'variant', 'region', 'index', 'column', 'unit', 'contrast', 'n',
            'dof', 'estimate', 'se', 'ci_low', 'ci_high', 't', 'f', 'dof_tested', 'p',
@@ -109,16 +111,37 @@ def _fit_patterns(
         matrix = design.matrix[rows]
         try:
             if not rows.all():
-                check_design(matrix, design.names, LEAST_DOF)
+                _require_rows(rows, design)
             fit = fit_linear(values[np.ix_(rows, places)], matrix)
         except DesignError as error:
             for place in places:
                 yield from _without(place, variables[place], weights, int(rows.sum()), str(error))
             continue
+        reasons = _tell_why(values[np.ix_(rows, places)], fit)
         for order, (title, weight) in enumerate(weights.items()):
             test = _test(fit, weight, is_robust=model.errors == 'robust')
             for at, place in enumerate(places):
-                yield _row(place, order, variables[place], title, int(rows.sum()), test, at)
+                yield _row(place, order, variables[place], title, int(rows.sum()), test, at,
+                           reasons[at])  # fmt: skip
+
+
+def _require_rows(rows: NDArray[np.bool_], design: Design) -> None:
+    """Refuse a region that too few have for the design of all."""
+    if not rows.any():
+        raise DesignError('nobody of this model has it')
+    check_design(design.matrix[rows], design.names, LEAST_DOF)
+
+
+def _tell_why(values: Matrix, fit: LinearFit) -> list[str]:
+    """Return why each variable would have no p-value."""
+    same = np.ptp(values, axis=0) == 0
+    exact = fit.variance == 0
+    return [
+        'it does not vary between these participants' if still
+        else 'the model fits it exactly: is it among the terms itself?' if fitted
+        else ALONE
+        for still, fitted in zip(same, exact, strict=True)
+    ]  # fmt: skip
 
 
 def _test(fit: LinearFit, weight: Matrix, *, is_robust: bool) -> Test:
@@ -140,13 +163,21 @@ def _fit_mixed(
         rows = np.isfinite(values[:, place])
         matrix = design.matrix[rows]
         try:
-            check_design(matrix, design.names, LEAST_DOF)
-            tests = fit_mixed(values[rows, place], matrix, groups[rows], weights.values())
+            _require_rows(rows, design)
+            fit = fit_linear(values[rows][:, [place]], matrix)
+            (reason,) = _tell_why(values[rows][:, [place]], fit)
+            # One session of each is no mixed model: what is left of it is least squares.
+            is_single = len(np.unique(groups[rows])) == rows.sum()
+            tests = (
+                [_test(fit, weight, is_robust=False) for weight in weights.values()]
+                if is_single or reason != ALONE
+                else fit_mixed(values[rows, place], matrix, groups[rows], weights.values())
+            )
         except (DesignError, MixedError, np.linalg.LinAlgError) as error:
             yield from _without(place, variable, weights, int(rows.sum()), str(error))
             continue
         for order, (title, test) in enumerate(zip(weights, tests, strict=True)):
-            yield _row(place, order, variable, title, int(rows.sum()), test, 0)
+            yield _row(place, order, variable, title, int(rows.sum()), test, 0, reason)
 
 
 def _about(place: int, order: int, variable: Variable, title: str, n: int) -> dict[str, object]:
@@ -159,7 +190,14 @@ def _about(place: int, order: int, variable: Variable, title: str, n: int) -> di
 
 
 def _row(
-    place: int, order: int, variable: Variable, title: str, n: int, test: Test, at: int
+    place: int,
+    order: int,
+    variable: Variable,
+    title: str,
+    n: int,
+    test: Test,
+    at: int,
+    why: str,
 ) -> dict[str, object]:
     if isinstance(test, JointTest):
         none = np.full(len(test.f), np.nan)
@@ -168,13 +206,12 @@ def _row(
         found = (test.effect, test.standard_error, test.lower, test.upper, test.t, test.t**2,
                  test.p, test.partial_r2, test.d)  # fmt: skip
     numbers = {name: float(values[at]) for name, values in zip(_NUMBERS, found, strict=True)}
-    reason = '' if np.isfinite(numbers['p']) else 'it does not vary between these participants'
     return {
         **_about(place, order, variable, title, n),
         'dof': test.dof or np.nan,
         'dof_tested': test.tested if isinstance(test, JointTest) else 1,
         **numbers,
-        'reason': reason,
+        'reason': '' if np.isfinite(numbers['p']) else why,
     }
 
 
