@@ -20,6 +20,8 @@ AT_ONCE = 8
 CONSTANT = 1e-6
 #: What differs by less than rounding is equal.
 ALIKE = 1 - 1e-5
+#: What is left of a constant of norm 1 above this is not in a design.
+LEVEL = 1e-6
 
 
 class Problem(NamedTuple):
@@ -63,7 +65,8 @@ def pose_problem(
     ----------
     values : array (n, V)
     tested : array (n,)
-        The regressor of interest; a constant one is a one-sample test, by flips of sign.
+        The regressor of interest. Where a constant is in the design and not in the nuisance, such
+        as of a mean at some age, signs are flipped, for errors that are symmetric.
     nuisance : array (n, q)
         What is adjusted for, with the intercept; q may be 0.
     blocks : array (n,), optional
@@ -97,14 +100,22 @@ def pose_problem(
     norm = np.linalg.norm(residuals, axis=0)
     varies = norm > CONSTANT * np.linalg.norm(data, axis=0)
     residuals *= np.where(varies, 1 / np.where(varies, norm, 1), 0).astype(np.float32)
-    is_flipped = bool(np.ptp(regressor) == 0)
+    own /= np.linalg.norm(own)
     return Problem(
         residuals,
-        np.vstack([own / np.linalg.norm(own), basis.T]).astype(np.float32),
+        np.vstack([own, basis.T]).astype(np.float32),
         dof,
         _number(blocks, count),
-        is_flipped,
+        _is_of_level(own, basis),
     )
+
+
+def _is_of_level(own: NDArray[np.float64], basis: NDArray[np.float64]) -> bool:
+    """Tell whether a constant belongs to what is tested: then changing places changes nothing."""
+    ones = np.full(len(own), len(own) ** -0.5)
+    beside = ones - basis @ (basis.T @ ones)
+    within = beside - own * (own @ beside)
+    return bool(np.linalg.norm(beside) > LEVEL and np.linalg.norm(within) < LEVEL)
 
 
 def _number(blocks: ArrayLike | None, count: int) -> NDArray[np.int64]:

@@ -95,8 +95,10 @@ def _fit(
     work: Work,
 ) -> MapModel:
     there = [place for place, row in enumerate(rows) if row in maps.files]
-    _require_design(model, covariates.iloc[there])
-    mask, left_out = choose_voxels(maps, [rows[place] for place in there], out_dir)
+    first = _require_design(model, covariates.iloc[there])
+    # Whoever lacks a covariate has no part in the mask, either.
+    modelled = [rows[there[place]] for place in first.rows]
+    mask, left_out = choose_voxels(maps, modelled, out_dir)
     there = [place for place in there if rows[place] not in left_out]
     design = build_design(model, covariates.iloc[there])
     chosen = tuple(rows[there[place]] for place in design.rows)
@@ -120,9 +122,10 @@ def _fit(
     )
 
 
-def _require_design(model: Model, covariates: pd.DataFrame) -> None:
-    """Refuse a model before any map is read."""
-    contrast_weights(model, build_design(model, covariates).names)
+def _require_design(model: Model, covariates: pd.DataFrame) -> Design:
+    """Return the design of all, or refuse the model, before any map is read."""
+    design = build_design(model, covariates)
+    contrast_weights(model, design.names)
     if model.joint:
         raise ModelError(
             f'{model.formula}: contrasts of several rows ({", ".join(model.joint)}) are for '
@@ -130,6 +133,7 @@ def _require_design(model: Model, covariates: pd.DataFrame) -> None:
         )
     if model.errors != 'classical':
         raise ModelError(f'{model.formula}: errors: {model.errors} is for regions only')
+    return design
 
 
 def _require_one_session(model: Model, rows: Sequence[Row]) -> None:

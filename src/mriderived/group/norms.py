@@ -146,16 +146,40 @@ def _require_enough(task: NormTask, reference: Rule | None) -> None:
         )
     for place, name in enumerate(design.names):
         column = design.matrix[task.reference, place]
-        levels, counts = np.unique(column, return_counts=True)
-        if len(levels) == 1 and name != INTERCEPT:
+        if np.ptp(column) == 0 and name != INTERCEPT:
             raise ModelError(
                 f'{model.formula}: {name} is the same for all who draw the curves: leave it out'
             )
-        if len(levels) == 2 and counts.min() < FEWEST_OF_LEVEL:
+    for level in find_levels(design):
+        count = len(set(task.people[task.reference & level.members]))
+        if count < FEWEST_OF_LEVEL:
             raise ModelError(
-                f'{model.formula}: {name} tells {counts.min()} from {counts.max()}, and norms '
-                f'need {FEWEST_OF_LEVEL} of each: leave it out'
+                f'{model.formula}: {count} of those who draw the curves are {level.name}, and '
+                f'norms need {FEWEST_OF_LEVEL} of each: leave them out, or the term'
             )
+
+
+class Level(NamedTuple):
+    """A level of a category of a formula, and who (n,) is of it."""
+
+    name: str
+    members: NDArray[np.bool_]
+
+
+def find_levels(design: Design) -> list[Level]:
+    """Return the levels of all categories, that which has no column of its own included."""
+    found = []
+    for term, columns in design.terms.items():
+        places = [design.names.index(name) for name in columns]
+        rows, which = np.unique(design.matrix[:, places], axis=0, return_inverse=True)
+        # More kinds of rows than a category of so many columns has levels: a term of numbers.
+        if not 1 < len(rows) <= len(places) + 1:
+            continue
+        for number, row in enumerate(rows):
+            own = [columns[place] for place in np.flatnonzero(row)]
+            name = own[0] if len(own) == 1 else f'the first level of {term}'
+            found.append(Level(name, which.ravel() == number))
+    return found
 
 
 def find_norms(task: NormTask, seed: int = 42) -> NormResult:
@@ -175,16 +199,16 @@ def find_norms(task: NormTask, seed: int = 42) -> NormResult:
     draws = task.reference & inside & _is_first(task.people)
     counts = np.isfinite(task.values[draws]).sum(axis=0)
     needed = max(FEWEST, PER_COEFFICIENT * mean.shape[1])
-    few = counts < needed
-    values = np.where(few, np.nan, task.values)
-    without = {
+    fold = _deal(task, seed)
+    without = _find_rare_levels(task, draws, fold) | {
         task.variables[place]: f'{counts[place]} of those who draw the curve have a value, and '
         f'{needed} are needed'
-        for place in np.flatnonzero(few)
+        for place in np.flatnonzero(counts < needed)
     }
+    few = np.isin(task.variables, list(without))
+    values = np.where(few, np.nan, task.values)
     shape = task.values.shape
     z, centile, expected = (np.full(shape, np.nan) for _ in range(3))
-    fold = _deal(task, seed)
     for number in range(-1, FOLDS):
         judged = inside & (fold == number)
         drawing = draws & (fold != number)
@@ -203,6 +227,28 @@ def find_norms(task: NormTask, seed: int = 42) -> NormResult:
             else 'it does not vary between those who draw the curve'
         )
     return NormResult(task, z, centile, expected, whole, reasons, without)
+
+
+def _find_rare_levels(
+    task: NormTask, draws: NDArray[np.bool_], fold: NDArray[np.intp]
+) -> dict[int, str]:
+    """Return variables that too few of a level have, and why they get no norms.
+
+    The mean and the spread of a level come from those of it alone who are not judged in turn.
+    """
+    known = np.isfinite(task.values)
+    without = {}
+    for level in find_levels(task.design):
+        mine = draws & level.members
+        whole = known[mine].sum(axis=0)
+        left = np.min([known[mine & (fold != one)].sum(axis=0) for one in range(FOLDS)], axis=0)
+        for place in np.flatnonzero((whole < FEWEST_OF_LEVEL) | (left < FEWEST_OF_LEVEL - 1)):
+            without[task.variables[place]] = (
+                f'{whole[place]} of those who draw the curve and are {level.name} have a value '
+                f'({left[place]} outside of one fold), and {FEWEST_OF_LEVEL} '
+                f'({FEWEST_OF_LEVEL - 1}) are needed'
+            )
+    return without
 
 
 def _designs_inside(task: NormTask, inside: NDArray[np.bool_]) -> tuple[Matrix, Matrix]:

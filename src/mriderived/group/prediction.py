@@ -159,11 +159,20 @@ def _score(
 
 
 def _by_chance(model: Any, task: Task, seed: int, number: int) -> float:
-    """Return the main score after the target was dealt out anew, to whole participants."""
+    """Return the main score after the target was dealt out anew, to whole participants.
+
+    With folds of whole sites, it is dealt within what is never split, so that every site keeps
+    what it has of each class.
+    """
     random = np.random.default_rng([seed, number])
     people, place = np.unique(task.persons, return_inverse=True)
     first = np.array([np.flatnonzero(place == one)[0] for one in range(len(people))])
-    dealt = task.target[first][random.permutation(len(people))][place]
+    order = np.arange(len(people))
+    blocks = task.groups[first] if task.is_by_site else np.zeros(len(people), int)
+    for block in np.unique(blocks):
+        mine = np.flatnonzero(blocks == block)
+        order[mine] = random.permutation(mine)
+    dealt = task.target[first][order][place]
     predicted, corrected, _ = _cross_validate(model, task, dealt, seed)
     scores = _score(task, dealt, predicted, corrected)
     return scores['auc'] if task.classes else scores['r2']
