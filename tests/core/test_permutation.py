@@ -91,6 +91,31 @@ def test_flips_of_sign_test_a_mean() -> None:
     assert np.abs(found - wanted).max() < 0.06
 
 
+@pytest.mark.parametrize('is_group', [False, True])
+def test_flips_of_sign_test_a_level_beside_other_regressors(is_group: bool) -> None:
+    """The mean at some age, and that of one group: places would change nothing of either."""
+    rng = np.random.default_rng(1)
+    ones = np.ones(24)
+    if is_group:
+        tested, nuisance = (np.arange(24) < 12).astype(float), (np.arange(24) >= 12).astype(float)
+    else:
+        tested, nuisance = ones, rng.normal(size=24)
+        nuisance[0] = 3.0
+    values = rng.normal(0, 1, (24, 4000))
+    values += 2 * nuisance[:, None]
+    values[:, :1000] += tested[:, None]
+    problem = pose_problem(values, tested, nuisance)
+    assert problem.is_flipped
+    found = shuffle(problem, range(400), 0).exceeded / 400
+    wanted = test_contrast(fit_linear(values, np.column_stack([tested, nuisance])), [1, 0]).p
+    # The power of the law of t where there is a level, and its error where there is none.
+    assert (found[:1000] <= 0.05).mean() == pytest.approx((wanted[:1000] <= 0.05).mean(), abs=0.03)
+    assert (found[1000:] <= 0.05).mean() == pytest.approx(0.05, abs=0.015)
+    # A slope beside a constant is none of these.
+    assert not pose_problem(values, rng.normal(size=24), ones).is_flipped
+    assert not pose_problem(values, rng.normal(size=24), np.empty((24, 0))).is_flipped
+
+
 def test_blocks_keep_their_members() -> None:
     rng = np.random.default_rng(0)
     blocks = np.repeat(np.arange(6), 4)

@@ -55,6 +55,8 @@ def test_only_what_was_harmonised_can_be_explained() -> None:
     [
         (replace(AGE, terms='age + C(site)'), (SITES,), 'leave site out of the formula'),
         (AGE, (Model('s', 'site', 'age'),), 'does not keep sex, and takes what sites and sex'),
+        (replace(AGE, terms='age + I(age**2)'), (SITES,), r'does not keep I(age ** 2), and takes'),
+        (replace(AGE, terms='age*C(sex)'), (SITES,), 'does not keep age:sex, and takes'),
         (AGE, (Model('s', 'site', '1'),), r'age, sex share off with the sites: add them'),
         (AGE, (SITES, Model('s', 'site', '1')), 'there are 2 harmonisations (sites, s)'),
         (replace(AGE, harmonised='site'), (SITES,), 'is called site. Did you mean sites?'),

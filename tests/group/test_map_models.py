@@ -154,6 +154,25 @@ def test_a_map_that_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None
     np.testing.assert_allclose(fitted.tests['age'].t, alone.tests['age'].t, rtol=1e-6)
 
 
+def test_who_is_not_modelled_has_no_part_in_the_mask(tmp_path: Path) -> None:
+    """A map of three quarters of the brain, of somebody whose age nobody knows."""
+    rng = np.random.default_rng(3)
+    rows = [Row('', str(number)) for number in range(12)]
+    for place, row in enumerate(rows):
+        values = 1 + rng.random(SHAPE).astype(np.float32)
+        values[:3] *= place != 5
+        nb.Nifti1Image(values, AFFINE).to_filename(tmp_path / f'{row.participant}.nii.gz')
+    files = {row: f'{row.participant}.nii.gz' for row in rows}
+    maps = MapSet(Output('reho', 'func', 'boldmap', 'x'), SPACE, files, AFFINE, SHAPE, {})
+    covariates = pd.DataFrame({'age': rng.uniform(20, 80, 12)})
+    model = Model('m', 'reho', 'age')
+    whole = fit_maps(model, maps, rows, covariates, tmp_path)
+    covariates.loc[5, 'age'] = np.nan
+    found = fit_maps(model, maps, rows, covariates, tmp_path)
+    assert not whole.mask[:3].any() and found.mask.all()
+    assert found.design.left_out == {'age': 1}
+
+
 def test_maps_of_which_none_can_be_read_are_refused(tmp_path: Path) -> None:
     cohort = make_maps(tmp_path)
     (maps,) = find_maps(MODEL.outcome, cohort, MEASURES, tmp_path)

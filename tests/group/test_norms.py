@@ -109,6 +109,7 @@ def test_the_reference_draws_and_others_are_judged() -> None:
 
 def test_further_sessions_are_judged_by_others() -> None:
     covariates = make_covariates(200)
+    covariates['sex'] = np.where(np.arange(200) // 2 % 2 == 0, 'F', 'M').astype(object)
     values = make_thickness(covariates)
     names = [f'{n // 2:03d}' for n in range(200)]
     variables = make_variables(values, names)
@@ -127,18 +128,55 @@ def test_further_sessions_are_judged_by_others() -> None:
         (120, 'age', 'group == "cat"', 'group == "cat" is true of nobody'),
         (120, 'age', 'grp == "cat"', 'there is no column grp. Did you mean group?'),
         (120, 'age + C(group)', 'group == "control"', 'is the same for all who draw the curves'),
-        (120, 'age + C(rare)', '', 'C(rare)[T.b] tells 2 from 118, and norms need 5 of each'),
+        (120, 'age + C(rare)', '', '2 of those who draw the curves are C(rare)[T.b], and norms'),
+        (120, 'age + C(first)', '', '2 of those who draw the curves are the first level of C('),
     ],
 )  # fmt: skip
 def test_what_gives_no_norms_is_refused(people: int, terms: str, rule: str, message: str) -> None:
     covariates = make_covariates(people)
     covariates['rare'] = np.where(np.arange(people) < 2, 'b', 'a').astype(object)
+    covariates['first'] = np.where(np.arange(people) < 2, 'a', covariates['sex']).astype(object)
+    covariates['first'] = covariates['first'].replace({'F': 'b', 'M': 'c'})
     with pytest.raises(ModelError) as caught:
         pose_norms(
             Model('m', 'thickness', terms), make_variables(make_thickness(covariates)), covariates,
             read_rule(rule) if rule else None,
         )  # fmt: skip
     assert message in str(caught.value)
+
+
+def test_a_region_that_too_few_of_a_level_have_gets_no_norms() -> None:
+    """Four women have the first, one the second, five the third, whom two folds share."""
+    covariates = make_covariates(200)
+    covariates['sex'] = np.where(np.arange(200) < 12, 'F', 'M').astype(object)
+    values = make_thickness(covariates)
+    values[4:12, 0] = np.nan
+    values[1:12, 1] = np.nan
+    result = find_norms(pose_norms(MODEL, make_variables(values), covariates))
+    assert set(result.without) == {0, 1}
+    assert result.without[0].startswith('4 of those who draw the curve and are the first level of')
+    assert np.isnan(result.z[:, :2]).all() and np.isfinite(result.z[:, 2:]).all()
+
+
+def test_who_draws_decides_the_range_and_the_first_of_the_reference_draws() -> None:
+    """Second sessions are ten years later: who is older than all who draw is not judged."""
+    rng = np.random.default_rng(5)
+    age = rng.uniform(20, 60, 100)
+    covariates = pd.DataFrame({
+        'age': np.concatenate([age, age + 10]),
+        'visit': np.repeat(['first', 'second'], 100).astype(object),
+    })  # fmt: skip
+    names = [f'{n % 100:03d}' for n in range(200)]
+    variables = make_variables(rng.normal(2.5, 0.1, (200, 3)), names)
+    model = Model('m', 'thickness', 'age')
+    result = find_norms(pose_norms(model, variables, covariates))
+    assert int(result.task.draws.sum()) == 100
+    beyond = covariates['age'].to_numpy() > age.max()
+    assert beyond.sum() > 10 and np.isnan(result.z[beyond]).all()
+    assert all('age is beyond' in reason for reason in result.reasons[beyond])
+    second = read_rule('visit == "second"')
+    found = find_norms(pose_norms(model, variables, covariates, second)).task
+    np.testing.assert_array_equal(found.draws, np.arange(200) >= 100)
 
 
 def test_z_centiles_and_pictures_are_written(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from mriderived.config import Learner, replace
 from mriderived.core.combat import apply_combat, fit_combat
+from mriderived.group import prediction
 from mriderived.group.learners import make_folds
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.prediction import count_folds, predict
 from mriderived.group.prediction_chapter import find_prediction_chapters
-from mriderived.group.prediction_task import pose_task
+from mriderived.group.prediction_task import Task, pose_task
 from mriderived.group.records import Cohort, Row
 from mriderived.group.sample import Sample
 from mriderived.group.variables import Variable, Variables
@@ -291,6 +292,29 @@ def test_inner_folds_keep_participants_together(monkeypatch: pytest.MonkeyPatch)
     predict(pose_task(AGE, make_variables(make_thickness(covariates), people), covariates))
     # 5 outer folds of 50 rows; in each of them 4 to choose and 4 for the bias, of 40.
     assert sorted(seen) == [40] * 40 + [50] * 5
+
+
+def test_permutations_of_sites_keep_what_each_has_of_a_class(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two of twelve are patients at every site: over all, some would be left without."""
+    covariates = make_covariates(48)
+    covariates['site'] = np.array(list('abcd'))[np.arange(48) % 4].astype(object)
+    covariates['dx'] = np.where(np.arange(48) < 8, 'patient', 'control').astype(object)
+    variables = make_variables(make_thickness(covariates))
+    task = pose_task(Model('m', 'dx', 'thickness'), variables, covariates, 'site', is_by_site=True)
+    dealt = []
+
+    def watch(model: object, task: Task, target: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
+        dealt.append(target)
+        return target.astype(float), target.astype(float), np.zeros(1)
+
+    monkeypatch.setattr(prediction, '_cross_validate', watch)
+    for number in range(1, 20):
+        prediction._by_chance(None, task, 0, number)
+    sites = covariates['site'].to_numpy()
+    assert all(target[sites == site].sum() == 2 for target in dealt for site in 'abcd')
+    assert len({tuple(target) for target in dealt}) == 19
 
 
 @pytest.mark.parametrize('name', ['tiv', 'volume_of_the_head'])

@@ -159,7 +159,7 @@ def compare_norms(
         [int(rows.sum()) for rows in kind]
         for kind in (
             [np.isfinite(one.z).any(axis=1) for one in (whole, part)],
-            [one.task.reference for one in (whole, part)],
+            [one.task.draws for one in (whole, part)],
         )
     )
     rows: list[tuple[str, float, float]] = [

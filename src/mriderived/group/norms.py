@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mriderived.core.normative import Norms, fit_norms, judge, spline_basis
 from mriderived.group.model_design import INTERCEPT, Design, build_design
 from mriderived.group.model_files import Model, ModelError
+from mriderived.group.norm_levels import FEWEST_OF_LEVEL, find_levels, find_rare_levels
 from mriderived.group.rules import Rule
 from mriderived.group.variables import Variables
 
@@ -20,8 +21,6 @@ Matrix = NDArray[np.float64]
 #: Fewer people than these draw no curve, and so many are needed for each coefficient.
 FEWEST = 50
 PER_COEFFICIENT = 5
-#: A level of a category that fewer people have may be missing among those who draw a curve.
-FEWEST_OF_LEVEL = 5
 FOLDS = 10
 #: A covariate of more values than this has a curve, one of fewer a line.
 CURVED = 10
@@ -38,7 +37,11 @@ class Axis(NamedTuple):
 
 
 class NormTask(NamedTuple):
-    """Whom to judge, by what: ``reference`` (n,) are those who draw the curves."""
+    """Whom to judge, by what.
+
+    ``reference`` (n,) are all rows of those who draw the curves, ``draws`` (n,) those that do:
+    the first of each.
+    """
 
     model: Model
     design: Design
@@ -47,6 +50,7 @@ class NormTask(NamedTuple):
     values: Matrix
     people: NDArray[np.str_]
     reference: NDArray[np.bool_]
+    draws: NDArray[np.bool_]
 
 
 class NormResult(NamedTuple):
@@ -89,8 +93,9 @@ def pose_norms(
     people = np.array([variables.rows[row].participant for row in design.rows])
     axis = find_axis(design, covariates)
     task = NormTask(
-        model, design, axis, chosen, variables.values[design.rows][:, chosen], people, among
-    )
+        model, design, axis, chosen, variables.values[design.rows][:, chosen], people, among,
+        _first_of_each(people, among),
+    )  # fmt: skip
     _require_enough(task, reference)
     return task
 
@@ -137,7 +142,7 @@ def _require_enough(task: NormTask, reference: Rule | None) -> None:
     model, design = task.model, task.design
     mean, _ = build_designs(design.matrix[:1], design.names, task.axis)
     needed = max(FEWEST, PER_COEFFICIENT * mean.shape[1])
-    count = len(set(task.people[task.reference]))
+    count = int(task.draws.sum())
     if count < needed:
         of = f' of whom {reference} is true' if reference else ''
         raise ModelError(
@@ -145,41 +150,18 @@ def _require_enough(task: NormTask, reference: Rule | None) -> None:
             f'there are {count}'
         )
     for place, name in enumerate(design.names):
-        column = design.matrix[task.reference, place]
+        column = design.matrix[task.draws, place]
         if np.ptp(column) == 0 and name != INTERCEPT:
             raise ModelError(
                 f'{model.formula}: {name} is the same for all who draw the curves: leave it out'
             )
     for level in find_levels(design):
-        count = len(set(task.people[task.reference & level.members]))
+        count = int((task.draws & level.members).sum())
         if count < FEWEST_OF_LEVEL:
             raise ModelError(
                 f'{model.formula}: {count} of those who draw the curves are {level.name}, and '
                 f'norms need {FEWEST_OF_LEVEL} of each: leave them out, or the term'
             )
-
-
-class Level(NamedTuple):
-    """A level of a category of a formula, and who (n,) is of it."""
-
-    name: str
-    members: NDArray[np.bool_]
-
-
-def find_levels(design: Design) -> list[Level]:
-    """Return the levels of all categories, that which has no column of its own included."""
-    found = []
-    for term, columns in design.terms.items():
-        places = [design.names.index(name) for name in columns]
-        rows, which = np.unique(design.matrix[:, places], axis=0, return_inverse=True)
-        # More kinds of rows than a category of so many columns has levels: a term of numbers.
-        if not 1 < len(rows) <= len(places) + 1:
-            continue
-        for number, row in enumerate(rows):
-            own = [columns[place] for place in np.flatnonzero(row)]
-            name = own[0] if len(own) == 1 else f'the first level of {term}'
-            found.append(Level(name, which.ravel() == number))
-    return found
 
 
 def find_norms(task: NormTask, seed: int = 42) -> NormResult:
@@ -191,16 +173,17 @@ def find_norms(task: NormTask, seed: int = 42) -> NormResult:
     inside = _is_inside(task)
     axis = task.axis
     if axis is not None:
-        column = task.design.matrix[task.reference, axis.place]
+        column = task.design.matrix[task.draws, axis.place]
         task = task._replace(axis=axis._replace(knots=find_knots(column)))
     reasons = np.full(len(task.people), '', object)
     reasons[~inside] = _beyond(task)
     mean, spread = _designs_inside(task, inside)
-    draws = task.reference & inside & _is_first(task.people)
+    draws = task.draws
     counts = np.isfinite(task.values[draws]).sum(axis=0)
     needed = max(FEWEST, PER_COEFFICIENT * mean.shape[1])
     fold = _deal(task, seed)
-    without = _find_rare_levels(task, draws, fold) | {
+    rare = find_rare_levels(task.design, np.isfinite(task.values), draws, fold)
+    without = {task.variables[place]: reason for place, reason in rare.items()} | {
         task.variables[place]: f'{counts[place]} of those who draw the curve have a value, and '
         f'{needed} are needed'
         for place in np.flatnonzero(counts < needed)
@@ -229,28 +212,6 @@ def find_norms(task: NormTask, seed: int = 42) -> NormResult:
     return NormResult(task, z, centile, expected, whole, reasons, without)
 
 
-def _find_rare_levels(
-    task: NormTask, draws: NDArray[np.bool_], fold: NDArray[np.intp]
-) -> dict[int, str]:
-    """Return variables that too few of a level have, and why they get no norms.
-
-    The mean and the spread of a level come from those of it alone who are not judged in turn.
-    """
-    known = np.isfinite(task.values)
-    without = {}
-    for level in find_levels(task.design):
-        mine = draws & level.members
-        whole = known[mine].sum(axis=0)
-        left = np.min([known[mine & (fold != one)].sum(axis=0) for one in range(FOLDS)], axis=0)
-        for place in np.flatnonzero((whole < FEWEST_OF_LEVEL) | (left < FEWEST_OF_LEVEL - 1)):
-            without[task.variables[place]] = (
-                f'{whole[place]} of those who draw the curve and are {level.name} have a value '
-                f'({left[place]} outside of one fold), and {FEWEST_OF_LEVEL} '
-                f'({FEWEST_OF_LEVEL - 1}) are needed'
-            )
-    return without
-
-
 def _designs_inside(task: NormTask, inside: NDArray[np.bool_]) -> tuple[Matrix, Matrix]:
     """Return both designs; splines are of those only who are within their range."""
     designs = build_designs(task.design.matrix[inside], task.design.names, task.axis)
@@ -264,7 +225,7 @@ def _is_inside(task: NormTask) -> NDArray[np.bool_]:
     if task.axis is None:
         return np.ones(len(task.people), bool)
     column = task.design.matrix[:, task.axis.place]
-    known = column[task.reference]
+    known = column[task.draws]
     inside: NDArray[np.bool_] = (column >= known.min()) & (column <= known.max())
     return inside
 
@@ -276,9 +237,10 @@ def _beyond(task: NormTask) -> str:
     return f'{task.axis.name} is beyond that of those who draw the curves ({low:g} to {high:g})'
 
 
-def _is_first(people: NDArray[np.str_]) -> NDArray[np.bool_]:
+def _first_of_each(people: NDArray[np.str_], among: NDArray[np.bool_]) -> NDArray[np.bool_]:
     first = np.zeros(len(people), bool)
-    first[np.unique(people, return_index=True)[1]] = True
+    places = np.flatnonzero(among)
+    first[places[np.unique(people[places], return_index=True)[1]]] = True
     return first
 
 
@@ -299,7 +261,7 @@ def draw_curve(result: NormResult, place: int, at: Matrix) -> tuple[Matrix, Matr
     """Return mean and SD (k,) of a variable along the axis, the rest as it is on average."""
     task = result.task
     assert task.axis is not None  # curves are drawn along one
-    usual = task.design.matrix[task.reference].mean(axis=0)
+    usual = task.design.matrix[task.draws].mean(axis=0)
     matrix = np.tile(usual, (len(at), 1))
     matrix[:, task.axis.place] = at
     designs = build_designs(matrix, task.design.names, task.axis)

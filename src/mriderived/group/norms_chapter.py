@@ -205,7 +205,7 @@ def _write_values(
         'Description': f'MRIderived {__version__}: {model.formula}, {text[kind]}, out of sample.',
         'Formula': model.formula,
         'Coefficients': list(task.design.names),
-        'Reference': int(task.reference.sum()),
+        'Reference': int(task.draws.sum()),
         'LeftOut': dict(task.design.left_out),
         'NotJudged': judged,
         **{

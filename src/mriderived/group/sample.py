@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mriderived.group.derivatives import Sheet, place_sheets
-from mriderived.group.formulas import parse_terms, required_columns
+from mriderived.group.formulas import parse_terms, plain_terms, required_columns
 from mriderived.group.harmonise import Harmonised, harmonise
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.records import Cohort
@@ -50,7 +50,9 @@ class Sample:
             values=np.column_stack([old.values, more.values]),
         )
         columns = pd.DataFrame(more.values, columns=[one.name for one in more.variables])
-        covariates = pd.concat([self.covariates.reset_index(drop=True), columns], axis=1)
+        # What was made in this run takes the place of a column of its name, as of an earlier one.
+        kept = self.covariates.drop(columns=list(columns), errors='ignore').reset_index(drop=True)
+        covariates = pd.concat([kept, columns], axis=1)
         return replace(self, variables=variables, covariates=covariates)
 
     def find_harmonised(self, model: Model) -> Harmonised | None:
@@ -108,12 +110,8 @@ def _require_kept(model: Model, found: Harmonised) -> None:
             f'{model.formula}: what goes with {sites} was taken off its values: leave {sites} out '
             'of the formula, or take values that are not harmonised'
         )
-    kept = (
-        set()
-        if found.model.terms.strip() == '1'
-        else set(required_columns(parse_terms(found.model)))
-    )
-    lost = sorted(wanted - kept)
+    kept = plain_terms(parse_terms(found.model))
+    lost = [term for term in plain_terms(parse_terms(model)) if term not in kept]
     if lost:
         told, them = ', '.join(lost), 'it' if len(lost) == 1 else 'them'
         raise ModelError(
