@@ -138,3 +138,12 @@ def test_lonely_sites_are_told_once_and_short() -> None:
         'site ~ 1: no table could be harmonised: site s00, s01, s02, s03, … have one person only, '
         'so that the spread cannot be told: leave them out'
     )
+
+
+def test_a_region_that_a_small_site_lacks_takes_the_table_from_nobody() -> None:
+    covariates, variables = make_covariates(), make_variables()
+    covariates.loc[85:, 'site'] = 'D'
+    variables.values[86:, 7] = np.nan
+    (one,) = harmonise(MODEL, variables, covariates).tables
+    assert len(one.rows) == PEOPLE
+    assert 7 not in one.variables and len(one.variables) == REGIONS - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ import pytest
 from cohort_outputs import make_config
 
 from mriderived import cli
-from mriderived.config import replace
 from mriderived.core.normative import share_below
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.norms import find_norms, pose_norms
@@ -156,6 +156,18 @@ def test_a_region_that_too_few_of_a_level_have_gets_no_norms() -> None:
     assert set(result.without) == {0, 1}
     assert result.without[0].startswith('4 of those who draw the curve and are the first level of')
     assert np.isnan(result.z[:, :2]).all() and np.isfinite(result.z[:, 2:]).all()
+
+
+def test_what_was_filled_is_told(tmp_path: Path) -> None:
+    covariates = make_covariates(120)
+    covariates.loc[3, 'age'] = np.nan
+    sample = Sample(Cohort(), make_variables(make_thickness(make_covariates(120))), covariates)
+    model = replace(MODEL, missing='mean')
+    chapters, refused, *_ = find_norms_chapters(make_config(tmp_path), [model], sample)
+    assert not refused
+    assert 'age: 1 missing values were filled' in chapters[0].notes
+    told = json.loads((tmp_path / 'models' / 'norms-thickness_z.json').read_text())
+    assert told['Filled'] == {'age': 1} and told['LeftOut'] == {}
 
 
 def test_who_draws_decides_the_range_and_the_first_of_the_reference_draws() -> None:

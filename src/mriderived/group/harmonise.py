@@ -22,10 +22,14 @@ Matrix = NDArray[np.float64]
 MOST_CONFOUNDED = 0.8
 #: A covariate of which they explain more than this share is harmonised with a note.
 NOTABLE = 0.5
-#: A region that more than this share of the participants lack is left as it is.
+#: A region that more than this share of the participants lack is left as it is, and one that more
+#: than this share of a site lack, lest a few of a small site take the table from all.
 MOST_MISSING = 0.2
+MOST_MISSING_OF_SITE = 0.5
 #: A table of fewer regions says too little on the laws that ComBat draws them towards.
 FEWEST_REGIONS = 5
+#: Between the name of a table and why it was not harmonised, in a note.
+LEFT = ' is left as it is: '
 
 
 class HarmonisedTable(NamedTuple):
@@ -84,10 +88,10 @@ def harmonise(model: Model, variables: Variables, covariates: pd.DataFrame) -> H
         try:
             tables.append(_harmonise(table, places, rows, sites, kept, variables.values))
         except DesignError as error:
-            notes.append(f'{" ".join(filter(None, table))} is left as it is: {error}')
+            notes.append(f'{" ".join(filter(None, table))}{LEFT}{error}')
     if not tables:
         # Most often all tables are refused for one reason, which is told once.
-        reasons = dict.fromkeys(note.partition(' is left as it is: ')[2] or note for note in notes)
+        reasons = dict.fromkeys(note.partition(LEFT)[2] or note for note in notes)
         raise ModelError(
             f'{model.formula}: no table could be harmonised: {"; ".join(list(reasons)[:3])}'
         )
@@ -103,7 +107,7 @@ def _design(
     if model.terms.strip() == '1':
         return pd.DataFrame(index=range(len(there))), there, notes
     design = build_design(model, covariates.iloc[there])
-    notes += [f'{count} left out for want of {name}' for name, count in design.left_out.items()]
+    notes += design.notes
     table = pd.DataFrame(design.matrix, columns=list(design.names))
     return table.drop(columns=INTERCEPT, errors='ignore'), there[design.rows], notes
 
@@ -174,8 +178,12 @@ def _harmonise(
     values: Matrix,
 ) -> HarmonisedTable:
     data = values[np.ix_(rows, places)]
-    present = np.isfinite(data).mean(axis=0) >= 1 - MOST_MISSING
-    varies = np.nanstd(np.where(np.isfinite(data), data, np.nan), axis=0) > 0 if len(data) else present  # noqa: E501  # fmt: skip
+    known = np.isfinite(data)
+    present = known.mean(axis=0) >= 1 - MOST_MISSING
+    for site in np.unique(sites):
+        present &= known[sites == site].mean(axis=0) >= 1 - MOST_MISSING_OF_SITE
+    shown = np.where(known, data, np.nan)
+    varies = np.nanstd(shown, axis=0) > 0 if len(data) else present
     chosen = present & varies
     if chosen.sum() < FEWEST_REGIONS:
         raise DesignError(

@@ -106,9 +106,7 @@ def _show(config: Config, chapter: Chapter, fitted: MapModel) -> None:
     """Write what was found in a space, and add it to the chapter."""
     out_dir, maps = config.out_dir, fitted.maps
     chapter.text = _tell(config, fitted)
-    chapter.notes += [
-        f'{count} left out for want of {name}' for name, count in fitted.design.left_out.items()
-    ]
+    chapter.notes += fitted.design.notes
     lost = [f'{_name(row)} ({reason})' for row, reason in sorted(fitted.left_out.items())]
     if lost:
         chapter.notes.append(

@@ -105,6 +105,7 @@ def save_maps(
                         zip(fitted.design.names, fitted.weights[title].tolist(), strict=True)
                     ),
                     'NumberOfParticipants': len(fitted.rows),
+                    **fitted.design.counts,
                     'DegreesOfFreedom': fitted.tests[title].dof,
                     'SmoothingFWHM': fwhm,
                 },

@@ -150,11 +150,7 @@ def _tell(fitted: RegionModel) -> str:
 
 
 def _list_notes(fitted: RegionModel) -> list[str]:
-    design, table = fitted.design, fitted.table
-    notes = [f'{count} left out for want of {name}' for name, count in design.left_out.items()]
-    notes += [
-        f'{name}: {count} missing values were filled' for name, count in design.filled.items()
-    ]
+    table, notes = fitted.table, fitted.design.notes
     without = table[table['reason'] != ''].drop_duplicates('variable')
     if len(without):
         notes.append(
@@ -211,8 +207,7 @@ def write_table(path: Path, fitted: RegionModel) -> None:
             for title, weights in fitted.weights.items()
         },
         'Observations': len(fitted.design.rows),
-        'LeftOut': dict(fitted.design.left_out),
-        'Filled': dict(fitted.design.filled),
+        **fitted.design.counts,
         **{name: {'Description': text} for name, text in _COLUMNS.items()},
     }
     write_sidecar(sidecar_path(path).with_suffix('.tsv'), content)

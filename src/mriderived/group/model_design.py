@@ -44,6 +44,22 @@ class Design:
     filled: Mapping[str, int]
     terms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def notes(self) -> list[str]:
+        """Whom the policy of missing covariates left out, and what it filled."""
+        return [
+            *(f'{count} left out for want of {name}' for name, count in self.left_out.items()),
+            *(
+                f'{name}: {count} missing values were filled'
+                for name, count in self.filled.items()
+            ),
+        ]
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """The same for a sidecar."""
+        return {'LeftOut': dict(self.left_out), 'Filled': dict(self.filled)}
+
 
 def build_design(model: Model, covariates: pd.DataFrame) -> Design:
     """Build the design of a model from covariates, one row per observation.

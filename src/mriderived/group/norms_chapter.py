@@ -170,8 +170,7 @@ def _who(variables: Variables, row: int) -> tuple[str, ...]:
 
 
 def _list_notes(found: NormResult) -> list[str]:
-    notes = [f'{count} left out for want of {name}'
-             for name, count in found.task.design.left_out.items()]  # fmt: skip
+    notes = found.task.design.notes
     for reason in sorted({str(one) for one in found.reasons} - {''}):
         notes.append(f'{int((found.reasons == reason).sum())} not judged: {reason}')
     if found.without:
@@ -206,7 +205,7 @@ def _write_values(
         'Formula': model.formula,
         'Coefficients': list(task.design.names),
         'Reference': int(task.draws.sum()),
-        'LeftOut': dict(task.design.left_out),
+        **task.design.counts,
         'NotJudged': judged,
         **{
             one.name: {

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mriderived.group.derivatives import Sheet, place_sheets
 from mriderived.group.formulas import parse_terms, plain_terms, required_columns
-from mriderived.group.harmonise import Harmonised, harmonise
+from mriderived.group.harmonise import LEFT, Harmonised, harmonise
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.records import Cohort
 from mriderived.group.variables import Variables, gather_variables
@@ -134,8 +134,10 @@ def _only_harmonised(model: Model, found: Harmonised, variables: Variables) -> V
     try:
         few.choose(model.outcome)
     except ModelError:
+        kept = [note for note in found.notes if LEFT in note]
+        told = f' ({"; ".join(kept[:2])})' if kept else ''
         raise ModelError(
             f'{model.formula}: no column of {model.outcome} was harmonised; tables of regions '
-            'are, of 5 and more'
+            f'are, of 5 and more{told}'
         ) from None
     return few
