@@ -101,6 +101,12 @@
       : el('span', { title: 'There is no report of this participant' }, name);
   }
 
+  function visit(link, event) {
+    if (!link) return;
+    if (event.ctrlKey || event.metaKey) window.open(encodeURI(link));
+    else location.href = encodeURI(link);
+  }
+
   // ---- overview
   const HEADS = [['label', 'Measure', ''], ['', 'Distribution', ''], ['n', 'n', 'number'], ['', 'Median', 'number'], ['', 'MAD', 'number'],
     ['', 'Min', 'number'], ['', 'Max', 'number'], ['missing', 'Missing', 'number'], ['outliers', 'Outliers', 'number']];
@@ -224,7 +230,7 @@
     svg.addEventListener('mouseleave', () => tip(''));
     svg.addEventListener('click', (event) => {
       const p = nearest(svg, dots, event);
-      if (p && !event.target.closest('a')) highlight(view.who === p.row ? null : p.row);
+      if (p && !event.target.closest('a')) visit(now().people[p.row].link, event);
     });
     return svg;
   }
@@ -278,9 +284,10 @@
   }
   function hover(svg, column, dots, event) {
     const p = nearest(svg, dots, event);
+    svg.style.cursor = p && now().people[p.row].link ? 'pointer' : '';
     if (!p) return tip('');
     const score = column.off.get(p.row), extra = join.rows && join.by ? `, ${join.by}: ${(join.rows.get(now().people[p.row].label) || {})[join.by] ?? 'n/a'}` : '';
-    return tip(`sub-${now().people[p.row].label}: ${show(p.value)}${column.unit ? ` ${column.unit}` : ''}${score ? `, ${score.toFixed(1)} scaled MAD from the median` : ''}${extra}`, event);
+    return tip(`sub-${now().people[p.row].label}: ${show(p.value)}${column.unit ? ` ${column.unit}` : ''}${score ? `, ${score.toFixed(1)} scaled MAD from the median` : ''}${extra}${now().people[p.row].link ? '' : ': there is no report'}`, event);
   }
   function detail() {
     const column = view.column, host = $('detail');
@@ -296,6 +303,7 @@
       el('div', { class: 'step' }, el('button', { type: 'button', class: 'button', title: 'Previous measure', 'aria-label': 'Previous measure', onclick: () => step(-1) }, '↑'),
         el('button', { type: 'button', class: 'button', title: 'Next measure', 'aria-label': 'Next measure', onclick: () => step(1) }, '↓')));
     const left = el('div', {}, column.n ? plot(column) : el('p', { class: 'empty' }, 'No participant has a value.'),
+      column.n && now().people.some((p) => p.link) ? el('p', { class: 'about hint' }, 'A click on a point opens the report of that participant.') : null,
       el('div', { class: 'under' }, colourTools(), hidden ? el('p', { class: 'about' }, `${plural(hidden, 'value')} beyond the axis, drawn at its end. `,
         el('button', { type: 'button', class: 'chip', onclick: () => { view.full = true; detail(); } }, 'Show the full range')) : null,
       view.full ? el('button', { type: 'button', class: 'chip', onclick: () => { view.full = false; detail(); } }, 'Show the bulk only') : null));
@@ -425,7 +433,7 @@
       return tip(`${rowName(rows[hit[0]])}, ${unitName(units[hit[1]])}: ${NAMES[codes[hit[0]][hit[1]] || ' ']}${note === undefined ? '' : `: ${reasons[note]}`}`, event);
     });
     canvas.addEventListener('mouseleave', () => tip(''));
-    canvas.addEventListener('click', (event) => { const hit = at(event), link = hit && links.get(rows[hit[0]][0]); if (link) location.href = encodeURI(link); });
+    canvas.addEventListener('click', (event) => { const hit = at(event); visit(hit && links.get(rows[hit[0]][0]), event); });
     host.replaceChildren(canvas);
     $('grid-note').textContent = fit < rows.length
       ? `One column per participant, most problems first; the first ${counts.format(fit)} of ${counts.format(rows.length)} are drawn. A click opens the report.`
@@ -463,37 +471,64 @@
   }
 
   // ---- tables of chapters: sort, search, save
-  const asNumber = (text) => { const n = parseFloat(text.replace(/−/g, '-').replace(/,/g, '')); return Number.isNaN(n) ? null : n; };
-  function compare(a, b) {
-    const [x, y] = [asNumber(a), asNumber(b)];
-    if (x !== null && y !== null) return x - y;
-    return (x === null) - (y === null) || a.localeCompare(b, 'en', { numeric: true });
+  const NONE = new Set(['', '–', 'n/a']);
+  /** The number that a cell is or begins with: '12.3 (1, 194)' has one, '17Networks_LH' has none. */
+  function asNumber(text) {
+    const found = text.replace(/−/g, '-').replace(/(\d),(?=\d{3})/g, '$1').match(/^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?:$|[\s%(])/i);
+    return found ? Number(found[1]) : null;
+  }
+  /** Cells as numbers where all that are told are numbers, else as words; what is not told is last. */
+  function order(list, k, down) {
+    const told = list.filter((row) => !NONE.has(row[k])), sign = down ? -1 : 1;
+    const numbers = new Map(told.map((row) => [row, asNumber(row[k])])), words = [...numbers.values()].includes(null);
+    told.sort((a, b) => sign * ((words ? 0 : numbers.get(a) - numbers.get(b)) || a[k].localeCompare(b[k], 'en', { numeric: true })));
+    return [...told, ...list.filter((row) => NONE.has(row[k]))];
+  }
+  /** Rows as lists of text: those that the table has, or all of a long one, which lie beside it. */
+  function rowsOf(table) {
+    if (!table.dataset.rows) return [...table.tBodies[0].rows].map((row) => [...row.cells].map((one) => one.textContent.trim()));
+    const { rows, columns } = JSON.parse($(table.dataset.rows).textContent);
+    return Array.from({ length: rows }, (_, row) => columns.map(({ texts, places }) => texts[places ? places[row] : row]));
   }
   function sortable(table) {
-    const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
-    const cell = (row, k) => row.cells[k].textContent.trim();
-    heads.forEach((head, k) => {
-      const button = el('button', { type: 'button', onclick: () => {
-        const down = head.getAttribute('aria-sort') === 'ascending' ? -1 : 1;
-        heads.forEach((other) => other.removeAttribute('aria-sort'));
-        head.setAttribute('aria-sort', down === 1 ? 'ascending' : 'descending');
-        body.append(...[...body.rows].sort((a, b) => down * compare(cell(a, k), cell(b, k))));
-      } }, head.textContent);
-      head.replaceChildren(button);
-    });
-    const rows = [...body.rows], count = el('span', { class: 'push' }, plural(rows.length, 'row'));
-    const search = el('input', { type: 'search', placeholder: 'Search this table …', 'aria-label': 'Search this table', oninput: () => {
+    const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells], names = heads.map((head) => head.textContent);
+    const all = rowsOf(table), sought = new Map(all.map((row) => [row, row.join(' ').toLowerCase()]));
+    let sorted = all, list = all, shown = STEP;
+    const node = (row) => el('tr', {}, row.map((text) => el('td', { class: text.length > 20 ? 'long' : asNumber(text) !== null ? 'nowrap' : null }, text)));
+    function draw() {
+      const rest = list.length - shown, more = (count) => () => { shown += count; draw(); };
+      body.replaceChildren(...list.slice(0, shown).map(node));
+      if (rest <= 0) return;
+      const button = (count) => el('button', { type: 'button', class: 'button', onclick: more(count) }, `Show ${count === rest ? 'all' : counts.format(count)}`);
+      body.append(el('tr', { class: 'rest' }, el('td', { colspan: names.length, class: 'empty' }, `${counts.format(rest)} more: `, rest > STEP ? [button(STEP), ' '] : null, button(rest))));
+    }
+    heads.forEach((head, k) => head.replaceChildren(el('button', { type: 'button', onclick: () => {
+      const down = head.getAttribute('aria-sort') === 'ascending';
+      heads.forEach((other) => other.removeAttribute('aria-sort'));
+      head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+      sorted = order(all, k, down);
+      select();
+    } }, names[k])));
+    const count = el('span', { class: 'push', role: 'status' }, plural(all.length, 'row'));
+    const search = el('input', { type: 'search', placeholder: 'Search this table …', 'aria-label': 'Search this table', oninput: () => select() });
+    const kinds = [...new Set(all.map((row) => row[0]))], isNamed = names[0] === 'Contrast' && kinds.length > 1;
+    const kind = el('select', { 'aria-label': names[0], onchange: () => select() }, el('option', { value: '' }, 'All contrasts'), kinds.map((name) => el('option', {}, name)));
+    function select() {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      rows.forEach((row) => { row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word)); });
-      count.textContent = `${counts.format(rows.filter((row) => !row.hidden).length)} of ${plural(rows.length, 'row')}`;
-    } });
-    const save = el('button', { type: 'button', class: 'button', onclick: () => {
-      const lines = [heads, ...[...body.rows].filter((row) => !row.hidden).map((row) => [...row.cells])];
-      const text = lines.map((line) => line.map((one) => one.textContent.trim().replace(/\s+/g, ' ')).join('\t')).join('\n') + '\n';
+      list = sorted.filter((row) => (!kind.value || row[0] === kind.value) && words.every((word) => sought.get(row).includes(word)));
+      count.textContent = list.length === all.length ? plural(all.length, 'row') : `${counts.format(list.length)} of ${plural(all.length, 'row')}`;
+      shown = STEP;
+      draw();
+    }
+    const save = el('button', { type: 'button', class: 'button', title: 'All rows that are chosen, in this order, whether shown yet or not', onclick: () => {
+      const text = [names, ...list].map((row) => row.map((one) => one.replace(/\s+/g, ' ')).join('\t')).join('\n') + '\n';
       const link = el('a', { href: URL.createObjectURL(new Blob([text], { type: 'text/tab-separated-values' })), download: `${table.closest('section').querySelector('h2').id}.tsv` });
       link.click();
     } }, 'Save as TSV');
-    if (rows.length > 1) table.parentElement.before(el('div', { class: 'tools' }, search, save, count));
+    if (all.length > 1) table.parentElement.before(el('div', { class: 'tools' }, isNamed ? kind : null, search, save, count));
+    const after = table.dataset.rows && table.closest('section').querySelector('.after');
+    if (after) { for (const part of after.querySelectorAll('span')) part.hidden = part.className === 'rest'; after.hidden = !after.querySelector('a'); }
+    draw();
   }
   for (const table of document.querySelectorAll('.chapter table')) sortable(table);
 
@@ -513,7 +548,7 @@
       tip(spot ? `${rowName([spot[2], spot[3]])}${link(spot) ? '' : ': there is no report'}` : '', event);
     });
     image.addEventListener('mouseleave', () => tip(''));
-    image.addEventListener('click', (event) => { const found = link(at(event)); if (found) location.href = encodeURI(found); });
+    image.addEventListener('click', (event) => visit(link(at(event)), event));
   }
   for (const stage of document.querySelectorAll('.stage[data-spots]')) reachable(stage);
 

@@ -62,14 +62,18 @@ def _draw_p(axes: Axes, effects: Effects) -> None:
     known = np.flatnonzero(np.isfinite(effects.p))
     height = -np.log10(np.maximum(effects.p[known], 1e-300))
     axes.scatter(known, height, s=14, c=_colours(effects, known), linewidths=0, zorder=3)
-    lines = [(effects.alpha, f'p = {effects.alpha:g}, uncorrected', ':')]
-    lines.append((effects.threshold, f'{effects.correction} at {effects.alpha:g}', '--'))
-    for p, text, style in lines:
+    # At opposite ends, for both lines may be at the same height.
+    lines = (
+        (effects.alpha, f'p = {effects.alpha:g}, uncorrected', ':', 0, 'left'),
+        (effects.threshold, f'{effects.correction} at {effects.alpha:g}', '--', 1, 'right'),
+    )
+    for p, text, style, end, side in lines:
         axes.axhline(-np.log10(p), color=TEXT, lw=0.9, ls=style, zorder=2)
-        axes.annotate(text, (1, -np.log10(p)), xycoords=('axes fraction', 'data'), fontsize=8,
-                      ha='right', va='bottom', color=TEXT)  # fmt: skip
-    axes.set(xlabel=f'{len(known)} regions, in the order of the atlas', ylabel='−log₁₀ p')
-    axes.set_ylim(0, max(1.15 * height.max(initial=0), 1.2 * -np.log10(effects.alpha)))
+        axes.annotate(text, (end, -np.log10(p)), xycoords=('axes fraction', 'data'), fontsize=8,
+                      ha=side, va='bottom', color=TEXT, zorder=4,
+                      bbox={'facecolor': PAPER, 'alpha': 0.7, 'lw': 0, 'pad': 0.5})  # fmt: skip
+    top = max(height.max(initial=0), *(-np.log10(p) for p, *_ in lines))
+    axes.set_ylim(0, 1.15 * top)
     axes.set_xlim(-0.02 * len(effects.p) - 0.5, 1.02 * len(effects.p) - 0.5)
     axes.set_xticks([])
     _style(axes, 'y')

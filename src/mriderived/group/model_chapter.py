@@ -19,27 +19,16 @@ from mriderived.group.chapters import Chapter
 from mriderived.group.columns import snake
 from mriderived.group.guard import guard
 from mriderived.group.model_design import impute_policy
-from mriderived.group.model_figures import (
-    CORRECTED,
-    Matrix,
-    draw_family,
-    f_text,
-    is_joint,
-    name_table,
-    p_text,
-)
+from mriderived.group.model_figures import CORRECTED, Matrix, draw_family
 from mriderived.group.model_files import Model
+from mriderived.group.model_rows import HEADER, list_estimates
 from mriderived.group.region_models import RegionModel, fit_regions
 from mriderived.group.sample import Sample
 from mriderived.group.variables import Variables
 from mriderived.group.writing import write_lines
 
-#: Rows of a model that the page shows; the file has all.
-SHOWN = 40
 #: A model of one family has a figure for each contrast, as long as there are no more than these.
 MOST_FIGURES = 24
-_HEADER = ('Contrast', 'Region', 'Estimate', 'Unit', 't', 'F (df)', 'p', 'p corrected', 'd',
-           'Partial R²', 'n', '95 %', 'Table')  # fmt: skip
 NOTE_OF_HARMONISED = (
     'values are harmonised; the degrees of freedom that sites took are not counted, so p-values '
     'are somewhat too small, the more so the less even sites are (Nygaard et al. 2016, '
@@ -123,12 +112,12 @@ def _write(
     known: Covariates,
 ) -> None:
     model, out_dir = fitted.model, config.out_dir
-    chapter.text, chapter.header = _tell(fitted), _HEADER
+    chapter.text, chapter.header = _tell(fitted), HEADER
     path = PurePosixPath('models', f'model-{model.name}_stats.tsv')
     write_table(out_dir / path, fitted)
     chapter.files.append(path)
-    chapter.rows = _list_rows(fitted)
-    chapter.notes = [*_list_notes(fitted), *known.notes]
+    chapter.rows, shortened = list_estimates(fitted.table, model.correction)
+    chapter.notes = [*filter(None, [shortened]), *_list_notes(fitted), *known.notes]
     keys = ['contrast', 'measure', 'variant', 'column']
     families = [family for _, family in fitted.table.groupby(keys, sort=False)]
     for number, family in enumerate(families[:MOST_FIGURES], start=1):
@@ -161,24 +150,6 @@ def _list_notes(fitted: RegionModel) -> list[str]:
     if fewest < most:
         notes.append(f'variables have between {fewest} and {most} observations: see the column n')
     return notes
-
-
-def _list_rows(fitted: RegionModel) -> list[Sequence[str]]:
-    shown = fitted.table[fitted.table['p'].notna()].sort_values('p', kind='stable').head(SHOWN)
-    corrected = f'p_{fitted.model.correction}'
-    return [
-        (row['contrast'], row['region'] or row['variable'], _number(row['estimate'], '.4g'),
-         row['unit'], _number(row['t'], '.2f'), f_text(row), p_text(row['p']),
-         p_text(row[corrected]), _number(row['cohens_d'], '.2f'),
-         _number(row['partial_r2'], '.3f'), str(row['n']),
-         MISSING if is_joint(row) else f'{row["ci_low"]:.3g} to {row["ci_high"]:.3g}',
-         name_table(row))
-        for _, row in shown.iterrows()
-    ]  # fmt: skip
-
-
-def _number(value: float, form: str) -> str:
-    return format(value, form) if np.isfinite(value) else MISSING
 
 
 def _tell_weights(names: Sequence[str], weights: Matrix) -> object:

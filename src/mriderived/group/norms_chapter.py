@@ -31,9 +31,8 @@ Matrix = NDArray[np.float64]
 LEVELS = np.array([1, 2.5, 5, 10, 25, 50, 75, 90, 95, 97.5, 99]) / 100
 #: Beyond this is 5 % of the people, of each region.
 FAR = 1.96
-#: Regions whose curves the page shows, and participants that it lists.
+#: Regions whose curves the page shows.
 CURVES = 6
-SHOWN = 40
 #: Points of a curve.
 POINTS = 80
 NOTE_OF_NORMS = (
@@ -146,13 +145,13 @@ def describe_fit(found: NormResult, variables: Variables) -> pd.DataFrame:
 
 
 def _list_people(found: NormResult, variables: Variables) -> list[Sequence[str]]:
-    """Return those who deviate in most regions."""
+    """Return all participants, those who deviate in most regions first."""
     z, names = found.z, [variables.variables[place].name for place in found.task.variables]
     known = np.isfinite(z).sum(axis=1)
     far = (np.abs(z) > FAR).sum(axis=1)
     order = np.argsort(-far / np.maximum(known, 1), kind='stable')
     rows: list[Sequence[str]] = []
-    for place in order[:SHOWN]:
+    for place in order:
         if not known[place]:
             continue
         least, most = int(np.nanargmin(z[place])), int(np.nanargmax(z[place]))

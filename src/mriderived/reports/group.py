@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from mriderived.bids.names import InvalidNameError, report_path
 from mriderived.bids.status import write_text
+from mriderived.reports.group_chapters import prepare_chapter, script_json
 from mriderived.reports.group_status import count_states, grid_json, read_grid
 from mriderived.reports.group_tables import SessionTable, read_listing, read_sessions
 from mriderived.reports.methods import cite_texts
@@ -49,28 +50,14 @@ def write_group_report(out_dir: Path) -> Path:
         'facts': _count_facts(listing, sessions),
         'states': count_states(grid),
         'downloads': _list_downloads(out_dir, listing),
-        'chapters': [_find_pictures(out_dir, chapter) for chapter in listing.get('chapters', ())],
+        'chapters': [prepare_chapter(out_dir, chapter) for chapter in listing.get('chapters', ())],
         'methods': cite_texts(listing.get('methods', ())),
-        'data': _script_json(data),
+        'data': script_json(data),
         'values': [Markup(f'[{",".join(session.values)}]') for session in sessions],
     }
     path = out_dir / report_path()
     write_text(path, render('group.html.j2', values))
     return path
-
-
-def _find_pictures(out_dir: Path, chapter: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a chapter with its pictures as files; one that is gone is left out."""
-    pictures = [{'spots': (), **one, 'file': out_dir / one['path']} for one in chapter['pictures']]
-    return {**chapter, 'pictures': [one for one in pictures if one['file'].exists()]}
-
-
-def _script_json(content: Mapping[str, Any]) -> Markup:
-    """Return JSON that cannot end the script element it stands in."""
-    text = json.dumps(content, separators=(',', ':'), ensure_ascii=False, allow_nan=False)
-    for character in '<>&\u2028\u2029':
-        text = text.replace(character, f'\\u{ord(character):04x}')
-    return Markup(text)
 
 
 def _session_json(out_dir: Path, session: SessionTable) -> dict[str, Any]:
