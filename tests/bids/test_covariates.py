@@ -50,7 +50,30 @@ def test_of_two_columns_of_a_name_the_first_counts(tmp_path: Path) -> None:
     write(tmp_path / 'phenotype' / 'visit.tsv', 'participant_id age', 'sub-01 21')
     found = read_covariates(tmp_path)
     assert found.of([('01', '')])[['age', 'visit_age']].to_numpy().tolist() == [[20, 21]]
-    assert found.notes == ["phenotype/visit.tsv: 'age' is taken from participants.tsv instead"]
+    assert found.notes == [
+        "phenotype/visit.tsv: 'age' is taken from participants.tsv instead; its own is 'visit_age'"
+    ]
+
+
+def test_one_instrument_never_fills_the_column_of_another(tmp_path: Path) -> None:
+    write(tmp_path / 'participants.tsv', 'participant_id age', 'sub-01 20')
+    write(tmp_path / 'phenotype' / 'bdi.tsv', 'participant_id session_id score', 'sub-01 ses-a 5')
+    write(
+        tmp_path / 'phenotype' / 'hamd.tsv',
+        'participant_id age score',
+        'sub-01 3 9',
+        'sub-02 4 24',
+    )
+    found = read_covariates(tmp_path)
+    rows = found.of([('01', 'a'), ('02', 'a')])
+    assert rows['score'].iloc[0] == 5 and pd.isna(rows['score'].iloc[1])
+    assert rows['age'].iloc[0] == 20 and pd.isna(rows['age'].iloc[1])
+    assert rows['hamd_score'].tolist() == [9, 24] and rows['bdi_score'].iloc[0] == 5
+    assert found.notes == [
+        "phenotype/hamd.tsv: 'age' is taken from participants.tsv instead; its own is 'hamd_age'",
+        "phenotype/hamd.tsv: 'score' is taken from phenotype/bdi.tsv instead; its own is "
+        "'hamd_score'",
+    ]
 
 
 def test_no_table_is_no_covariate(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -43,8 +43,9 @@ def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
 
     A column of which two tables tell the same participant's (and session's) value is taken from
     the first of these, and a note says so; a session's own value counts before that of all
-    sessions. Columns of ``phenotype/`` are also there as ``<table>_<column>``. Columns of numbers
-    alone are numbers, unless ``as_text`` asks for all as it was written.
+    sessions. Columns of ``phenotype/`` are also there as ``<table>_<column>``, and only so where
+    an earlier table has a column of that name. Columns of numbers alone are numbers, unless
+    ``as_text`` asks for all as it was written.
 
     Raises
     ------
@@ -119,22 +120,42 @@ def _join(found: Covariates, table: pd.DataFrame, name: str) -> None:
     """Add the columns of a table; rows of participants that were not there are added, too."""
     for column in map(str, table.columns[table.columns.duplicated()]):
         raise CovariateError(f'{name} has two columns {column!r}: rename one of them')
-    both = [column for column in map(str, table.columns) if found.origin.get(column, name) != name]
-    shared = found.frame.index.intersection(table.index)
     taken = [
         column
-        for column in both
-        if (found.frame.loc[shared, column].notna() & table.loc[shared, column].notna()).any()
+        for column in map(str, table.columns)
+        if found.origin.get(column, name) != name
+        and (_is_instrument(name) or _share_cells(found.frame, table, column))
     ]
-    if taken:
+    for origin in dict.fromkeys(found.origin[column] for column in taken):
         found.notes.append(
-            f'{name}: {", ".join(map(repr, taken))} '
-            f'{"is" if len(taken) == 1 else "are"} taken from {found.origin[taken[0]]} instead'
+            _tell_taken([c for c in taken if found.origin[c] == origin], origin, name)
         )
     table = table.drop(columns=taken)
     found.frame = found.frame.combine_first(table) if len(found.frame) else table
     for column in map(str, table.columns):
         found.origin.setdefault(column, name)
+
+
+def _is_instrument(name: str) -> bool:
+    """Tell whether columns of a table mean nothing outside it, as a ``score`` does."""
+    return name.startswith('phenotype/')
+
+
+def _share_cells(frame: pd.DataFrame, table: pd.DataFrame, column: str) -> bool:
+    """Tell whether both tables have a value of the same participant and session."""
+    shared = frame.index.intersection(table.index)
+    return bool((frame.loc[shared, column].notna() & table.loc[shared, column].notna()).any())
+
+
+def _tell_taken(columns: Sequence[str], origin: str, name: str) -> str:
+    told = (
+        f'{name}: {", ".join(map(repr, columns))} {"is" if len(columns) == 1 else "are"} taken '
+        f'from {origin} instead'
+    )
+    if not _is_instrument(name):
+        return told
+    own = [f'{PurePosixPath(name).stem}_{column}' for column in columns]
+    return f'{told}; its own {"is" if len(own) == 1 else "are"} {", ".join(map(repr, own))}'
 
 
 def _with_type(column: pd.Series) -> pd.Series:
