@@ -35,6 +35,17 @@ def test_what_is_of_a_session_comes_before_what_is_of_all(tmp_path: Path) -> Non
     assert found['age'].tolist() == [20, 20, 30] and found['sex'].tolist() == ['F', 'F', 'M']
 
 
+def test_what_a_session_does_not_tell_is_not_that_of_another_time(tmp_path: Path) -> None:
+    write(tmp_path / 'participants.tsv', 'participant_id age sex', 'sub-01 20 F', 'sub-02 30 M')
+    write(tmp_path / 'sub-01' / 'sub-01_sessions.tsv', 'session_id age', 'ses-a 20', 'ses-b n/a')
+    write(tmp_path / 'sub-02' / 'sub-02_sessions.tsv', 'session_id dose', 'ses-b 5')
+    found = read_covariates(tmp_path).of([('01', 'a'), ('01', 'b'), ('01', 'c'), ('02', 'b')])
+    # Of ses-c there is no row, and the table of sub-02 has no such column.
+    assert found['age'].isna().tolist() == [False, True, False, False]
+    assert found['age'].dropna().tolist() == [20, 20, 30]
+    assert found['sex'].tolist() == ['F', 'F', 'F', 'M']
+
+
 def test_a_column_of_words_and_numbers_stays_words(tmp_path: Path) -> None:
     write(tmp_path / 'participants.tsv', 'participant_id age', 'sub-01 20', 'sub-02 about_30')
     assert read_covariates(tmp_path).of([('01', '')])['age'].tolist() == ['20']

@@ -50,3 +50,18 @@ def test_the_age_of_a_session_counts_before_that_of_the_participant(tmp_path: Pa
     found = read_covariates(tmp_path)
     assert found.of(rows)['age'].tolist() == pytest.approx([30.5, 35.5, 30, 30])
     assert found.notes == []
+
+
+def test_sessions_that_do_not_meet_are_told(tmp_path: Path) -> None:
+    write(tmp_path, [f'sub-{row.participant}' for row in PEOPLE])
+    (tmp_path / 'phenotype').mkdir()
+    lines = [f'sub-{row.participant}\tses-baseline\t3' for row in PEOPLE]
+    table = '\n'.join(['participant_id\tsession_id\tmoca', *lines]) + '\n'
+    (tmp_path / 'phenotype' / 'scores.tsv').write_text(table)
+    known = read_covariates(tmp_path)
+    (told,) = check_labels(known, PEOPLE)
+    assert told.startswith('phenotype/scores.tsv speaks of ses-baseline, and results are of no')
+    assert 'nobody has a value of moca, scores_moca. Write session_id as the images' in told
+    (told,) = check_labels(known, [row._replace(session='01') for row in PEOPLE])
+    assert 'results are of ses-01: nobody' in told
+    assert list(check_labels(known, [row._replace(session='baseline') for row in PEOPLE])) == []

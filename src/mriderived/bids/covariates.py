@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import pandas as pd
 
 #: How tables say that there is no value.
 NO_VALUE = ('n/a', 'N/A', 'NA', 'na', 'nan', 'NaN', 'NULL', '', '-')
 PARTICIPANT, SESSION = 'participant_id', 'session_id'
+#: The name of all tables of sessions together.
+SESSIONS = 'sub-*_sessions.tsv'
 
 
 class CovariateError(ValueError):
@@ -23,11 +26,13 @@ class Covariates:
 
     The session is empty in rows that hold for all sessions of somebody; ``frame`` has both as
     its index. ``origin`` names the file of each column; ``notes`` say what was not taken.
+    ``untold`` are sessions whose row says of a column that there is no value.
     """
 
     frame: pd.DataFrame
     origin: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    untold: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
     def of(self, rows: Sequence[tuple[str, str]]) -> pd.DataFrame:
         """Return the columns for rows (participant, session): of the session, or of all."""
@@ -35,7 +40,19 @@ class Covariates:
         general = [(participant, '') for participant, _ in rows]
         shared = self.frame.reindex(pd.MultiIndex.from_tuples(general))
         shared.index = own.index
-        return own.where(own.notna(), shared).infer_objects()
+        known = own.notna()
+        for column, sessions in self.untold.items():
+            # The age of another time is not that of this session.
+            if sessions:
+                known[column] |= own.index.isin(list(sessions))
+        return own.where(known, shared).infer_objects()
+
+
+class Table(NamedTuple):
+    """Columns of one or several files, and the sessions whose row has none of a column."""
+
+    frame: pd.DataFrame
+    untold: dict[str, set[tuple[str, str]]]
 
 
 def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
@@ -55,28 +72,36 @@ def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
     found = Covariates(
         pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=[PARTICIPANT, SESSION]))
     )
-    for path, prefix in _find_tables(bids_dir):
-        name = path.relative_to(bids_dir).as_posix()
-        table = _read_table(path, name)
-        if prefix:
-            table = pd.concat([table, table.add_prefix(f'{prefix}_')], axis=1)
+    for name, table in _read_tables(bids_dir):
         _join(found, table, name)
     if not as_text:
         found.frame = found.frame.apply(_with_type)
     return found
 
 
-def _find_tables(bids_dir: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each table, and what its columns are called after beside their own names."""
-    if (bids_dir / 'participants.tsv').is_file():
-        yield bids_dir / 'participants.tsv', ''
-    for path in sorted(bids_dir.glob('sub-*/sub-*_sessions.tsv')):
-        yield path, ''
+def _read_tables(bids_dir: Path) -> Iterator[tuple[str, Table]]:
+    """Yield each table under its name; those of sessions are one."""
+    name = 'participants.tsv'
+    if (bids_dir / name).is_file():
+        yield name, _tidy(_read_rows(bids_dir, name), name)
+    sessions = [
+        row
+        for path in sorted(bids_dir.glob('sub-*/sub-*_sessions.tsv'))
+        for row in _read_rows(bids_dir, path.relative_to(bids_dir).as_posix())
+    ]
+    if sessions:
+        yield SESSIONS, _tidy(sessions, SESSIONS)
     for path in sorted((bids_dir / 'phenotype').glob('*.tsv')):
-        yield path, path.stem
+        name = path.relative_to(bids_dir).as_posix()
+        table = _tidy(_read_rows(bids_dir, name), name)
+        named = {f'{path.stem}_{column}': keys for column, keys in table.untold.items()}
+        frame = pd.concat([table.frame, table.frame.add_prefix(f'{path.stem}_')], axis=1)
+        yield name, Table(frame, table.untold | named)
 
 
-def _read_table(path: Path, name: str) -> pd.DataFrame:
+def _read_rows(bids_dir: Path, name: str) -> list[dict[str, str]]:
+    """Return the rows of a file as they are written, with participant and session."""
+    path = bids_dir / name
     try:
         lines = path.read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
@@ -86,23 +111,35 @@ def _read_table(path: Path, name: str) -> pd.DataFrame:
     cells = [[cell.strip() for cell in line.split('\t')] for line in lines if line.strip()]
     if not cells:
         raise CovariateError(f'{name} is empty: write a line with the names of its columns')
+    columns = cells[0]
     for number, row in enumerate(cells[1:], start=2):
-        if len(row) != len(cells[0]):
+        if len(row) != len(columns):
             raise CovariateError(
-                f'{name}: row {number} has {len(row)} cells, for {len(cells[0])} columns: '
+                f'{name}: row {number} has {len(row)} cells, for {len(columns)} columns: '
                 'write as many cells in each row, with tabs between them'
             )
-    table = pd.DataFrame(cells[1:], columns=cells[0], dtype=str)
-    if PARTICIPANT not in table:
-        owner = path.parent.name
-        if not owner.startswith('sub-'):
-            raise CovariateError(
-                f'{name} has no column {PARTICIPANT}: its columns are '
-                f'{", ".join(table.columns[:8])}. Call that of the participants {PARTICIPANT}'
-            )
-        table[PARTICIPANT] = owner
-    if SESSION not in table:
-        table[SESSION] = ''
+    _refuse_twins(columns, name)
+    owner = path.parent.name
+    if PARTICIPANT not in columns and not owner.startswith('sub-'):
+        raise CovariateError(
+            f'{name} has no column {PARTICIPANT}: its columns are '
+            f'{", ".join(columns[:8])}. Call that of the participants {PARTICIPANT}'
+        )
+    shared = {PARTICIPANT: owner, SESSION: ''}
+    return [shared | dict(zip(columns, row, strict=True)) for row in cells[1:]] or [
+        dict.fromkeys([PARTICIPANT, SESSION, *columns], '')
+    ]
+
+
+def _refuse_twins(columns: Sequence[str], name: str) -> None:
+    for column in columns:
+        if columns.count(column) > 1:
+            raise CovariateError(f'{name} has two columns {column!r}: rename one of them')
+
+
+def _tidy(rows: Sequence[Mapping[str, str]], name: str) -> Table:
+    """Put rows of one or several files together; a file need not have all columns."""
+    table = pd.DataFrame(rows, dtype=object)
     table[PARTICIPANT] = table[PARTICIPANT].str.removeprefix('sub-')
     table[SESSION] = table[SESSION].str.removeprefix('ses-').replace(dict.fromkeys(NO_VALUE, ''))
     table = pd.DataFrame(table[table[PARTICIPANT] != ''])
@@ -113,13 +150,16 @@ def _read_table(path: Path, name: str) -> pd.DataFrame:
         more = f', and {len(twice) - 1} more' * (len(twice) > 1)
         raise CovariateError(f'{name} has more than one row for {who}{more}: leave one of each')
     indexed: pd.DataFrame = table.set_index([PARTICIPANT, SESSION])
-    return indexed.replace(dict.fromkeys(NO_VALUE, pd.NA))
+    empty = indexed.isin(NO_VALUE)
+    of_session = indexed.index.get_level_values(SESSION) != ''
+    untold = {str(column): set(indexed.index[empty[column] & of_session]) for column in indexed}
+    return Table(indexed.mask(empty | indexed.isna(), pd.NA), untold)
 
 
-def _join(found: Covariates, table: pd.DataFrame, name: str) -> None:
+def _join(found: Covariates, whole: Table, name: str) -> None:
     """Add the columns of a table; rows of participants that were not there are added, too."""
-    for column in map(str, table.columns[table.columns.duplicated()]):
-        raise CovariateError(f'{name} has two columns {column!r}: rename one of them')
+    table = whole.frame
+    _refuse_twins(list(map(str, table.columns)), name)
     taken = [
         column
         for column in map(str, table.columns)
@@ -134,6 +174,7 @@ def _join(found: Covariates, table: pd.DataFrame, name: str) -> None:
     found.frame = found.frame.combine_first(table) if len(found.frame) else table
     for column in map(str, table.columns):
         found.origin.setdefault(column, name)
+        found.untold.setdefault(column, set()).update(whole.untold.get(column, ()))
 
 
 def _is_instrument(name: str) -> bool:
