@@ -249,6 +249,7 @@ def test_a_region_without_a_test_has_the_true_reason() -> None:
     table = fit_regions(model, variables, covariates).table.set_index(['region', 'contrast'])
     reasons = table['reason']
     assert reasons['r1', 'r3'] == 'it does not vary between these participants'
+    assert table.loc[('r1', 'r3'), ['estimate', 'se', 'ci_low', 'p']].isna().all()
     assert reasons['r2', 'r3'] == 'nobody of this model has it'
     assert reasons['r3', 'r3'] == 'the model fits it exactly: is it among the terms itself?'
     assert reasons['r0', 'C(site)[T.C]'].startswith('one participant alone determines it')

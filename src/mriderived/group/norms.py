@@ -155,6 +155,12 @@ def _require_enough(task: NormTask, reference: Rule | None) -> None:
             raise ModelError(
                 f'{model.formula}: {name} is the same for all who draw the curves: leave it out'
             )
+    mean, _ = build_designs(design.matrix[task.draws], design.names, task.axis)
+    if task.axis and np.linalg.matrix_rank(mean / np.linalg.norm(mean, axis=0)) < mean.shape[1]:
+        raise ModelError(
+            f'{model.formula}: {task.axis.name} has a curve of its own, from which another term '
+            'follows: leave its powers and splines out'
+        )
     for level in find_levels(design):
         count = int((task.draws & level.members).sum())
         if count < FEWEST_OF_LEVEL:

@@ -58,8 +58,9 @@ _OF_NUMBERS = {
     'target': 'The true value.',
     'predicted': 'What a model said that had not seen the participant.',
     'gap': 'Predicted less true.',
-    'corrected_gap': 'The same without its dependence on the true value, which was estimated '
-    'among training participants (brain-predicted difference, where the column is age).',
+    'corrected_gap': 'The same less the dependence on the true value that was estimated among '
+    'training participants (brain-predicted difference, where the column is age). Scores has what '
+    'is left of it as r_corrected_error_target: with few participants it may be much.',
 }
 _OF_CLASSES = {
     'target': 'The true class.',

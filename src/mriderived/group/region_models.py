@@ -32,6 +32,8 @@ from mriderived.group.variables import Variable, Variables
 
 Matrix = NDArray[np.float64]
 Test = ContrastTest | JointTest
+#: Why a variable has neither.
+SAME = 'it does not vary between these participants'
 #: Why a variable that varies has an estimate and no test.
 ALONE = 'one participant alone determines it, and then robust errors do not exist'
 #: The columns of the table of a model.
@@ -137,7 +139,7 @@ def _tell_why(values: Matrix, fit: LinearFit) -> list[str]:
     same = np.ptp(values, axis=0) == 0
     exact = fit.variance == 0
     return [
-        'it does not vary between these participants' if still
+        SAME if still
         else 'the model fits it exactly: is it among the terms itself?' if fitted
         else ALONE
         for still, fitted in zip(same, exact, strict=True)
@@ -206,6 +208,8 @@ def _row(
         found = (test.effect, test.standard_error, test.lower, test.upper, test.t, test.t**2,
                  test.p, test.partial_r2, test.d)  # fmt: skip
     numbers = {name: float(values[at]) for name, values in zip(_NUMBERS, found, strict=True)}
+    if why == SAME:
+        numbers = dict.fromkeys(_NUMBERS, np.nan)
     return {
         **_about(place, order, variable, title, n),
         'dof': test.dof or np.nan,
