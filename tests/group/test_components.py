@@ -168,6 +168,11 @@ def test_runs_that_do_not_fit_are_left_out(out_dir):
     half = data.copy()
     half[:, :12] = 0
     BoldParticipant(out_dir, 'half').denoised(half, AFFINE, 150).write()
+    for name, share in (('cut', 0.02), ('late', 0.9)):
+        BoldParticipant(out_dir, name).denoised(data, AFFINE, 150).write()
+        path = out_dir / f'{own(name, "desc-denoised_bold")}.nii.gz'
+        packed = path.read_bytes()
+        path.write_bytes(packed[: int(share * len(packed))])
     failed = BoldParticipant(out_dir, 'failed')
     failed.add('denoised_in_space', SPACE, 'failed', 'no memory').write()
     run(out_dir)
@@ -176,6 +181,8 @@ def test_runs_that_do_not_fit_are_left_out(out_dir):
     assert reasons['sub-short'].startswith('12 degrees of freedom are too few for 3 components')
     assert reasons['sub-half'] == 'it has a signal in 52 % of the brain'
     assert reasons['sub-failed'] == 'failed: no memory'
+    for name in ('cut', 'late'):
+        assert reasons[f'sub-{name}'].startswith('the denoised run cannot be read')
 
 
 def test_too_few_runs_are_refused_with_a_reason(out_dir):

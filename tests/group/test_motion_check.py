@@ -153,3 +153,49 @@ def test_the_validator_does_not_mind(out_dir, strict):
     found = [str(issue) for issue in (*judged.errors, *judged.warnings)]
     names = [path.name for path in (*result.files, *result.tables)]
     assert [issue for issue in found for name in names if name.split('.')[0] in issue] == []
+
+
+def test_a_word_among_the_displacements_is_a_reason(out_dir):
+    write(out_dir, np.linspace(0.1, 0.3, 12))
+    path = out_dir / 'sub-03/func/sub-03_task-rest_desc-confounds_timeseries.tsv'
+    path.write_text('framewise_displacement\tcsf\nn\t1\n0.2\t1\n')
+    result = run(out_dir)
+    (warning,) = result.warnings
+    assert warning.startswith(f'sub-03: {ATLAS}: the framewise displacement cannot be read')
+    assert result.refused == ()
+    assert len(json.loads((out_dir / f'{FILE}.json').read_text())['Participants']) == 11
+    table = pd.read_csv(out_dir / f'phenotype/edges_atlas-{ATLAS}.tsv', sep='\t', index_col=0)
+    assert np.isnan(table.loc['sub-03', 'mean_fd'])
+    assert 'cannot be read' in table.loc['sub-03', 'reason']
+
+
+def cut(packed):
+    return packed[:60]
+
+
+def flip(packed):
+    return packed[:40] + bytes([packed[40] ^ 255]) + packed[41:]
+
+
+@pytest.mark.parametrize('damage', [cut, flip])
+def test_a_damaged_label_image_leaves_the_lengths_to_others(out_dir, damage):
+    write(out_dir, np.linspace(0.1, 0.3, 12))
+    path = out_dir / f'sub-00/func/sub-00_task-rest_atlas-{ATLAS}_dseg.nii.gz'
+    path.write_bytes(damage(path.read_bytes()))
+    assert run(out_dir).refused == ()
+    table = pd.read_csv(out_dir / f'{FILE}.tsv', sep='\t')
+    assert table['distance'].to_numpy() == pytest.approx(STEP * (UPPER[1] - UPPER[0]), abs=1e-5)
+
+
+def test_an_error_of_the_chapter_leaves_all_else(out_dir, monkeypatch):
+    write(out_dir, np.linspace(0.1, 0.3, 12))
+
+    def fail(*_):
+        raise RuntimeError('nobody foresaw this')
+
+    monkeypatch.setattr('mriderived.group.motion_check.measure_lengths', fail)
+    result = run(out_dir)
+    (reason,) = result.refused
+    assert 'Motion and connectivity: internal error (RuntimeError: nobody foresaw' in reason
+    assert (out_dir / 'logs/group_outliers.tsv').exists()
+    assert chapter(out_dir)['notes'] == [reason]

@@ -85,3 +85,18 @@ def test_too_few_participants_are_a_warning_and_leave_nothing_behind(tmp_path: P
 @pytest.mark.parametrize('measures', [find_measures(), ()])
 def test_without_a_model_there_is_nothing(tmp_path: Path, measures: tuple) -> None:
     assert write_task_means(tmp_path, Cohort(), measures) == ()
+
+
+def test_a_damaged_map_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    maps = {('1', f'{n}'): np.full((4, 4, 4), 1.0 + n) for n in range(5)}
+    cohort = write(tmp_path, maps)
+    for label, (start, end) in {'0': (0, 60), '3': (0, -20)}.items():
+        path = tmp_path / f'sub-{label}_ses-1_effect.nii.gz'
+        path.write_bytes(path.read_bytes()[start:end])
+    (mean,) = write_task_means(tmp_path, cohort, MEASURES)
+    assert mean.participants == 3
+    np.testing.assert_allclose(load(tmp_path, 'effect'), (2 + 3 + 5) / 3, rtol=1e-6)
+    assert [warning.partition(' cannot be read')[0] for warning in cohort.warnings] == [
+        'sub-0_ses-1: sub-0_ses-1_effect.nii.gz',
+        'sub-3_ses-1: sub-3_ses-1_effect.nii.gz',
+    ]

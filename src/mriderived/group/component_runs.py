@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import nibabel as nb
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
 from mriderived.bids.sidecar import sidecar_path
 from mriderived.group.connectivity_files import label
 from mriderived.group.records import Cohort, Row, explain
+from mriderived.group.unreadable import UNREADABLE
 from mriderived.interfaces.series import read_volumes
 
 Mask = NDArray[np.bool_]
@@ -64,21 +64,44 @@ def gather(cohort: Cohort, space: str | None, components: int, out_dir: Path) ->
     runs = [run for run in found if common and grids[run] == common[0][0]]
     reasons |= {label(run.row): 'it is on another grid than most' for run in found
                 if run not in runs}  # fmt: skip
-    masks = {run: find_signal(out_dir / run.file) for run in runs}
+    masks = _find_masks(runs, out_dir, reasons)
+    runs = list(masks)
     anywhere = np.any(list(masks.values()), axis=0) if masks else np.zeros((1, 1, 1), bool)
     whole = max(int(anywhere.sum()), 1)
-    for run in list(runs):
+    for run in masks:
         share = int(masks[run].sum()) / whole
         if share < SHARE_OF_BRAIN:
             reasons[label(run.row)] = f'it has a signal in {100 * share:.0f} % of the brain'
             runs.remove(run)
+    want_two(runs, reasons)
+    mask = np.mean([masks[run] for run in runs], axis=0) >= SHARE_OF_RUNS
+    return Gathered(runs, mask, nb.load(out_dir / runs[0].file).affine, reasons)
+
+
+def want_two(runs: Iterable[DenoisedRun], reasons: Mapping[str, str]) -> None:
+    """Raise :class:`ValueError` where runs are of fewer than two participants."""
     participants = len({run.row.participant for run in runs})
     if participants < 2:
         told = '; '.join(f'{name}: {reason}' for name, reason in sorted(reasons.items())[:3])
         raise ValueError(f'they want 2 participants and there are {participants}'
                          + (f' ({told})' if told else ''))  # fmt: skip
-    mask = np.mean([masks[run] for run in runs], axis=0) >= SHARE_OF_RUNS
-    return Gathered(runs, mask, nb.load(out_dir / runs[0].file).affine, reasons)
+
+
+def tell_unreadable(error: Exception) -> str:
+    """Say why a run is left out of which not all can be read."""
+    return f'the denoised run cannot be read ({error}): run it again'
+
+
+def _find_masks(
+    runs: Iterable[DenoisedRun], out_dir: Path, reasons: dict[str, str]
+) -> dict[DenoisedRun, Mask]:
+    masks = {}
+    for run in runs:
+        try:
+            masks[run] = find_signal(out_dir / run.file)
+        except UNREADABLE as error:
+            reasons[label(run.row)] = tell_unreadable(error)
+    return masks
 
 
 def _find(
@@ -103,14 +126,8 @@ def _find(
             said = json.loads(sidecar_path(out_dir / files[0]).read_text(encoding='utf-8'))
             degrees = int(said['DegreesOfFreedomLeft'])
             frames = nb.load(out_dir / files[0]).shape[3]
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            IndexError,
-            ImageFileError,
-        ) as error:
-            reasons[label(row)] = f'the denoised run cannot be read ({error}): run it again'
+        except UNREADABLE as error:
+            reasons[label(row)] = tell_unreadable(error)
             continue
         if min(degrees, frames) < components + SPARE_DEGREES:
             reasons[label(row)] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -26,9 +26,12 @@ from mriderived.group.component_runs import (
     find_signal,
     gather,
     spread_evenly,
+    tell_unreadable,
+    want_two,
 )
 from mriderived.group.connectivity_files import label, mixed_tasks, write_values
 from mriderived.group.records import Cohort
+from mriderived.group.unreadable import UNREADABLE
 from mriderived.interfaces.bold_spaces import STEP_MM
 from mriderived.interfaces.group_ica import (
     SMOOTHING_MM,
@@ -88,13 +91,10 @@ def _process_space(config: Config, cohort: Cohort, space: str, chapter: Chapter)
     seed = read_settings(config.out_dir).get('random_seed', config.random_seed)
     config.work_dir.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=config.work_dir) as folder:
-        reduced = [
-            write_reduced(config.out_dir / run.file, gathered.mask, number,
-                          Path(folder) / f'{place}.nii', config.nprocs)
-            for place, run in enumerate(chosen)
-        ]  # fmt: skip
-        components = find_components(reduced, gathered.mask, gathered.affine, number, seed,
-                                     min(config.nprocs, STARTS))  # fmt: skip
+        reduced = _reduce(config, gathered, chosen, Path(folder))
+        chosen = list(reduced)
+        components = find_components(list(reduced.values()), gathered.mask, gathered.affine,
+                                     number, seed, min(config.nprocs, STARTS))  # fmt: skip
     notes = mixed_tasks(run.image for run in gathered.runs)
     if len(chosen) < len(gathered.runs):
         notes.append(
@@ -120,7 +120,7 @@ def _process_space(config: Config, cohort: Cohort, space: str, chapter: Chapter)
     for run in gathered.runs:
         try:
             chapter.others += _write_own(task, run)
-        except ValueError as error:
+        except UNREADABLE as error:
             reasons[label(run.row)] = str(error)
     notes += [f'{name} has no maps: {reason}.' for name, reason in sorted(reasons.items())]
     chapter.notes += [f'{space}: {note}' for note in notes]
@@ -133,6 +133,24 @@ def _process_space(config: Config, cohort: Cohort, space: str, chapter: Chapter)
     chapter.pictures.append(
         draw_chapter(config.out_dir, space, components.maps, gathered.mask, gathered.affine)
     )
+
+
+def _reduce(
+    config: Config, gathered: Gathered, chosen: Sequence[DenoisedRun], folder: Path
+) -> dict[DenoisedRun, Path]:
+    """Write the reduced runs; one that ends early leaves the group, with a reason."""
+    reduced: dict[DenoisedRun, Path] = {}
+    for place, run in enumerate(chosen):
+        try:
+            reduced[run] = write_reduced(
+                config.out_dir / run.file, gathered.mask, config.ica_components,
+                folder / f'{place}.nii', config.nprocs,
+            )  # fmt: skip
+        except UNREADABLE as error:
+            gathered.reasons[label(run.row)] = tell_unreadable(error)
+            gathered.runs.remove(run)
+    want_two(reduced, gathered.reasons)
+    return reduced
 
 
 def _most_runs(config: Config, mask: NDArray[np.bool_]) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mriderived.bids.names import build_path, split_name
 from mriderived.config import Config
 from mriderived.group.records import Cohort, Row, Unit, explain
+from mriderived.group.unreadable import UNREADABLE
 from mriderived.spaces import UnavailableError, get_atlas
 
 Matrix = NDArray[np.float64]
@@ -55,7 +56,7 @@ def find_runs(cohort: Cohort, atlas: str | None, rows: Iterable[Row], out_dir: P
         run = Run(row, unit.image, _by_content(unit))
         try:
             names[row] = read_names(out_dir / run.files['pearsoncorrelation'])
-        except (KeyError, OSError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             reasons[row] = f'the matrix cannot be read ({error}): run the participant again'
             continue
         runs.append(run)
@@ -94,17 +95,32 @@ def read_values(path: Path) -> Matrix:
     return table.to_numpy(np.float64)
 
 
-def read_motion(cohort: Cohort, run: Run, out_dir: Path) -> float:
-    """Return the mean framewise displacement of a run in mm, NaN where it is not known."""
+def read_motion(
+    cohort: Cohort, runs: Iterable[Run], out_dir: Path, reasons: dict[Row, str]
+) -> dict[Row, float]:
+    """Return the mean framewise displacement of runs in mm, NaN where it is not known.
+
+    ``reasons`` grows by those whose table cannot be read.
+    """
+    found = {}
+    for run in runs:
+        try:
+            found[run.row] = _read_displacement(cohort, run, out_dir)
+        except UNREADABLE as error:
+            found[run.row] = float('nan')
+            reasons[run.row] = (
+                f'the framewise displacement cannot be read ({error}): run the participant again'
+            )
+    return found
+
+
+def _read_displacement(cohort: Cohort, run: Run, out_dir: Path) -> float:
     unit = cohort.units.get(('bold_confounds', None), {}).get(run.row)
     tables = [file for file in unit.outputs if file.endswith('.tsv')] if unit else []
     if unit is None or unit.image != run.image or not tables:
         return float('nan')
-    try:
-        column = pd.read_csv(out_dir / tables[0], sep='\t', na_values='n/a',
-                             usecols=['framewise_displacement'])  # fmt: skip
-    except (OSError, ValueError):
-        return float('nan')
+    column = pd.read_csv(out_dir / tables[0], sep='\t', na_values='n/a', dtype=np.float64,
+                         usecols=['framewise_displacement'])  # fmt: skip
     return float(column['framewise_displacement'].mean())
 
 

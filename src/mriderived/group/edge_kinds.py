@@ -18,6 +18,7 @@ from mriderived.group.connectivity_files import Matrices, Run, read_values
 from mriderived.group.edge_tables import EdgeRow
 from mriderived.group.outliers import find_outliers, summarise
 from mriderived.group.records import Cohort, Row
+from mriderived.group.unreadable import UNREADABLE
 from mriderived.interfaces.volumes import load, load_affine
 
 Vector = NDArray[np.float64]
@@ -62,7 +63,7 @@ def gather_edges(
     for run in found.runs:
         try:
             edges = np.asarray(fisher_z(_read_square(out_dir / run.files[stat], found))[upper])
-        except (KeyError, OSError, ValueError) as error:
+        except UNREADABLE as error:
             reasons[run.row] = f'the matrix {stat} cannot be read ({error}): run it again'
             continue
         finite = edges[np.isfinite(edges)]
@@ -121,9 +122,9 @@ def _own_lengths(
     try:
         table = pd.read_csv(out_dir / run.files['activity'], sep='\t', keep_default_na=False,
                             dtype={'name': str})  # fmt: skip
+        if tuple(table['name']) != tuple(names):
+            return None
         labels, affine = load(out_dir / images[0], np.int32), load_affine(out_dir / images[0])
-    except (OSError, ValueError, EOFError):
+        return edge_lengths(region_centres(labels, affine, table['index'].to_numpy(np.int64)))
+    except UNREADABLE:
         return None  # the regions of another participant lie alike
-    if tuple(table['name']) != tuple(names):
-        return None
-    return edge_lengths(region_centres(labels, affine, table['index'].to_numpy(np.int64)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mriderived.bids.status import NoInputError
 from mriderived.config import DEFAULT_MEASURES, Config
 from mriderived.group import component_runs, connectivity_files
 from mriderived.group.chapters import Chapter
 from mriderived.group.components import find_group_components
+from mriderived.group.guard import guard
 from mriderived.group.motion_check import check_motion
 from mriderived.group.records import Cohort
 from mriderived.group.tangent import find_tangents
@@ -41,18 +42,33 @@ def _want_two(cohort: Cohort, option: str, measure: str, names: str) -> None:
 
 
 def find_chapters(
-    config: Config, cohort: Cohort, measures: Sequence[Measure], is_sloppy: bool = False
+    config: Config,
+    cohort: Cohort,
+    measures: Sequence[Measure],
+    refused: list[str],
+    is_sloppy: bool = False,
 ) -> list[Chapter]:
-    """Make what the cohort allows and the settings ask for."""
-    chapters = []
-    motion = check_motion(config, cohort)
-    if motion is not None:
-        chapters.append(motion)
-    tasks = find_task_chapter(config.out_dir, cohort, measures, is_sloppy)
-    if tasks is not None:
-        chapters.append(tasks)
+    """Make what the cohort allows and the settings ask for; ``refused`` grows by what failed."""
+    made: list[tuple[Chapter, Callable[[], Chapter | None]]] = [
+        (Chapter('motion-connectivity', 'Motion and connectivity', ''),
+         lambda: check_motion(config, cohort)),
+        (Chapter('tasks', 'Tasks', ''),
+         lambda: find_task_chapter(config.out_dir, cohort, measures, is_sloppy)),
+    ]  # fmt: skip
     if config.tangent:
-        chapters.append(find_tangents(config, cohort))
+        empty = Chapter('tangent', 'Connectivity in tangent space', '')
+        made.append((empty, lambda: find_tangents(config, cohort)))
     if config.ica_components:
-        chapters.append(find_group_components(config, cohort))
-    return chapters
+        empty = Chapter('components', 'Components of the group', '')
+        made.append((empty, lambda: find_group_components(config, cohort)))
+    chapters = (_make(instead, make, refused) for instead, make in made)
+    return [chapter for chapter in chapters if chapter is not None]
+
+
+def _make(
+    instead: Chapter, make: Callable[[], Chapter | None], refused: list[str]
+) -> Chapter | None:
+    """Return a chapter; ``instead`` with the reason where it fails, for all else must go on."""
+    with guard(instead, refused, 'This part ended early.'):
+        return make()
+    return instead

@@ -82,8 +82,8 @@ def _check(
     """Check one atlas in one session."""
     out_dir, session = config.out_dir, rows[0].session
     where = f'{atlas}, session {session}' if session else atlas
-    motion = {run.row: read_motion(cohort, run, out_dir) for run in found.runs}
     reasons = dict(found.reasons)
+    motion = read_motion(cohort, found.runs, out_dir, reasons)
     lengths = measure_lengths(cohort, atlas, found, out_dir)
     kinds = {}
     for stat in KINDS:

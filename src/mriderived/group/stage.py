@@ -90,7 +90,7 @@ def run_group(
     exports: tuple[PurePosixPath, ...] = ()
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
-    chapters = functional.find_chapters(config, cohort, measures, is_sloppy)
+    chapters = functional.find_chapters(config, cohort, measures, refused, is_sloppy)
     if asks_for_statistics(config):
         # Statistics take a second to import, and most runs of the group level have none.
         from mriderived.group.statistics import find_statistics

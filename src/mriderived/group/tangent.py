@@ -28,6 +28,7 @@ from mriderived.group.connectivity_files import (
     write_values,
 )
 from mriderived.group.records import Cohort
+from mriderived.group.unreadable import UNREADABLE
 from mriderived.interfaces.tangent import Tangent, find_tangent
 
 Matrix = NDArray[np.float64]
@@ -120,7 +121,7 @@ def read_series(runs: Sequence[Run], names: Sequence[str], config: Config) -> Se
             if read_names(path) != tuple(names):
                 raise ValueError('other regions than its matrix')
             values = read_values(path)
-        except (KeyError, OSError, ValueError) as error:
+        except UNREADABLE as error:
             reasons[name] = f'its series cannot be read ({error})'
             continue
         lacking = np.count_nonzero(~_has_series(values)) / max(len(names), 1)

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from mriderived.bids.names import build_path
 from mriderived.bids.sidecar import bids_uri, build_sidecar, sidecar_path
+from mriderived.bids.status import shorten_paths
 from mriderived.config import SLOPPY_TEXT, SLOPPY_TITLE
-from mriderived.core.one_sample import OneSample, RunningMean
-from mriderived.group.records import Cohort
+from mriderived.core.one_sample import RunningMean
+from mriderived.group.connectivity_files import label
+from mriderived.group.records import Cohort, Row
+from mriderived.group.unreadable import UNREADABLE
 from mriderived.interfaces.sink import save_output
 from mriderived.interfaces.volumes import load_affine
 from mriderived.measures.base import Measure, Output
@@ -30,6 +33,16 @@ _WHAT = {
     'z': ('Standard score of that t', '1'),
     'number': ('Number of participants with a value', '1'),
 }
+
+
+class _Average(NamedTuple):
+    """Sums over participants, their maps by label, and which maps could not be read."""
+
+    maps: RunningMean
+    shape: tuple[int, ...]
+    affine: NDArray[np.float64]
+    files: dict[str, list[str]]
+    warnings: list[str]
 
 
 class TaskMean(NamedTuple):
@@ -53,7 +66,9 @@ def write_task_means(
     written: list[TaskMean] = []
     for measure, output in _effects(measures):
         for space in dict.fromkeys(cohort.variants(measure.name)):
-            files = _find_files(cohort, measure.name, space)
+            average = _average(out_dir, _find_files(cohort, measure.name, space))
+            cohort.warnings += average.warnings
+            files = average.files
             paths = _paths(output, measure.scope.tasks, str(space))
             if len(files) < FEWEST:
                 _remove(out_dir, paths.values())
@@ -62,7 +77,7 @@ def write_task_means(
                     f'{len(files)} participants have it, {FEWEST} are needed'
                 )
                 continue
-            _write(out_dir, paths, output, files, is_sloppy)
+            _write(out_dir, paths, output, average, is_sloppy)
             tasks = measure.scope.tasks
             task = tasks[0] if len(tasks) == 1 else ''
             contrast = output.entities['contrast']
@@ -85,13 +100,15 @@ def _effects(measures: Sequence[Measure]) -> Iterator[tuple[Measure, Output]]:
                     yield measure, output
 
 
-def _find_files(cohort: Cohort, measure: str, space: str | None) -> dict[str, list[str]]:
+def _find_files(
+    cohort: Cohort, measure: str, space: str | None
+) -> dict[str, list[tuple[Row, str]]]:
     """Return the maps of every participant, by label."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[tuple[Row, str]]] = {}
     for row, unit in sorted(cohort.units.get((measure, space), {}).items()):
         maps = [file for file in unit.outputs if file.endswith('.nii.gz')]
         if unit.status == 'done' and maps:
-            found.setdefault(row.participant, []).append(maps[0])
+            found.setdefault(row.participant, []).append((row, maps[0]))
     return found
 
 
@@ -113,16 +130,16 @@ def _write(
     out_dir: Path,
     paths: dict[str, PurePosixPath],
     output: Output,
-    files: dict[str, list[str]],
+    average: _Average,
     is_sloppy: bool,
 ) -> None:
-    found, affine = _average(out_dir, files)
-    sources = [bids_uri('', file) for each in files.values() for file in each]
+    found = average.maps.finish(int(np.ceil(LEAST_SHARE * len(average.files))))
+    sources = [bids_uri('', file) for each in average.files.values() for file in each]
     with TemporaryDirectory() as scratch:
         for stat, path in paths.items():
             what, unit = _WHAT[stat]
             values = np.nan_to_num(getattr(found, stat)).astype(np.float32)
-            image = nb.Nifti1Image(values, affine)
+            image = nb.Nifti1Image(values, average.affine)
             image.header.set_xyzt_units('mm')
             file = Path(scratch) / 'map.nii.gz'
             image.to_filename(file)
@@ -132,7 +149,7 @@ def _write(
                 unit=unit,
                 skull_stripped=True,
                 extra={
-                    'NumberOfParticipants': len(files),
+                    'NumberOfParticipants': len(average.files),
                     'Resolution': output.sidecar.get('Resolution'),
                     **({'Sloppy': f'{SLOPPY_TITLE}. {SLOPPY_TEXT}'} if is_sloppy else {}),
                 },
@@ -140,16 +157,34 @@ def _write(
             save_output(file, str(out_dir / path), sidecar)
 
 
-def _average(out_dir: Path, files: dict[str, list[str]]) -> tuple[OneSample, NDArray[np.float64]]:
-    first = out_dir / next(iter(files.values()))[0]
-    shape, affine = nb.load(first).shape, load_affine(first)
-    running = RunningMean(shape)
-    for mine in files.values():
-        own = RunningMean(shape)
-        for file in mine:
-            own.add(_read(out_dir / file))
-        running.add(own.mean())
-    return running.finish(int(np.ceil(LEAST_SHARE * len(files)))), affine
+def _average(out_dir: Path, maps: Mapping[str, Sequence[tuple[Row, str]]]) -> _Average:
+    """Add the maps that can be read, on the grid of the first of them."""
+    found: _Average | None = None
+    warnings: list[str] = []
+    for participant, mine in maps.items():
+        own: RunningMean | None = None
+        files = []
+        for row, file in mine:
+            try:
+                values, affine = _read(out_dir / file), load_affine(out_dir / file)
+                shape = found.shape if found else values.shape
+                if values.shape != shape:
+                    raise ValueError(f'its shape is {values.shape}, and that of others {shape}')
+            except UNREADABLE as error:
+                told = shorten_paths(str(error), out_dir)
+                warnings.append(
+                    f'{label(row)}: {PurePosixPath(file).name} cannot be read ({told}) and is in '
+                    'no mean: run the participant again'
+                )
+                continue
+            found = found or _Average(RunningMean(shape), shape, affine, {}, warnings)
+            own = own or RunningMean(shape)
+            own.add(values)
+            files.append(file)
+        if found and own and files:
+            found.maps.add(own.mean())
+            found.files[participant] = files
+    return found or _Average(RunningMean(()), (), np.eye(4), {}, warnings)
 
 
 def _read(path: Path) -> NDArray[np.float32]:
