@@ -66,7 +66,9 @@ def _place(sheet: Sheet, rows: Sequence[Row], taken: set[str]) -> Block:
         mine = _of(sheet.values, row)
         found = [mine.get(key, np.nan) for key in keys]
         why = _of(sheet.reasons, row) or f'{sheet.title} has no result of this participant'
-        partly = f'{sheet.title} has no such number of this participant'
+        partly = f'{sheet.title} has no such number of this participant' + (
+            f' ({why})' if mine and _of(sheet.reasons, row) else ''
+        )
         values.append('\t'.join(_write(v) if np.isfinite(v) else MISSING for v in found))
         reasons.append(
             '\t'.join(MISSING if np.isfinite(v) else (partly if mine else why) for v in found)
