@@ -175,3 +175,33 @@ def test_folders_with_other_entities_are_named(config: Config, tmp_path: Path) -
     write_person(tmp_path / 'fs', 'sub-02_run-1')
     (warning,) = run(config).warnings
     assert warning.startswith('sub-02_run-1: stats/ is not read')
+
+
+def test_a_sole_session_of_others_joins_results_without_sessions(
+    config: Config, tmp_path: Path
+) -> None:
+    for label in ('01', '02'):
+        write_complete(config.out_dir, label)
+    for name in ('sub-01_ses-1', 'sub-02_ses-b', 'sub-03_ses-1'):
+        write_person(tmp_path / 'fs', name)
+    result = run(config)
+    assert result.warnings == ()
+    table = read_table(config.out_dir, 'mriderived.tsv')
+    assert {row['freesurfer_brain_etiv'] for row in table.values()} == {'1500000'}
+    assert list(table) == ['sub-01', 'sub-02', 'sub-03']
+    assert not list(config.out_dir.glob('phenotype/mriderived_ses-*'))
+
+
+def test_several_sessions_of_others_are_not_joined_without_a_word(
+    config: Config, tmp_path: Path
+) -> None:
+    for label in ('01', '02'):
+        write_complete(config.out_dir, label)
+    for name in ('sub-01_ses-1', 'sub-01_ses-2', 'sub-02_ses-1'):
+        write_person(tmp_path / 'fs', name)
+    (warning,) = run(config).warnings
+    assert warning.startswith('sub-01: our results have no session, and those of others have')
+    table = read_table(config.out_dir, 'mriderived.tsv')
+    assert table['sub-01']['freesurfer_brain_etiv'] == 'n/a'
+    assert table['sub-02']['freesurfer_brain_etiv'] == '1500000'
+    assert (config.out_dir / 'phenotype' / 'mriderived_ses-2.tsv').exists()

@@ -46,6 +46,22 @@ class Derivatives:
         """Everybody who has a number."""
         return {row for sheet in self.sheets for row in sheet.values}
 
+    def fit(self, rows: Iterable[Row]) -> None:
+        """Move the session of those who have one row of the cohort, without session, there."""
+        known = list(rows)
+        sessions = {row.participant for row in known if row.session}
+        plain = {row.participant for row in known} - sessions
+        for row in [row for row in self.rows if row.session and row.participant in plain]:
+            for sheet in self.sheets:
+                _move(sheet.values, row)
+                _move(sheet.reasons, row)
+
+
+def _move(table: dict[Row, Any], row: Row) -> None:
+    """Take the session from a row."""
+    if row in table:
+        table[row._replace(session='')] = table.pop(row)
+
 
 def place_sheets(sheets: Iterable[Sheet], rows: Sequence[Row], taken: set[str]) -> list[Block]:
     """Return the blocks of sheets: their columns in the cohort table, behind our own.
