@@ -68,8 +68,9 @@ def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
 
 def _find_tables(bids_dir: Path) -> Iterator[tuple[Path, str]]:
     """Yield each table, and what its columns are called after beside their own names."""
-    if (bids_dir / 'participants.tsv').is_file():
-        yield bids_dir / 'participants.tsv', ''
+    people = bids_dir / 'participants.tsv'
+    if people.is_file() or people.is_symlink():  # a link without content is told of
+        yield people, ''
     for path in sorted(bids_dir.glob('sub-*/sub-*_sessions.tsv')):
         yield path, ''
     for path in sorted((bids_dir / 'phenotype').glob('*.tsv')):
@@ -82,6 +83,11 @@ def _read_table(path: Path, name: str) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         raise CovariateError(
             f'{name} is no text in UTF-8 ({error.reason} at byte {error.start}): save it as such'
+        ) from error
+    except OSError as error:
+        raise CovariateError(
+            f'{name} cannot be read ({error.strerror}): where it is a link, get its content '
+            '(datalad get), and let it be readable'
         ) from error
     cells = [[cell.strip() for cell in line.split('\t')] for line in lines if line.strip()]
     if not cells:
