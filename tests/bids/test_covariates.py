@@ -118,3 +118,11 @@ def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'participants.tsv').write_bytes(b'participant_id\tname\nsub-01\t\xff\xfe\n')
     with pytest.raises(CovariateError, match='UTF-8'):
         read_covariates(tmp_path)
+
+
+@pytest.mark.parametrize('name', ['participants.tsv', 'phenotype/bdi.tsv'])
+def test_a_link_without_content_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / 'phenotype').mkdir()
+    (tmp_path / name).symlink_to(tmp_path / '.git' / 'annex' / 'objects' / 'x')
+    with pytest.raises(CovariateError, match=f'^{name} cannot be read .*get its content'):
+        read_covariates(tmp_path)

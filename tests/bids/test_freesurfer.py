@@ -9,6 +9,7 @@ import pytest
 from mriderived.bids.freesurfer import (
     FreeSurferError,
     find_people,
+    find_unread,
     read_cohort_table,
     read_stats,
 )
@@ -60,26 +61,28 @@ def test_tables_of_cohorts(tmp_path: Path) -> None:
         'lh.aparc.thickness\tlh_bankssts_thickness\tlh_MeanThickness_thickness\t'
         'BrainSegVolNotVent\teTIV\nsub-01\t2.353\t2.4\t1100000\t1700000\n'
     )
-    kind, people = read_cohort_table(write(tmp_path / 'lh.txt', text))
-    assert kind == 'aparc'
-    assert people['sub-01'].regions == {('ctx-lh-bankssts', 'thickness'): 2.353}
-    assert people['sub-01'].whole == {
+    table = read_cohort_table(write(tmp_path / 'lh.txt', text))
+    assert table.kind == 'aparc'
+    people = table.people
+    assert people['01', ''].regions == {('ctx-lh-bankssts', 'thickness'): 2.353}
+    assert people['01', ''].whole == {
         'lh_MeanThickness': 2.4, 'BrainSegVolNotVent': 1.1e6, 'eTIV': 1.7e6,
     }  # fmt: skip
     text = 'rh.aparc.area\trh_cuneus_area\trh_WhiteSurfArea_area\nsub-01\t1500\t90000\n'
-    _, people = read_cohort_table(write(tmp_path / 'rh.txt', text))
-    assert people['sub-01'].regions == {('ctx-rh-cuneus', 'area'): 1500.0}
-    assert people['sub-01'].whole == {'rh_WhiteSurfArea': 90000.0}
+    people = read_cohort_table(write(tmp_path / 'rh.txt', text)).people
+    assert people['01', ''].regions == {('ctx-rh-cuneus', 'area'): 1500.0}
+    assert people['01', ''].whole == {'rh_WhiteSurfArea': 90000.0}
     text = (
         'Measure:volume\tLeft-Thalamus\tSurfaceHoles\tBrainSegVol-to-eTIV\t'
         'EstimatedTotalIntraCranialVol\nsub-01\t7819.5\t30\t0.7\t1.7e6\n'
     )
-    kind, people = read_cohort_table(write(tmp_path / 'aseg.tsv', text))
-    assert kind == 'aseg'
-    assert people['sub-01'].whole == {
+    table = read_cohort_table(write(tmp_path / 'aseg.tsv', text))
+    assert table.kind == 'aseg'
+    people = table.people
+    assert people['01', ''].whole == {
         'eTIV': 1.7e6, 'SurfaceHoles': 30.0, 'BrainSegVol-to-eTIV': 0.7,
     }  # fmt: skip
-    assert people['sub-01'].regions == {('Left-Thalamus', 'volume'): 7819.5}
+    assert people['01', ''].regions == {('Left-Thalamus', 'volume'): 7819.5}
 
 
 def test_people(tmp_path: Path) -> None:
@@ -112,3 +115,38 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / 'demographics.tsv', 'participant_id\tage\nsub-01\t3\n')
     with pytest.raises(FreeSurferError, match="begins with 'participant_id'"):
         read_cohort_table(path)
+
+
+def test_rows_of_nobody_and_of_somebody_twice(tmp_path: Path) -> None:
+    rows = ('sub-20\t2.5', '20\t3.5', 'sub-21.long.base\t5', 'fsaverage\t4',
+            '/data/fs/sub-22\t1.5', 'sub-23_ses-b/\t1')  # fmt: skip
+    text = '\n'.join(('lh.aparc.thickness\tlh_cuneus_thickness', *rows)) + '\n'
+    table = read_cohort_table(write(tmp_path / 'lh.txt', text))
+    assert {person: stats.regions for person, stats in table.people.items()} == {
+        ('22', ''): {('ctx-lh-cuneus', 'thickness'): 1.5},
+        ('23', 'b'): {('ctx-lh-cuneus', 'thickness'): 1.0},
+    }
+    assert table.twice == [('20', '')]
+    assert table.strangers == ['sub-21.long.base', 'fsaverage']
+
+
+def test_white_matter_is_told_by_its_columns(tmp_path: Path) -> None:
+    text = 'Measure:volume\twm-lh-cuneus\nsub-01\t2500\n'
+    assert read_cohort_table(write(tmp_path / 'white.txt', text)).kind == 'wmparc'
+
+
+def test_one_region_has_one_name_whatever_the_version(tmp_path: Path) -> None:
+    text = 'lh.aparc.a2009s.area\tlh_G&S_subcentral_area\nsub-01\t777\n'
+    (stats,) = read_cohort_table(write(tmp_path / 'lh.txt', text)).people.values()
+    lines = '# hemi lh\n# ColHeaders StructName SurfArea\nG&S_subcentral 777\n'
+    own = read_stats(write(tmp_path / 'lh.aparc.a2009s.stats', lines))
+    assert stats.regions == own.regions == {('ctx-lh-G_and_S_subcentral', 'area'): 777.0}
+
+
+def test_folders_that_are_not_read(tmp_path: Path) -> None:
+    for name in ('sub-01', 'sub-02_run-1', 'sub-03/ses-1', 'fsaverage', 'sub-04.long.base'):
+        (tmp_path / name / 'stats').mkdir(parents=True)
+    (tmp_path / 'base' / 'stats').mkdir(parents=True)
+    (tmp_path / 'base' / 'base-tps').touch()
+    assert [person[0] for person in find_people(tmp_path)] == ['01']
+    assert find_unread(tmp_path) == ['sub-02_run-1', 'sub-03/ses-1']

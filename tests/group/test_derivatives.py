@@ -133,3 +133,75 @@ def test_what_cannot_be_read_is_refused(
     words = [str(tmp_path / 'raw'), str(tmp_path / 'out'), 'group', '--derivatives', word]
     assert cli.main(words) == code
     assert message in capsys.readouterr().err
+
+
+def test_a_broken_hemisphere_is_the_reason_of_its_cells(config: Config, tmp_path: Path) -> None:
+    stats = write_person(tmp_path / 'fs', 'sub-01')
+    write_person(tmp_path / 'fs', 'sub-02')
+    (stats / 'lh.aparc.stats').write_text('# Title\n')
+    run(config)
+    table = read_table(config.out_dir, 'mriderived.tsv')['sub-01']
+    reasons = read_table(config.out_dir, 'mriderived_reasons.tsv')['sub-01']
+    column = 'freesurfer_aparc_desikankilliany_ctx_{}_cuneus_thickness'.format
+    assert (table[column('lh')], table[column('rh')]) == ('n/a', '2.5')
+    assert 'sub-01/stats/lh.aparc.stats has no line of column names' in reasons[column('lh')]
+    assert reasons[column('rh')] == 'n/a'
+
+
+def test_a_table_does_not_overwrite_stats(config: Config, tmp_path: Path) -> None:
+    for name in ('sub-01', 'sub-02'):
+        write_person(tmp_path / 'fs', name)
+    (tmp_path / 'fs' / 'lh.txt').write_text(
+        'lh.aparc.thickness\tlh_cuneus_thickness\teTIV\n'
+        'sub-01\t9.9\t1500000\nsub-02\t2.5001\t1500000\nsub-03\t3.5\t1600000\n'
+        'sub-04\t1\t1\nsub-04\t2\t2\nfsaverage\t1\t1\n'
+    )
+    result = run(config)
+    column = 'freesurfer_aparc_desikankilliany_ctx_lh_cuneus_thickness'
+    table = read_table(config.out_dir, 'mriderived.tsv')
+    assert {name: row[column] for name, row in table.items()} == {
+        'sub-01': '2.5', 'sub-02': '2.5', 'sub-03': '3.5',
+    }  # fmt: skip
+    assert result.warnings == (
+        'lh.txt: rows of no participant are left out: fsaverage',
+        'lh.txt has more than one row of sub-04: leave one',
+        'lh.txt has other numbers than stats/, or than a table before it, of 1 (sub-01): those '
+        'count, for the table may be older; remove it or make it anew',
+    )
+
+
+def test_folders_with_other_entities_are_named(config: Config, tmp_path: Path) -> None:
+    write_person(tmp_path / 'fs', 'sub-01')
+    write_person(tmp_path / 'fs', 'sub-02_run-1')
+    (warning,) = run(config).warnings
+    assert warning.startswith('sub-02_run-1: stats/ is not read')
+
+
+def test_a_sole_session_of_others_joins_results_without_sessions(
+    config: Config, tmp_path: Path
+) -> None:
+    for label in ('01', '02'):
+        write_complete(config.out_dir, label)
+    for name in ('sub-01_ses-1', 'sub-02_ses-b', 'sub-03_ses-1'):
+        write_person(tmp_path / 'fs', name)
+    result = run(config)
+    assert result.warnings == ()
+    table = read_table(config.out_dir, 'mriderived.tsv')
+    assert {row['freesurfer_brain_etiv'] for row in table.values()} == {'1500000'}
+    assert list(table) == ['sub-01', 'sub-02', 'sub-03']
+    assert not list(config.out_dir.glob('phenotype/mriderived_ses-*'))
+
+
+def test_several_sessions_of_others_are_not_joined_without_a_word(
+    config: Config, tmp_path: Path
+) -> None:
+    for label in ('01', '02'):
+        write_complete(config.out_dir, label)
+    for name in ('sub-01_ses-1', 'sub-01_ses-2', 'sub-02_ses-1'):
+        write_person(tmp_path / 'fs', name)
+    (warning,) = run(config).warnings
+    assert warning.startswith('sub-01: our results have no session, and those of others have')
+    table = read_table(config.out_dir, 'mriderived.tsv')
+    assert table['sub-01']['freesurfer_brain_etiv'] == 'n/a'
+    assert table['sub-02']['freesurfer_brain_etiv'] == '1500000'
+    assert (config.out_dir / 'phenotype' / 'mriderived_ses-2.tsv').exists()

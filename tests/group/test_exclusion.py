@@ -101,6 +101,21 @@ def test_a_session_is_left_out_alone(tmp_path: Path) -> None:
     assert found.reasons[Row('b', '1')] == ['T1w rated exclude']
 
 
+def test_ratings_of_other_sessions_are_told_from_strangers(tmp_path: Path) -> None:
+    path = tmp_path / 'ratings.tsv'
+    rows = ('sub-1\tses-b', 'sub-9\tses-a')
+    path.write_text(HEADER + ''.join(f'{row}\tT1w\texclude\tn/a\tn/a\tn/a\n' for row in rows))
+    variables = Variables((Row('a', '1'),), (), np.empty((1, 0)))
+    config = Config(tmp_path, tmp_path, tmp_path, ratings=path)
+    found = find_excluded(config, variables, pd.DataFrame(index=range(1)))
+    assert found.reasons == {}
+    assert found.warnings == [
+        'ratings of 1 who are not in the tables: 9; they change nothing',
+        'ratings of 1 of whom other sessions are in the tables: 1 of session b; they change '
+        'nothing',
+    ]
+
+
 def test_without_anybody_left_out_nothing_is_fitted_twice(out_dir: Path) -> None:
     run(out_dir, exclude=('cjv > 5',))
     assert not (out_dir / 'models' / 'model-volumeAge_desc-everybody_stats.tsv').exists()

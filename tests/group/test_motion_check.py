@@ -155,10 +155,11 @@ def test_the_validator_does_not_mind(out_dir, strict):
     assert [issue for issue in found for name in names if name.split('.')[0] in issue] == []
 
 
-def test_a_word_among_the_displacements_is_a_reason(out_dir):
+@pytest.mark.parametrize('rows', ['n\t1\n0.2\t1\n', 'n/a\t1\n0.2'])
+def test_a_word_among_the_displacements_is_a_reason(out_dir, rows):
     write(out_dir, np.linspace(0.1, 0.3, 12))
     path = out_dir / 'sub-03/func/sub-03_task-rest_desc-confounds_timeseries.tsv'
-    path.write_text('framewise_displacement\tcsf\nn\t1\n0.2\t1\n')
+    path.write_text(f'framewise_displacement\tcsf\n{rows}')
     result = run(out_dir)
     (warning,) = result.warnings
     assert warning.startswith(f'sub-03: {ATLAS}: the framewise displacement cannot be read')

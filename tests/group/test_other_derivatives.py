@@ -160,6 +160,21 @@ def test_spaces_are_not_mixed(tmp_path: Path) -> None:
         'more than one space: fsLR (3 people) is in the table, MNI152NLin6Asym (2) is not'
         in (found.warnings[0])
     )
+    assert found.sheets[1].reasons == {
+        Row('', '03'): 'sub-03_task-rest_space-MNI152NLin6Asym_seg-Tian_stat-reho_bold.tsv is of '
+        'MNI152NLin6Asym, and most people have fsLR'
+    }  # fmt: skip
+
+
+def test_motion_does_not_depend_on_the_space(tmp_path: Path) -> None:
+    header = 'space\tmean_fd\tnorm_dice\n'
+    for label, space in (('01', 'fsLR'), ('02', 'fsLR'), ('03', 'MNI152NLin6Asym')):
+        put(tmp_path / f'sub-{label}/func/sub-{label}_task-rest_space-{space}_desc-linc_qc.tsv',
+            f'{header}{space}\t0.{label}\t0.9\n')  # fmt: skip
+    found = read_xcp_d(tmp_path).sheets[0]
+    assert found.values[ONE] == {('', 'mean_fd'): 0.01, ('', 'norm_dice'): 0.9}
+    assert found.values[Row('', '03')] == {('', 'mean_fd'): 0.03}
+    assert found.reasons[Row('', '03')].endswith('MNI152NLin6Asym, and most people have fsLR')
 
 
 def test_qsirecon_has_bundles_of_every_model(tmp_path: Path) -> None:
@@ -174,6 +189,18 @@ def test_qsirecon_has_bundles_of_every_model(tmp_path: Path) -> None:
         ('qsirecon_DIPYDKI', 'DSIStudio'): {ONE: {('AF_left', 'md'): 0.75}},
         ('qsirecon_DSIStudio', 'DSIStudio'): {ONE: {('AF_left', 'dti_fa'): 0.5}},
     }
+
+
+def test_qsirecon_that_lists_a_bundle_twice(tmp_path: Path) -> None:
+    file = 'sub-01_space-ACPC_bundles-DSIStudio_scalarstats.tsv'
+    put(tmp_path / 'qsirecon-DSIStudio/sub-01/dwi' / file,
+        SCALARS + scalar('AF_left', 'fa', 'DSIStudio', 0.43)
+        + scalar('AF_left', 'fa', 'DSIStudio', 0.99)
+        + scalar('AF_left', 'md', 'DSIStudio', 0.5))  # fmt: skip
+    found = read_qsirecon(tmp_path)
+    assert found.sheets[0].values == {ONE: {('AF_left', 'md'): 0.5}}
+    told = f'{file} has more than one row of fa of AF_left'
+    assert found.warnings == [f'{told}: leave one'] and found.sheets[0].reasons == {ONE: told}
 
 
 def test_all_stand_in_one_table(tmp_path: Path) -> None:

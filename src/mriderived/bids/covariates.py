@@ -82,7 +82,8 @@ def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
 def _read_tables(bids_dir: Path) -> Iterator[tuple[str, Table]]:
     """Yield each table under its name; those of sessions are one."""
     name = 'participants.tsv'
-    if (bids_dir / name).is_file():
+    # A link without content is told of.
+    if (bids_dir / name).is_file() or (bids_dir / name).is_symlink():
         yield name, _tidy(_read_rows(bids_dir, name), name)
     sessions = [
         row
@@ -107,6 +108,11 @@ def _read_rows(bids_dir: Path, name: str) -> list[dict[str, str]]:
     except UnicodeDecodeError as error:
         raise CovariateError(
             f'{name} is no text in UTF-8 ({error.reason} at byte {error.start}): save it as such'
+        ) from error
+    except OSError as error:
+        raise CovariateError(
+            f'{name} cannot be read ({error.strerror}): where it is a link, get its content '
+            '(datalad get), and let it be readable'
         ) from error
     cells = [[cell.strip() for cell in line.split('\t')] for line in lines if line.strip()]
     if not cells:

@@ -93,8 +93,8 @@ def _process_space(config: Config, cohort: Cohort, space: str, chapter: Chapter)
     with TemporaryDirectory(dir=config.work_dir) as folder:
         reduced = _reduce(config, gathered, chosen, Path(folder))
         chosen = list(reduced)
-        components = find_components(list(reduced.values()), gathered.mask, gathered.affine, number, seed,
-                                     min(config.nprocs, STARTS))  # fmt: skip
+        components = find_components(list(reduced.values()), gathered.mask, gathered.affine,
+                                     number, seed, min(config.nprocs, STARTS))  # fmt: skip
     notes = mixed_tasks(run.image for run in gathered.runs)
     if len(chosen) < len(gathered.runs):
         notes.append(

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from mriderived.bids.names import build_path, split_name
 from mriderived.config import Config
+from mriderived.group.blocks import NO_VALUE
 from mriderived.group.records import Cohort, Row, Unit, explain
+from mriderived.group.sheets import read_grid
 from mriderived.group.unreadable import UNREADABLE
 from mriderived.spaces import UnavailableError, get_atlas
 
@@ -119,9 +121,9 @@ def _read_displacement(cohort: Cohort, run: Run, out_dir: Path) -> float:
     tables = [file for file in unit.outputs if file.endswith('.tsv')] if unit else []
     if unit is None or unit.image != run.image or not tables:
         return float('nan')
-    column = pd.read_csv(out_dir / tables[0], sep='\t', na_values='n/a', dtype=np.float64,
-                         usecols=['framewise_displacement'])  # fmt: skip
-    return float(column['framewise_displacement'].mean())
+    cells = read_grid(out_dir / tables[0]).column('framewise_displacement')
+    known = [float(cell) for cell in cells if cell not in NO_VALUE]
+    return float(np.mean(known)) if known else float('nan')
 
 
 def group_path(

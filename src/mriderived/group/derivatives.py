@@ -46,6 +46,22 @@ class Derivatives:
         """Everybody who has a number."""
         return {row for sheet in self.sheets for row in sheet.values}
 
+    def fit(self, rows: Iterable[Row]) -> None:
+        """Move the session of those who have one row of the cohort, without session, there."""
+        known = list(rows)
+        sessions = {row.participant for row in known if row.session}
+        plain = {row.participant for row in known} - sessions
+        for row in [row for row in self.rows if row.session and row.participant in plain]:
+            for sheet in self.sheets:
+                _move(sheet.values, row)
+                _move(sheet.reasons, row)
+
+
+def _move(table: dict[Row, Any], row: Row) -> None:
+    """Take the session from a row."""
+    if row in table:
+        table[row._replace(session='')] = table.pop(row)
+
 
 def place_sheets(sheets: Iterable[Sheet], rows: Sequence[Row], taken: set[str]) -> list[Block]:
     """Return the blocks of sheets: their columns in the cohort table, behind our own.
@@ -66,7 +82,9 @@ def _place(sheet: Sheet, rows: Sequence[Row], taken: set[str]) -> Block:
         mine = _of(sheet.values, row)
         found = [mine.get(key, np.nan) for key in keys]
         why = _of(sheet.reasons, row) or f'{sheet.title} has no result of this participant'
-        partly = f'{sheet.title} has no such number of this participant'
+        partly = f'{sheet.title} has no such number of this participant' + (
+            f' ({why})' if mine and _of(sheet.reasons, row) else ''
+        )
         values.append('\t'.join(_write(v) if np.isfinite(v) else MISSING for v in found))
         reasons.append(
             '\t'.join(MISSING if np.isfinite(v) else (partly if mine else why) for v in found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -64,23 +64,29 @@ def _apply_rule(
 
 
 def _apply_ratings(found: Exclusion, ratings: Sequence[Rating], rows: Sequence[Row]) -> None:
-    unknown = set()
+    known = {row.participant for row in rows}
+    people, sessions = set(), set()
     for rating in ratings:
         mine = [row for row in rows if row.participant == rating.participant
                 and (not rating.session or row.session in ('', rating.session))]  # fmt: skip
-        if not mine:
-            unknown.add(rating.participant)
+        if rating.participant not in known:
+            people.add(rating.participant)
+        elif not mine:
+            sessions.add(f'{rating.participant} of session {rating.session}')
         for row in mine if rating.rating == 'exclude' else ():
             found.reasons.setdefault(row, []).append(rating.reason)
     counts = {kind: sum(one.rating == kind for one in ratings) for kind in ('accept', 'uncertain')}
     found.notes.append(
         f'ratings: {counts["accept"]} accept, {counts["uncertain"]} uncertain (who stay)'
     )
-    if unknown:
-        told = (
-            f'ratings of {len(unknown)} who are not in the tables: '
-            f'{", ".join(sorted(unknown)[:8])}'
-        )
+    _tell_unused(found, 'who are not in the tables', people)
+    _tell_unused(found, 'of whom other sessions are in the tables', sessions)
+
+
+def _tell_unused(found: Exclusion, who: str, names: Collection[str]) -> None:
+    """Say whose ratings change nothing, and why."""
+    if names:
+        told = f'ratings of {len(names)} {who}: {", ".join(sorted(names)[:8])}'
         found.notes.append(told)
         found.warnings.append(f'{told}; they change nothing')
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from mriderived.bids.freesurfer import (
     FILES,
     FreeSurferError,
     Stats,
     find_people,
+    find_unread,
     read_cohort_table,
     read_stats,
 )
 from mriderived.group.derivatives import Derivatives, Sheet
 from mriderived.group.records import Row
+from mriderived.group.unreadable import UNREADABLE
 from mriderived.measures.base import Column
 
 _REFERENCE = 'https://doi.org/10.1016/j.neuroimage.2012.01.021'
@@ -54,6 +59,9 @@ WHOLE = {
         'surface_holes', 'Holes of both surfaces before they were closed.', '1', 'Holes'
     ),
 }
+#: Tables have fewer digits than ``stats/``.
+_ROUNDING = 1e-3
+_MOST_NAMED = 5
 _SHEETS = {
     'aseg': ('freesurfer_aseg', 'FreeSurfer structures', '', (_VOLUME,)),
     'wmparc': ('freesurfer_wmparc', 'FreeSurfer white matter', 'DesikanKilliany', (_VOLUME,)),
@@ -63,7 +71,10 @@ _SHEETS = {
 
 
 def read_freesurfer(folder: Path) -> Derivatives:
-    """Read ``stats/`` of everybody in a folder, and tables of whole cohorts that lie in it."""
+    """Read ``stats/`` of everybody in a folder, and tables of whole cohorts that lie in it.
+
+    Tables add what nobody's ``stats/`` has; where both have a number, that of ``stats/`` counts.
+    """
     found = Derivatives()
     sheets = {
         kind: Sheet(name, title, _REFERENCE, columns, variant)
@@ -80,15 +91,14 @@ def read_freesurfer(folder: Path) -> Derivatives:
             )
             continue
         for name, kind in FILES.items():
-            file = path / 'stats' / name
-            if not file.exists():
-                continue
-            try:
-                _add(read_stats(file), sheets[kind], whole, row)
-            except FreeSurferError as error:
-                reason = f'{path.name}/stats/{error}'
-                sheets[kind].reasons[row] = reason
-                found.warnings.append(reason)
+            if (path / 'stats' / name).exists():
+                _read_own(path / 'stats' / name, sheets[kind], whole, row, found)
+    unread = find_unread(folder)
+    if unread:
+        found.warnings.append(
+            f'{_list(unread)}: stats/ is not read, because only folders called sub-<label> or '
+            'sub-<label>_ses-<label> are: rename or link those that are wanted'
+        )
     for file in sorted((*folder.glob('*.tsv'), *folder.glob('*.csv'), *folder.glob('*.txt'),
                         *folder.glob('*.table'))):  # fmt: skip
         _read_cohort(file, sheets, whole, found)
@@ -96,20 +106,64 @@ def read_freesurfer(folder: Path) -> Derivatives:
     return found
 
 
+def _read_own(file: Path, sheet: Sheet, whole: Sheet, row: Row, found: Derivatives) -> None:
+    try:
+        _add(read_stats(file), sheet, whole, row)
+    except UNREADABLE as error:
+        told = str(error) if isinstance(error, FreeSurferError) else f'{file.name}: {error}'
+        reason = f'{file.parent.parent.name}/stats/{told}'
+        sheet.reasons[row] = '; '.join(filter(None, (sheet.reasons.get(row), reason)))
+        found.warnings.append(reason)
+
+
 def _read_cohort(file: Path, sheets: dict[str, Sheet], whole: Sheet, found: Derivatives) -> None:
     try:
-        kind, people = read_cohort_table(file)
-    except (FreeSurferError, ValueError, KeyError) as error:
+        table = read_cohort_table(file)
+    except UNREADABLE as error:
         found.warnings.append(f'{file.name} is left out: {error}')
         return
-    for name, stats in people.items():
-        label, _, session = name.removeprefix('sub-').partition('_ses-')
-        _add(stats, sheets[kind], whole, Row(session, label))
+    if table.strangers:
+        found.warnings.append(
+            f'{file.name}: rows of no participant are left out: {_list(table.strangers)}'
+        )
+    for label, session in table.twice:
+        name = _name(label, session)
+        reason = f'{file.name} has more than one row of {name}'
+        for sheet in (sheets[table.kind], whole):
+            sheet.reasons[Row(session, label)] = reason
+        found.warnings.append(f'{reason}: leave one')
+    different = [
+        _name(label, session)
+        for (label, session), stats in table.people.items()
+        if not _add(stats, sheets[table.kind], whole, Row(session, label))
+    ]
+    if different:
+        found.warnings.append(
+            f'{file.name} has other numbers than stats/, or than a table before it, of '
+            f'{len(different)} ({_list(different)}): those count, for the table may be older; '
+            'remove it or make it anew'
+        )
 
 
-def _add(stats: Stats, sheet: Sheet, whole: Sheet, row: Row) -> None:
-    for (region, column), value in stats.regions.items():
+def _name(label: str, session: str) -> str:
+    return f'sub-{label}' + (f'_ses-{session}' if session else '')
+
+
+def _list(names: Sequence[str]) -> str:
+    return ', '.join(names[:_MOST_NAMED]) + ', …' * (len(names) > _MOST_NAMED)
+
+
+def _add(stats: Stats, sheet: Sheet, whole: Sheet, row: Row) -> bool:
+    """Add the numbers that are not there yet; tell whether those that are there are the same."""
+    same = [_fill(sheet, row, region, column, value)
+            for (region, column), value in stats.regions.items()]  # fmt: skip
+    same += [_fill(whole, row, '', WHOLE[name].name, value)
+             for name, value in stats.whole.items() if name in WHOLE]  # fmt: skip
+    return all(same)
+
+
+def _fill(sheet: Sheet, row: Row, region: str, column: str, value: float) -> bool:
+    known = sheet.values.get(row, {}).get((region, column), np.nan)
+    if np.isnan(known):
         sheet.add(row, region, column, value)
-    for name, value in stats.whole.items():
-        if name in WHOLE:
-            whole.add(row, '', WHOLE[name].name, value)
+    return bool(np.isnan([known, value]).any() or np.isclose(known, value, rtol=_ROUNDING))

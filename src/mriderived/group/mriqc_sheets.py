@@ -86,7 +86,10 @@ def _read_table(path: Path, sheet: Sheet, found: Derivatives) -> dict[Row, Numbe
     found.warnings += [
         f'{path.name} has more than one row of {name}: leave one' for name in sorted(twice)
     ]
-    return {one.row: lines[str(one.path)] for one in choose_runs(images)}
+    found_lines = {one.row: lines[str(one.path)] for one in choose_runs(images)}
+    for row in found_lines:
+        sheet.reasons.pop(row, None)  # another run stands for them
+    return found_lines
 
 
 def _numbers(cells: dict[str, str]) -> Numbers:

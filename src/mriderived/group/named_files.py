@@ -12,6 +12,7 @@ from mriderived.group.blocks import NO_VALUE
 from mriderived.group.derivatives import Derivatives
 from mriderived.group.records import Row
 from mriderived.group.sheets import Grid, SheetError, read_grid
+from mriderived.group.unreadable import UNREADABLE
 
 _PAIR = re.compile(r'([a-zA-Z0-9]+)-([a-zA-Z0-9+]+)')
 Content = TypeVar('Content')
@@ -59,8 +60,13 @@ def rank_run(entities: Mapping[str, str]) -> tuple[bool, int, str]:
     return entities.get('task', 'rest') != 'rest', int(run) if run.isdigit() else 0, run
 
 
-def choose_space(found: Sequence[Named], warnings: list[str]) -> list[Named]:
-    """Return the files of the space that most people have; others do not compare."""
+def choose_space(
+    found: Sequence[Named], warnings: list[str], reasons: dict[Row, str]
+) -> list[Named]:
+    """Return the files of the space that most people have; others do not compare.
+
+    ``reasons`` grows by those who have files of other spaces alone.
+    """
     people = Counter(
         space for _, space in {(one.row, one.entities.get('space', '')) for one in found}
     )
@@ -73,7 +79,13 @@ def choose_space(found: Sequence[Named], warnings: list[str]) -> list[Named]:
         f'{found[0].path.name} and others are of more than one space: {usual} ({people[usual]} '
         f'people) is in the table, {rest} is not'
     )
-    return [one for one in found if one.entities.get('space', '') == usual]
+    chosen = [one for one in found if one.entities.get('space', '') == usual]
+    there = {one.row for one in chosen}
+    for one in found:
+        if one.row not in there:
+            space = one.entities.get('space') or 'no space'
+            reasons[one.row] = f'{one.path.name} is of {space}, and most people have {usual}'
+    return chosen
 
 
 def read_each(
@@ -86,7 +98,7 @@ def read_each(
     for one in files:
         try:
             content = read(one.path)
-        except SheetError as error:
+        except UNREADABLE as error:
             reasons[one.row] = f'{one.path.name}: {error}'
             found.warnings.append(reasons[one.row])
             continue

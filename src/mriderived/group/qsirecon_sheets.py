@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mriderived.group.derivatives import Derivatives, Sheet
@@ -34,12 +36,17 @@ def read_qsirecon(folder: Path) -> Derivatives:
         sheets: dict[str, Sheet] = {}
         broken: dict[Row, str] = {}
         for one, rows in read_each(choose_runs(files), _read, found, broken):
+            repeated = {key for key, count in Counter(map(_identify, rows)).items() if count > 1}
+            fault = _tell_repeated(one, repeated) if repeated else ''
             for cells in rows:
                 model = cells.get(_SUFFIX) or workflow
                 sheet = sheets.setdefault(model, _declare(model, bundles))
                 number = to_number(cells['mean'])
-                if number is not None:
+                if _identify(cells) in repeated:
+                    sheet.reasons[one.row] = fault
+                elif number is not None:
                     sheet.add(one.row, cells['bundle'], cells['variable_name'], number)
+            found.warnings += [f'{fault}: leave one'] * bool(fault)
         for _, sheet in sorted(sheets.items()):
             sheet.reasons |= broken
             names = {name for values in sheet.values.values() for _, name in values}
@@ -49,6 +56,16 @@ def read_qsirecon(folder: Path) -> Derivatives:
             )
             found.sheets.append(sheet)
     return found
+
+
+def _identify(cells: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return bundle, scalar and workflow of a row, which together stand once in a table."""
+    return cells['bundle'], cells['variable_name'], cells.get(_SUFFIX, '')
+
+
+def _tell_repeated(one: Named, repeated: Iterable[tuple[str, str, str]]) -> str:
+    names = ', '.join(f'{scalar} of {bundle}' for bundle, scalar, _ in sorted(repeated))
+    return f'{one.path.name} has more than one row of {names}'
 
 
 def _declare(model: str, bundles: str) -> Sheet:

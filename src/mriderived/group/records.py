@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -91,6 +91,7 @@ def read_cohort(
         rows |= _add_units(cohort, participant, units)
     for key in planned:
         cohort.units.setdefault(key, {})
+    cohort.warnings += _tell_apart(rows, added)
     cohort.rows = _sort_rows(_join_rows(rows, added), cohort.faults)
     if not cohort.rows:
         raise NoInputError(f'no output in {config.out_dir} is of the sessions asked for')
@@ -152,8 +153,43 @@ def _suffix(image: str) -> str:
 
 def _join_rows(rows: set[Row], others: set[Row]) -> set[Row]:
     """Add rows of others; one without a session adds nothing to somebody who has sessions."""
-    known = {row.participant for row in rows | others if row.session}
-    return rows | {row for row in others if row.session or row.participant not in known}
+    sole = _find_sole(rows, others)
+    added = {Row('', row.participant) if row.participant in sole else row for row in others}
+    known = {row.participant for row in rows | added if row.session}
+    return rows | {row for row in added if row.session or row.participant not in known}
+
+
+def _find_sole(rows: set[Row], others: set[Row]) -> set[str]:
+    """Return of whom others have one session, and that is the row without session of ours.
+
+    Who has no row of ours is taken likewise where nobody has a session in ours.
+    """
+    ours, theirs = _sessions(rows), _sessions(others)
+    is_plain = bool(rows) and not any(row.session for row in rows)
+    return {
+        participant
+        for participant, sessions in theirs.items()
+        if len(sessions) == 1 and '' not in sessions
+        and ours.get(participant, {''} if is_plain else set()) == {''}
+    }  # fmt: skip
+
+
+def _sessions(rows: Iterable[Row]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row.participant, set()).add(row.session)
+    return found
+
+
+def _tell_apart(rows: set[Row], others: set[Row]) -> Iterator[str]:
+    """Yield warnings on those whose rows of ours and of others cannot be joined."""
+    sole = _find_sole(rows, others)
+    ours = {row.participant for row in rows if not row.session}
+    for participant in sorted({row.participant for row in others if row.session} & ours - sole):
+        yield (
+            f'sub-{participant}: our results have no session, and those of others have several: '
+            'they stand in rows of their own, and no model joins them'
+        )
 
 
 def _sort_rows(rows: set[Row], faults: Mapping[str, str]) -> tuple[Row, ...]:

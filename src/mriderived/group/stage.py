@@ -79,6 +79,7 @@ def run_group(
     """
     others = read_derivatives(config)
     cohort = read_cohort(config, planned, others.rows)
+    others.fit(cohort.rows)
     cohort.warnings += [*others.warnings, *check_participants(config)]
     check_cohort(config, cohort)
     blocks = _build_blocks(config, cohort, measures, others)

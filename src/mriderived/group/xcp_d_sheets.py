@@ -6,6 +6,7 @@ regions and one with the numbers.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from mriderived.group.derivatives import Derivatives, Sheet
@@ -60,17 +61,24 @@ _QUALITY = (
 )  # fmt: skip
 
 
+#: The same in every space.
+_OF_RUN = {
+    'mean_fd', 'mean_fd_post_censoring', 'mean_relative_rms', 'max_relative_rms',
+    'num_dummy_volumes', 'num_censored_volumes', 'num_retained_volumes',
+}  # fmt: skip
+
+
 def read_xcp_d(folder: Path) -> Derivatives:
     """Read the region tables and ``linc_qc`` of the run that stands for everybody's session."""
     found = Derivatives()
     quality = Sheet('xcp_d_qc', 'XCP-D quality', _REFERENCE, _QUALITY)
-    files = choose_space(find_named(folder, 'sub-*_desc-linc_qc.tsv'), found.warnings)
+    files = find_named(folder, 'sub-*_desc-linc_qc.tsv')
+    usual = choose_space(files, found.warnings, quality.reasons)
     known = {column.name for column in _QUALITY}
-    for one, row in read_each(choose_runs(files), _read_one, found, quality.reasons):
-        for name, cell in row.items():
-            number = to_number(cell)
-            if name in known and number is not None:
-                quality.add(one.row, '', name, number)
+    _add_quality(found, quality, usual, known)
+    # Motion and censoring are of the run, whatever the space.
+    others = [one for one in files if one.row not in {mine.row for mine in usual}]
+    _add_quality(found, quality, others, known & _OF_RUN)
     found.sheets.append(quality)
     for stat, (title, column) in _STATS.items():
         _add_regions(found, find_named(folder, f'sub-*_stat-{stat}_bold.tsv'), title, column)
@@ -80,10 +88,20 @@ def read_xcp_d(folder: Path) -> Derivatives:
     return found
 
 
+def _add_quality(
+    found: Derivatives, quality: Sheet, files: list[Named], wanted: Collection[str]
+) -> None:
+    for one, row in read_each(choose_runs(files), _read_one, found, quality.reasons):
+        for name, cell in row.items():
+            number = to_number(cell)
+            if name in wanted and number is not None:
+                quality.add(one.row, '', name, number)
+
+
 def _add_regions(found: Derivatives, files: list[Named], title: str, column: Column) -> None:
     for atlas, mine in _by_atlas(files).items():
         sheet = Sheet(f'xcp_d_{column.name}', f'XCP-D {title}', _REFERENCE, (column,), atlas)
-        runs = choose_runs(choose_space(mine, found.warnings))
+        runs = choose_runs(choose_space(mine, found.warnings, sheet.reasons))
         for one, row in read_each(runs, _read_regions, found, sheet.reasons):
             for region, cell in row.items():
                 number = to_number(cell)
