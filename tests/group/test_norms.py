@@ -128,7 +128,7 @@ def test_further_sessions_are_judged_by_others() -> None:
         (120, 'age', 'group == "cat"', 'group == "cat" is true of nobody'),
         (120, 'age', 'grp == "cat"', 'there is no column grp. Did you mean group?'),
         (120, 'age + C(group)', 'group == "control"', 'is the same for all who draw the curves'),
-        (120, 'age + I(age**2)', '', 'age has a curve of its own, from which another term follows'),
+        (120, 'age + I(age**2)', '', 'age has a curve of its own, from which another term'),
         (120, 'age + C(rare)', '', '2 of those who draw the curves are C(rare)[T.b], and norms'),
         (120, 'age + C(first)', '', '2 of those who draw the curves are the first level of C('),
     ],
