@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mriderived.group.outliers import find_outliers, summarise
+from mriderived.group.small_samples import MANY, chance_share, widen
 
 
 def test_summary_agrees_with_numpy():
@@ -30,15 +31,15 @@ def test_score_is_the_distance_in_scaled_mad():
     values = np.array([[1.0], [2.0], [3.0], [4.0], [-30.0]])
     (outlier,) = find_outliers(values, summarise(values))
     assert (outlier.row, outlier.column) == (4, 0)
-    # Median 2, MAD 1.
-    assert outlier.score == pytest.approx(-32 / 1.4826, rel=1e-12)
+    # Median 2, MAD 1, widened for five values.
+    assert outlier.score == pytest.approx(-32 / 1.4826 / widen(5), rel=1e-12)
 
 
 def test_threshold_is_exclusive():
     base = np.arange(-5.0, 6.0)
     for factor, expected in ((3.499, 0), (3.501, 1)):
         # One more value moves the median to 0.5 and leaves the MAD at 3.
-        values = np.append(base, 0.5 + factor * 1.4826 * 3.0)[:, None]
+        values = np.append(base, 0.5 + factor * 1.4826 * 3.0 * widen(12))[:, None]
         summary = summarise(values)
         assert (summary.median[0], summary.mad[0]) == (0.5, 3.0)
         assert len(find_outliers(values, summary)) == expected
@@ -87,7 +88,8 @@ def test_what_is_usual_elsewhere_is_far_within_a_site():
     own = values[:21, 0]
     mad = np.median(np.abs(own - np.median(own)))
     assert (found.row, found.column, found.median) == (3, 0, np.median(own))
-    assert found.score == pytest.approx((100 - np.median(own)) / (1.4826 * mad), rel=1e-12)
+    scale = 1.4826 * mad * widen(21)
+    assert found.score == pytest.approx((100 - np.median(own)) / scale, rel=1e-12)
 
 
 def test_a_shift_of_a_site_makes_nobody_an_outlier():
@@ -103,3 +105,26 @@ def test_few_values_of_a_site_are_judged_among_all():
     assert find_outliers(values, summarise(values), sites) == among_all
     unknown = np.where(sites == 'b', '', sites)
     assert find_outliers(values, summarise(values), unknown) == among_all
+
+
+@pytest.mark.parametrize('n', [5, 6, 10, 20, 33, 67, 200])
+def test_no_more_normal_values_stand_apart_by_chance_than_is_said(n):
+    columns = 1_500_000 // n
+    values = np.random.default_rng(n).normal(size=(n, columns))
+    share = len(find_outliers(values, summarise(values))) / values.size
+    # 1,500,000 values: 3 standard errors of a share are 0.0086 % at 0.05 %, 0.04 % at 1 %; values
+    # of a column are not independent, hence 12 %.
+    assert share == pytest.approx(chance_share(n), rel=0.12)
+
+
+def test_a_gross_error_stands_apart_in_the_smallest_cohort():
+    values = np.array([1500.0, 1450.0, 1600.0, 1520.0, 0.0])[:, None]
+    assert [item.row for item in find_outliers(values, summarise(values))] == [4]
+
+
+def test_widening_falls_to_nothing_without_a_jump():
+    for start in (5, 6):
+        factors = widen(np.arange(start, 100_000, 2))
+        assert (factors >= 1).all() and factors[-1] < 1.0005
+        assert np.diff(factors).max() < 1e-3 and factors[0] == factors.max()
+    assert MANY == 108

@@ -43,7 +43,7 @@ def test_everything_has_its_source(tmp_path: Path) -> None:
         assert part in text, part
     found = cite_texts([text])
     urls = [reference.url for reference in found.references]
-    assert 'https://doi.org/10.2307/1391660' in urls and len(urls) == len(set(urls)) == 13
+    assert 'https://doi.org/10.2307/1391660' in urls and len(urls) == len(set(urls)) == 14
     labels = {reference.label for reference in found.references}
     assert 'Freedman and Lane 1983' in labels and 'Haufe et al. 2014' in labels
 

@@ -85,6 +85,12 @@ def test_a_refused_model_costs_nothing_else(out_dir: Path) -> None:
     assert 'shoe_size is no column' in write_group_report(out_dir).read_text()
 
 
+def test_one_participant_makes_no_model(out_dir: Path) -> None:
+    config = make_config(out_dir, models=('volume ~ age',), participant_labels=('05',))
+    (reason,) = run_group(config, MEASURES).refused
+    assert reason.startswith('volume ~ age: one participant makes no model')
+
+
 def test_participants_who_stand_there_twice_refuse_all_models(out_dir: Path) -> None:
     table = out_dir.parent / 'raw' / 'participants.tsv'
     table.write_text(table.read_text() + 'sub-03\t20\tF\n')
@@ -111,7 +117,7 @@ def test_methods_tell_what_was_done_and_cite_it(out_dir: Path) -> None:
     page = ' '.join((out_dir / 'group.html').read_text().split())
     assert '<h2 id="methods">Methods</h2>' in page
     assert 'Benjamini and Hochberg 1995. <a href="https://doi.org/10.1111/j.2517' in page
-    assert 'href="#reference-4">[4]</a>' in page and 'id="reference-5"' not in page
+    assert 'href="#reference-5">[5]</a>' in page and 'id="reference-6"' not in page
     run_group(make_config(out_dir), MEASURES)
     assert len(json.loads((out_dir / 'logs' / 'group.json').read_text())['methods']) == 1
 

@@ -130,6 +130,11 @@ def _require_varied(
 ) -> None:
     if not len(table) and left_out:
         raise ModelError(f'{model.formula}: nobody has every covariate{_tell(left_out)}')
+    if len(table) == 1:
+        raise ModelError(
+            f'{model.formula}: one participant{_tell(left_out)} makes no model: more are needed '
+            'than it has coefficients'
+        )
     for name in wanted:
         levels = table[name].unique()
         if len(levels) == 1:

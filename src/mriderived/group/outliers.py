@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mriderived.group.small_samples import THRESHOLD, widen
+
 Array = NDArray[np.float64]
 
-#: Scaled distances beyond this are outliers (Iglewicz & Hoaglin 1993).
-THRESHOLD = 3.5
 #: Fewer values say too little about what is usual.
 FEWEST = 5
 #: Fewer values of a site say too little about what is usual there: all sites tell it.
@@ -29,7 +29,8 @@ class Summary(NamedTuple):
     upper: Array
     maximum: Array
     mad: Array
-    #: Unit of the distance from the median: 1.4826 MAD, or its stand-in where MAD is 0.
+    #: Unit of the distance from the median: 1.4826 MAD, widened where values are few, or its
+    #: stand-in where MAD is 0.
     scale: Array
 
 
@@ -62,7 +63,7 @@ def _summarise(values: Array) -> Summary:
     minimum, maximum = extremes
     # Rounding noise around one value must not become a scale.
     noise = 1e-12 * np.maximum(np.abs(minimum), np.abs(maximum))
-    scale = np.where(mad > noise, 1.4826 * mad, np.sqrt(np.pi / 2) * mean_deviation)
+    scale = np.where(mad > noise, 1.4826 * mad * widen(count), np.sqrt(np.pi / 2) * mean_deviation)
     scale = np.where(scale > noise, scale, np.nan)
     return Summary(count, minimum, lower, median, upper, maximum, mad, scale)
 
@@ -84,15 +85,17 @@ def find_outliers(
 ) -> list[Outlier]:
     """List the values beyond :data:`THRESHOLD`, by row, then by column.
 
-    The distance is |x - median| / (1.4826 MAD). Where more than half of the values are the same
-    (MAD 0), the mean absolute deviation, scaled alike to a standard deviation, takes its place.
+    The distance is |x - median| / (1.4826 MAD), which is widened where values are few so that
+    hardly more of normal ones stand apart than of many (:mod:`mriderived.group.small_samples`).
+    Where more than half of the values are the same (MAD 0), the mean absolute deviation, scaled
+    alike to a standard deviation but never widened, takes its place.
     Columns with fewer than :data:`FEWEST` values have none. With the site of each row, median
     and MAD are those of the site, or of ``summary`` where the site has fewer than
     :data:`FEWEST_OF_SITE` values of the column or is not known (empty).
 
     >>> values = np.array([[1.0], [2.0], [3.0], [4.0], [100.0]])
     >>> find_outliers(values, summarise(values))
-    [Outlier(row=4, column=0, score=65.4..., median=3.0)]
+    [Outlier(row=4, column=0, score=25.6..., median=3.0)]
     """
     if sites is None:
         return _beyond(values, np.arange(len(values)), summary)
