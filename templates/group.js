@@ -138,7 +138,7 @@
   function cell(number, hot) { return el('td', { class: `number ${number ? (hot ? 'hot' : '') : 'zero'}` }, counts.format(number)); }
   function line(column) {
     const select = () => choose(column);
-    return el('tr', { tabindex: 0, 'data-name': column.name, 'aria-selected': String(view.column === column), onclick: select,
+    return el('tr', { tabindex: -1, 'data-name': column.name, 'aria-selected': String(view.column === column), onclick: select,
       onkeydown: (event) => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); select(); } } },
     el('td', { class: 'name', title: column.name }, el('b', {}, column.label), el('small', {}, column.kind)),
     el('td', {}, strip(column)),
@@ -151,10 +151,11 @@
     const list = chosen(), body = $('overview').tBodies[0];
     const heads = HEADS.map(([key, text, kind]) => {
       const sorted = key && view.sort === key ? (view.down ? 'descending' : 'ascending') : null;
-      return el('th', { class: kind, scope: 'col', 'aria-sort': sorted }, key ? el('button', { type: 'button', onclick: () => sort(key) }, text) : text);
+      return el('th', { class: kind, scope: 'col', 'aria-sort': sorted, 'data-text': key ? text : null }, key ? el('button', { type: 'button', onclick: () => sort(key) }, text) : text);
     });
     $('overview').tHead.rows[0].replaceChildren(...heads);
     body.replaceChildren(...list.slice(0, view.shown).map(line));
+    reach();
     if (!list.length) body.append(el('tr', {}, el('td', { class: 'empty', colspan: HEADS.length }, now().columns.length ? 'No measure fits.' : 'There is no measure.')));
     $('count').textContent = `${counts.format(list.length)} of ${plural(now().columns.length, 'measure')}`;
     if (list.length > view.shown) {
@@ -162,6 +163,12 @@
         el('button', { type: 'button', class: 'button', id: 'more', onclick: grow }, `Show ${counts.format(list.length - view.shown)} more`))));
     }
     return list;
+  }
+  /** One row is a tab stop, the chosen one if it is there; arrow keys lead to the others. */
+  function reach() {
+    const rows = [...$('overview').tBodies[0].rows].filter((row) => row.dataset.name);
+    const stop = rows.find((row) => row.getAttribute('aria-selected') === 'true') || rows[0];
+    for (const row of rows) row.tabIndex = row === stop ? 0 : -1;
   }
   function grow() { view.shown += STEP; overview(); }
   function sort(key) {
@@ -174,6 +181,7 @@
     view.column = column;
     view.full = false;
     for (const row of $('overview').tBodies[0].rows) row.setAttribute('aria-selected', row.dataset.name === (column && column.name));
+    reach();
     detail();
     if (column) history.replaceState(null, '', `#m=${encodeURIComponent(column.name)}`);
     if (scroll || innerWidth < 1120) $('measures').scrollIntoView();
@@ -185,7 +193,9 @@
     if (list.indexOf(next) >= view.shown) { view.shown = list.indexOf(next) + STEP; overview(); }
     choose(next);
     const row = [...$('overview').tBodies[0].rows].find((r) => r.dataset.name === next.name);
-    if (row) $('list').scrollTop = Math.max(0, row.offsetTop - $('list').clientHeight / 2);
+    if (!row) return;
+    if ($('list').contains(document.activeElement)) row.focus({ preventScroll: true });
+    $('list').scrollTop = Math.max(0, row.offsetTop - $('list').clientHeight / 2);
   }
 
   // ---- one measure
@@ -502,6 +512,7 @@
       const button = (count) => el('button', { type: 'button', class: 'button', onclick: more(count) }, `Show ${count === rest ? 'all' : counts.format(count)}`);
       body.append(el('tr', { class: 'rest' }, el('td', { colspan: names.length, class: 'empty' }, `${counts.format(rest)} more: `, rest > STEP ? [button(STEP), ' '] : null, button(rest))));
     }
+    heads.forEach((head, k) => { head.dataset.text = names[k]; });
     heads.forEach((head, k) => head.replaceChildren(el('button', { type: 'button', onclick: () => {
       const down = head.getAttribute('aria-sort') === 'ascending';
       heads.forEach((other) => other.removeAttribute('aria-sort'));

@@ -46,7 +46,7 @@ def run(out_dir: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tup
          'participants.tsv has more than one row for sub-01: leave one of each'),
         (PEOPLE.replace('sub-0', 'sub-'), 'tissue_gm ~ age',
          'labels differ in leading zeros or in case. Write them alike'),
-        ('sub-01\t23\tF\n', 'tissue_gm ~ age', 'age is 23.0 for all 1 participants'),
+        ('sub-01\t23\tF\n', 'tissue_gm ~ age', 'one participant makes no model'),
         (PEOPLE.replace('32', '-999'), 'tissue_gm ~ age', 'if it stands for a missing value'),
         (PEOPLE.replace('\tF', '\tf', 1), 'tissue_gm ~ sex', 'spelt in more than one way'),
     ],

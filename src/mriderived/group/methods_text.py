@@ -10,7 +10,7 @@ from mriderived.group.chapters import Chapter
 from mriderived.group.columns import snake
 from mriderived.group.model_files import Model, read_models
 from mriderived.group.outliers import FEWEST_OF_SITE
-from mriderived.group.small_samples import MANY, OF_MEASURES, THRESHOLD
+from mriderived.group.small_samples import MANY, OF_MEASURES, OF_VALUES, THRESHOLD
 
 _ERRORS = {
     'classical': 'ordinary least squares',
@@ -69,9 +69,10 @@ def _quality(site_column: str) -> str:
     return (
         f'Tables of the cohort were made with MRIderived {__version__}. A value counted as an '
         f'outlier where it was more than {THRESHOLD} times 1.4826 median absolute deviations from '
-        f'the median{within} (Leys et al. 2013, doi:10.1016/j.jesp.2013.03.013); of fewer than '
-        f'{MANY} values, further, as far as one lies in {1 / OF_MEASURES:.0f} normally '
-        'distributed measures (Davies and Gather 1993, doi:10.1080/01621459.1993.10476339).'
+        f'the median{within} (Leys et al. 2013, doi:10.1016/j.jesp.2013.03.013), a distance '
+        f'that was widened for few values: of normally distributed ones, {OF_VALUES:.2%} stand '
+        f'apart by chance, or one value in {1 / OF_MEASURES:.0f} measures of fewer than {MANY} '
+        'values (Davies and Gather 1993, doi:10.1080/01621459.1993.10476339).'
     )
 
 
