@@ -168,6 +168,8 @@ def test_a_word_among_the_displacements_is_a_reason(out_dir, rows):
     table = pd.read_csv(out_dir / f'phenotype/edges_atlas-{ATLAS}.tsv', sep='\t', index_col=0)
     assert np.isnan(table.loc['sub-03', 'mean_fd'])
     assert 'cannot be read' in table.loc['sub-03', 'reason']
+    (note,) = [note for note in chapter(out_dir)['notes'] if 'take no part' in note]
+    assert note.endswith('which is of 11: sub-03.')
 
 
 def cut(packed):

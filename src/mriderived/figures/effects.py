@@ -64,7 +64,7 @@ def _draw_p(axes: Axes, effects: Effects) -> None:
     axes.scatter(known, height, s=14, c=_colours(effects, known), linewidths=0, zorder=3)
     # At opposite ends, for both lines may be at the same height.
     lines = (
-        (effects.alpha, f'p = {effects.alpha:g}, uncorrected', ':', 0, 'left'),
+        (effects.alpha, f'p = {effects.alpha:g}, uncorrected', ':', 0.01, 'left'),
         (effects.threshold, f'{effects.correction} at {effects.alpha:g}', '--', 1, 'right'),
     )
     for p, text, style, end, side in lines:

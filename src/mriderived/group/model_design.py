@@ -132,7 +132,7 @@ def _require_varied(
         raise ModelError(f'{model.formula}: nobody has every covariate{_tell(left_out)}')
     if len(table) == 1:
         raise ModelError(
-            f'{model.formula}: one participant{_tell(left_out)} makes no model: more are needed '
+            f'{model.formula}: one participant makes no model{_tell(left_out)}: more are needed '
             'than it has coefficients'
         )
     for name in wanted:

@@ -115,6 +115,12 @@ def _notes(where: str, found: Matrices, motion: Mapping[Row, float]) -> list[str
             f'No QC-FC, for it wants {FEWEST} participants with a mean framewise displacement, '
             f'and there {"is" if moved == 1 else "are"} {moved}.'
         )
+    still = sorted(label(row) for row, value in motion.items() if not np.isfinite(value))
+    if still and moved >= FEWEST:
+        notes.append(
+            f'{len(still)} without a mean framewise displacement take no part in r with motion, '
+            f'which is of {moved}: {", ".join(still[:5])}{", …" * (len(still) > 5)}.'
+        )
     return [f'{where}: {note}' for note in notes]
 
 

@@ -30,11 +30,12 @@ from mriderived.group.derivatives import Derivatives, Sheet, place_sheets
 from mriderived.group.findings import Findings
 from mriderived.group.guard import guard
 from mriderived.group.methods_text import write_texts
-from mriderived.group.outliers import FEWEST, FEWEST_OF_SITE, THRESHOLD
+from mriderived.group.outliers import FEWEST, FEWEST_OF_SITE
 from mriderived.group.readers import read_derivatives
 from mriderived.group.records import Cohort, read_cohort
 from mriderived.group.runs import write_runs
 from mriderived.group.sites import Sites, find_sites
+from mriderived.group.small_samples import MANY, THRESHOLD, chance_share
 from mriderived.group.table_forms import write_forms
 from mriderived.group.writing import replace_listing, write_lines, write_tables
 from mriderived.measures.base import Measure
@@ -125,6 +126,8 @@ def run_group(
         'sessions': sorted({row.session for row in cohort.rows}),
         'columns': columns,
         'threshold': THRESHOLD,
+        'many': MANY,
+        'chance': _tell_chance(participants),
         'fewest': FEWEST,
         'sites': _tell_sites(sites),
         'tables': [str(table) for table in tables],
@@ -167,6 +170,11 @@ def _write_all(
     tables += write_runs(config.out_dir, cohort, blocks, is_sloppy)
     forms, refused = write_forms(config, cohort, blocks, is_sloppy)
     return _Written([*tables, *forms], findings, refused)
+
+
+def _tell_chance(participants: int) -> str:
+    """Return the percentage of so many normal values that stand apart by chance."""
+    return f'{100 * float(chance_share(participants)):.2g}'
 
 
 def _tell_sites(sites: Sites | None) -> dict[str, object] | None:
