@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -55,29 +57,67 @@ def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
     found = Covariates(
         pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=[PARTICIPANT, SESSION]))
     )
-    for path, prefix in _find_tables(bids_dir):
-        name = path.relative_to(bids_dir).as_posix()
-        table = _read_table(path, name)
+    for paths, prefix in _find_tables(bids_dir):
+        tables = [_read_table(path, path.relative_to(bids_dir).as_posix()) for path in paths]
+        frame = _to_frame(tables)
+        # of the same column in several files of sessions, one is named
+        origins = {column: table.name for table in reversed(tables) for column in table.header}
         if prefix:
-            table = pd.concat([table, table.add_prefix(f'{prefix}_')], axis=1)
-        _join(found, table, name)
+            frame = pd.concat([frame, frame.add_prefix(f'{prefix}_')], axis=1)
+            origins |= {f'{prefix}_{column}': origin for column, origin in origins.items()}
+        _join(found, frame, origins, tables[0].name)
     if not as_text:
         found.frame = found.frame.apply(_with_type)
     return found
 
 
-def _find_tables(bids_dir: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each table, and what its columns are called after beside their own names."""
+class _Table(NamedTuple):
+    """A file: its name, columns, and rows by column, with labels without prefixes."""
+
+    name: str
+    header: list[str]
+    rows: list[dict[str, str]]
+
+
+def _find_tables(bids_dir: Path) -> Iterator[tuple[list[Path], str]]:
+    """Yield files that are one table, and what its columns are called after beside their names."""
     people = bids_dir / 'participants.tsv'
     if people.is_file() or people.is_symlink():  # a link without content is told of
-        yield people, ''
-    for path in sorted(bids_dir.glob('sub-*/sub-*_sessions.tsv')):
-        yield path, ''
+        yield [people], ''
+    sessions = sorted(bids_dir.glob('sub-*/sub-*_sessions.tsv'))
+    if sessions:
+        yield sessions, ''
     for path in sorted((bids_dir / 'phenotype').glob('*.tsv')):
-        yield path, path.stem
+        yield [path], path.stem
 
 
-def _read_table(path: Path, name: str) -> pd.DataFrame:
+def _read_table(path: Path, name: str) -> _Table:
+    header, cells = _read_cells(path, name)
+    owner = path.parent.name
+    if PARTICIPANT not in header and not owner.startswith('sub-'):
+        raise CovariateError(
+            f'{name} has no column {PARTICIPANT}: its columns are '
+            f'{", ".join(header[:8])}. Call that of the participants {PARTICIPANT}'
+        )
+    rows = [_identify({PARTICIPANT: owner, **dict(zip(header, row, strict=True))})
+            for row in cells]  # fmt: skip
+    rows = [row for row in rows if row[PARTICIPANT]]
+    seen: set[tuple[str, str]] = set()
+    twice = []
+    for row in rows:
+        key = row[PARTICIPANT], row[SESSION]
+        if key in seen:
+            twice.append(key)
+        seen.add(key)
+    if twice:
+        who = f'sub-{twice[0][0]}' + (f' ses-{twice[0][1]}' if twice[0][1] else '')
+        more = f', and {len(twice) - 1} more' * (len(twice) > 1)
+        raise CovariateError(f'{name} has more than one row for {who}{more}: leave one of each')
+    return _Table(name, [one for one in header if one not in (PARTICIPANT, SESSION)], rows)
+
+
+def _read_cells(path: Path, name: str) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of a table in which all rows have as many cells."""
     try:
         lines = path.read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
@@ -98,48 +138,45 @@ def _read_table(path: Path, name: str) -> pd.DataFrame:
                 f'{name}: row {number} has {len(row)} cells, for {len(cells[0])} columns: '
                 'write as many cells in each row, with tabs between them'
             )
-    table = pd.DataFrame(cells[1:], columns=cells[0], dtype=str)
-    if PARTICIPANT not in table:
-        owner = path.parent.name
-        if not owner.startswith('sub-'):
-            raise CovariateError(
-                f'{name} has no column {PARTICIPANT}: its columns are '
-                f'{", ".join(table.columns[:8])}. Call that of the participants {PARTICIPANT}'
-            )
-        table[PARTICIPANT] = owner
-    if SESSION not in table:
-        table[SESSION] = ''
-    table[PARTICIPANT] = table[PARTICIPANT].str.removeprefix('sub-')
-    table[SESSION] = table[SESSION].str.removeprefix('ses-').replace(dict.fromkeys(NO_VALUE, ''))
-    table = pd.DataFrame(table[table[PARTICIPANT] != ''])
-    twice = table[table.duplicated([PARTICIPANT, SESSION])]
-    if len(twice):
-        first = twice.iloc[0]
-        who = f'sub-{first[PARTICIPANT]}' + (f' ses-{first[SESSION]}' if first[SESSION] else '')
-        more = f', and {len(twice) - 1} more' * (len(twice) > 1)
-        raise CovariateError(f'{name} has more than one row for {who}{more}: leave one of each')
-    indexed: pd.DataFrame = table.set_index([PARTICIPANT, SESSION])
-    return indexed.replace(dict.fromkeys(NO_VALUE, pd.NA))
+    for column, count in Counter(cells[0]).items():
+        if count > 1:
+            raise CovariateError(f'{name} has two columns {column!r}: rename one of them')
+    return cells[0], cells[1:]
 
 
-def _join(found: Covariates, table: pd.DataFrame, name: str) -> None:
+def _identify(row: dict[str, str]) -> dict[str, str]:
+    """Take the prefixes from the labels of a row."""
+    session = row.get(SESSION, '').removeprefix('ses-')
+    row[PARTICIPANT] = row[PARTICIPANT].removeprefix('sub-')
+    row[SESSION] = '' if session in NO_VALUE else session
+    return row
+
+
+def _to_frame(tables: Sequence[_Table]) -> pd.DataFrame:
+    """Return the rows of files one below the other; of the same row in two, the first."""
+    columns = dict.fromkeys(column for table in tables for column in table.header)
+    rows = [row for table in tables for row in table.rows]
+    frame = pd.DataFrame(rows, columns=[PARTICIPANT, SESSION, *columns], dtype=str)
+    frame = frame.set_index([PARTICIPANT, SESSION])
+    known: pd.DataFrame = frame[~frame.index.duplicated()]
+    return known.replace(dict.fromkeys(NO_VALUE, pd.NA))
+
+
+def _join(found: Covariates, table: pd.DataFrame, origins: Mapping[str, str], name: str) -> None:
     """Add the columns of a table; rows of participants that were not there are added, too."""
-    for column in map(str, table.columns[table.columns.duplicated()]):
-        raise CovariateError(f'{name} has two columns {column!r}: rename one of them')
     taken = [
         column
         for column in map(str, table.columns)
-        if found.origin.get(column, name) != name
+        if column in found.origin
         and (_is_instrument(name) or _share_cells(found.frame, table, column))
     ]
     for origin in dict.fromkeys(found.origin[column] for column in taken):
-        found.notes.append(
-            _tell_taken([c for c in taken if found.origin[c] == origin], origin, name)
-        )
+        theirs = [column for column in taken if found.origin[column] == origin]
+        found.notes.append(_tell_taken(theirs, origin, name))
     table = table.drop(columns=taken)
     found.frame = found.frame.combine_first(table) if len(found.frame) else table
     for column in map(str, table.columns):
-        found.origin.setdefault(column, name)
+        found.origin.setdefault(column, origins[column])
 
 
 def _is_instrument(name: str) -> bool:
