@@ -50,3 +50,23 @@ def test_the_age_of_a_session_counts_before_that_of_the_participant(tmp_path: Pa
     found = read_covariates(tmp_path)
     assert found.of(rows)['age'].tolist() == pytest.approx([30.5, 35.5, 30, 30])
     assert found.notes == []
+
+
+def test_sessions_that_do_not_match_are_told(tmp_path: Path) -> None:
+    write(tmp_path, [row.participant for row in PEOPLE])
+    (tmp_path / 'phenotype').mkdir()
+    (tmp_path / 'phenotype' / 'bdi.tsv').write_text(
+        'participant_id\tsession_id\ttotal\nsub-001\tses-1\t5\nsub-002\tses-1\t6\n'
+        'sub-003\tn/a\t7\nsub-900\tses-1\t8\n'
+    )
+    known = read_covariates(tmp_path)
+    (told,) = check_labels(known, PEOPLE)
+    assert told.startswith(
+        'phenotype/bdi.tsv has other sessions of 2 participants than the results (001, 002; of '
+        '001 ses-1, and there are results of no session)'
+    )
+    matching = [Row('1', '001'), Row('2', '001'), Row('1', '002'), Row('1', '003')]
+    assert list(check_labels(known, matching)) == []
+    padded = [Row('01', '001')]
+    (told,) = check_labels(known, padded)
+    assert 'of 001 ses-1, and there are results of ses-01' in told
