@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -126,3 +127,23 @@ def test_a_link_without_content_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / name).symlink_to(tmp_path / '.git' / 'annex' / 'objects' / 'x')
     with pytest.raises(CovariateError, match=f'^{name} cannot be read .*get its content'):
         read_covariates(tmp_path)
+
+
+def test_files_of_sessions_are_one_table(tmp_path: Path) -> None:
+    write(tmp_path / 'sub-01' / 'sub-01_sessions.tsv', 'session_id dose', 'ses-a 1', 'ses-b 2')
+    write(tmp_path / 'sub-02' / 'sub-02_sessions.tsv', 'session_id mood dose', 'ses-a n/a 5')
+    found = read_covariates(tmp_path)
+    rows = found.of([('01', 'a'), ('01', 'b'), ('02', 'a')])
+    assert rows['dose'].tolist() == [1, 2, 5] and rows['mood'].isna().all()
+    assert found.origin == {
+        'dose': 'sub-01/sub-01_sessions.tsv', 'mood': 'sub-02/sub-02_sessions.tsv',
+    }  # fmt: skip
+
+
+def test_a_thousand_files_of_sessions_take_no_time(tmp_path: Path) -> None:
+    for number in range(1000):
+        name = f'sub-{number:04d}'
+        write(tmp_path / name / f'{name}_sessions.tsv', 'session_id dose', 'ses-a 1', 'ses-b 2')
+    start = time.perf_counter()
+    assert len(read_covariates(tmp_path).frame) == 2000
+    assert time.perf_counter() - start < 5  # 0.2 s; one joined after the other, a minute

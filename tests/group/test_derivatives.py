@@ -205,3 +205,13 @@ def test_several_sessions_of_others_are_not_joined_without_a_word(
     assert table['sub-01']['freesurfer_brain_etiv'] == 'n/a'
     assert table['sub-02']['freesurfer_brain_etiv'] == '1500000'
     assert (config.out_dir / 'phenotype' / 'mriderived_ses-2.tsv').exists()
+
+
+def test_folders_of_another_version_are_named(config: Config, tmp_path: Path) -> None:
+    for number, version in enumerate(('7.4.1', '7.4.1', '5.3 beta'), start=1):
+        stats = write_person(tmp_path / 'fs', f'sub-{number:02d}') / 'aseg.stats'
+        stats.write_text(f'# cvs_version {version}\n{stats.read_text()}')
+    (warning,) = run(config).warnings
+    assert warning.startswith(
+        'sub-03: aseg.stats is of FreeSurfer 5.3 beta, and that of most of 7.4.1: numbers of both'
+    )

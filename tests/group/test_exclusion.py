@@ -15,6 +15,7 @@ from mriderived.group.exclusion import find_excluded, select_cohort
 from mriderived.group.model_files import ModelError
 from mriderived.group.ratings import read_ratings
 from mriderived.group.records import Cohort, Row
+from mriderived.group.rules import read_rule
 from mriderived.group.stage import GroupResult, run_group
 from mriderived.group.variables import Variables
 from mriderived.reports.group import write_group_report
@@ -130,6 +131,28 @@ def test_a_rule_that_cannot_be_applied_refuses_all_statistics(out_dir: Path) -> 
     assert run(out_dir, exclude=('cjv > 0',)).refused == (
         'no model was fitted: everybody is left out',
     )
+
+
+def test_a_line_without_a_rating_is_none_and_takes_one_back(tmp_path: Path) -> None:
+    path = tmp_path / 'ratings.tsv'
+    path.write_text(
+        HEADER
+        + 'sub-1\tn/a\tT1w\tn/a\tn/a\tAB\tn/a\n'
+        + 'sub-2\tn/a\tT1w\texclude\tn/a\tAB\t2026-01-02\n'
+        + 'sub-2\tn/a\tT1w\tn/a\tn/a\tAB\t2026-01-03\n'
+        + 'sub-3\tn/a\tT1w\texclude\tn/a\tAB\t2026-01-02\n'
+    )
+    assert [rating.participant for rating in read_ratings(path)] == ['3']
+
+
+@pytest.mark.parametrize(
+    ('rule', 'remedy'),
+    [('sex > 3', 'compare it by == or != with a word in double quotes'),
+     ('sex == 3', 'write the value in double quotes')],
+)  # fmt: skip
+def test_a_number_for_a_column_of_words_is_refused_once(rule: str, remedy: str) -> None:
+    with pytest.raises(ModelError, match=f'^{rule}: sex has words: {remedy}$'):
+        read_rule(rule).applies(pd.DataFrame({'sex': ['F', 'M']}))
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,7 @@ def test_a_word_among_the_displacements_is_a_reason(out_dir, rows):
     assert len(json.loads((out_dir / f'{FILE}.json').read_text())['Participants']) == 11
     table = pd.read_csv(out_dir / f'phenotype/edges_atlas-{ATLAS}.tsv', sep='\t', index_col=0)
     assert np.isnan(table.loc['sub-03', 'mean_fd'])
+    assert chapter(out_dir)['rows'][0][3:5] == ['12', '11']
     assert 'cannot be read' in table.loc['sub-03', 'reason']
     (note,) = [note for note in chapter(out_dir)['notes'] if 'take no part' in note]
     assert note.endswith('which is of 11: sub-03.')

@@ -165,6 +165,11 @@ def test_people_whom_no_table_knows_are_named(config: Config) -> None:
     [
         ('', 'participants.tsv is empty'),
         ('participant_id\tage\nsub-1\t30\n', 'no table of the dataset names any participant'),
+        (
+            'participant_id\tsession_id\tage\nsub-01\tses-1\t30\nsub-02\tses-1\t30\n',
+            'participants.tsv has other sessions of 2 participants than the results (01, 02; of '
+            '01 ses-1, and there are results of ses-a)',
+        ),
         ('participant_id\tage\nsub-01\t3\nsub-01\t4\n', 'more than one row for sub-01'),
         (None, 'has no participants.tsv'),
     ],

@@ -47,10 +47,14 @@ Person = tuple[str, str]
 
 @dataclass
 class Stats:
-    """One file: numbers of the whole brain by name, and of regions by name and column."""
+    """One file: numbers of the whole brain by name, and of regions by name and column.
+
+    ``version`` is that of FreeSurfer, or (before 7) of the program that wrote it.
+    """
 
     whole: dict[str, float] = field(default_factory=dict)
     regions: dict[tuple[str, str], float] = field(default_factory=dict)
+    version: str = ''
 
 
 @dataclass
@@ -86,6 +90,8 @@ def read_stats(path: Path) -> Stats:
                 side = f'{hemisphere}_' if name in HEMISPHERES and hemisphere else ''
                 found.whole[side + name] = _read_number(measure[4], name, path)
             words = line[1:].split()
+            if words[:1] == ['cvs_version']:
+                found.version = _read_version(words[1:])
             if words[:1] == ['ColHeaders']:
                 header = words[1:]
             if words[:1] == ['hemi']:
@@ -112,6 +118,19 @@ def _add_row(
         if column in row:
             what = f'{column} of {name}'
             found.regions[region, ours] = _read_number(row[column], what, path)
+
+
+def _read_version(words: list[str]) -> str:
+    """Return a version from the end of its line.
+
+    >>> _read_version(['7.4.1'])
+    '7.4.1'
+    >>> _read_version('$Id: mri_segstats.c,v 1.75.2.9 2013/02/16 00:09:33 greve Exp $'.split())
+    'mri_segstats.c 1.75.2.9'
+    """
+    if words[:1] == ['$Id:']:
+        return ' '.join(words[1:3]).replace(',v', '')
+    return ' '.join(words)
 
 
 def _read_number(text: str, what: str, path: Path) -> float:

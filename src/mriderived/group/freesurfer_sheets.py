@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,6 +63,8 @@ WHOLE = {
 #: Tables have fewer digits than ``stats/``.
 _ROUNDING = 1e-3
 _MOST_NAMED = 5
+#: Name of a file below ``stats/`` → folder → version.
+Versions = dict[str, dict[str, str]]
 _SHEETS = {
     'aseg': ('freesurfer_aseg', 'FreeSurfer structures', '', (_VOLUME,)),
     'wmparc': ('freesurfer_wmparc', 'FreeSurfer white matter', 'DesikanKilliany', (_VOLUME,)),
@@ -82,6 +85,7 @@ def read_freesurfer(folder: Path) -> Derivatives:
     }
     whole = Sheet('freesurfer_brain', 'FreeSurfer brain', _REFERENCE, tuple(WHOLE.values()))
     folders: dict[Row, str] = {}
+    versions: Versions = {}
     for participant, session, path in find_people(folder):
         row = Row(session, participant)
         if folders.setdefault(row, path.name) != path.name:
@@ -92,7 +96,10 @@ def read_freesurfer(folder: Path) -> Derivatives:
             continue
         for name, kind in FILES.items():
             if (path / 'stats' / name).exists():
-                _read_own(path / 'stats' / name, sheets[kind], whole, row, found)
+                version = _read_own(path / 'stats' / name, sheets[kind], whole, row, found)
+                if version:
+                    versions.setdefault(name, {})[path.name] = version
+    found.warnings += _compare_versions(versions)
     unread = find_unread(folder)
     if unread:
         found.warnings.append(
@@ -106,14 +113,34 @@ def read_freesurfer(folder: Path) -> Derivatives:
     return found
 
 
-def _read_own(file: Path, sheet: Sheet, whole: Sheet, row: Row, found: Derivatives) -> None:
+def _read_own(file: Path, sheet: Sheet, whole: Sheet, row: Row, found: Derivatives) -> str:
+    """Add one file of somebody and return the version that wrote it, where it says so."""
     try:
-        _add(read_stats(file), sheet, whole, row)
+        stats = read_stats(file)
+        _add(stats, sheet, whole, row)
+        return stats.version
     except UNREADABLE as error:
         told = str(error) if isinstance(error, FreeSurferError) else f'{file.name}: {error}'
         reason = f'{file.parent.parent.name}/stats/{told}'
         sheet.reasons[row] = '; '.join(filter(None, (sheet.reasons.get(row), reason)))
         found.warnings.append(reason)
+    return ''
+
+
+def _compare_versions(versions: Versions) -> list[str]:
+    """Return warnings on folders whose version is not that of most, by the first such file."""
+    for file, known in versions.items():
+        counts = Counter(known.values())
+        usual = min(counts, key=lambda version: (-counts[version], version))
+        others = sorted(set(counts) - {usual})
+        if others:
+            return [
+                f'{_list([name for name, one in known.items() if one == version])}: {file} is of '
+                f'FreeSurfer {version}, and that of most of {usual}: numbers of both stand in one '
+                'table. Run all with one version, or choose with --participant-label'
+                for version in others
+            ]
+    return []
 
 
 def _read_cohort(file: Path, sheets: dict[str, Sheet], whole: Sheet, found: Derivatives) -> None:

@@ -16,6 +16,7 @@ from mriderived.bids.covariates import Covariates, read_covariates
 from mriderived.bids.sidecar import write_sidecar
 from mriderived.group.blocks import MISSING, Block
 from mriderived.group.dictionary import describe_joined, mark_sloppy
+from mriderived.group.known_people import check_sessions
 from mriderived.group.long_table import WHO, session_label
 from mriderived.group.records import Cohort, Row
 from mriderived.group.sheets import read_sidecar
@@ -65,7 +66,7 @@ def _gather(bids_dir: Path, cohort: Cohort, taken: set[str]) -> Known:
             f'{bids_dir} has no participants.tsv, sessions.tsv or phenotype/*.tsv with columns'
         )
     frame = covariates.of([(row.participant, row.session) for row in cohort.rows])[list(names)]
-    _warn_of_strangers(frame, cohort)
+    _warn_of_strangers(frame, covariates, cohort)
     renamed = {old: _free(new, covariates.origin[old], taken) for old, new in names.items()}
     for old, new in renamed.items():
         if new != names[old]:
@@ -111,13 +112,15 @@ def _describe(bids_dir: Path, origin: str, name: str, shown: str) -> dict[str, A
     return {'Description': f'{shown} of {origin}.', **words, 'Table': origin}
 
 
-def _warn_of_strangers(frame: pd.DataFrame, cohort: Cohort) -> None:
+def _warn_of_strangers(frame: pd.DataFrame, covariates: Covariates, cohort: Cohort) -> None:
     """Name those of whom no table says anything."""
     unknown = frame.isna().all(axis=1).to_numpy()
     strangers = dict.fromkeys(
         f'sub-{row.participant}' for row, flag in zip(cohort.rows, unknown, strict=True) if flag
     )
     if len(strangers) == len({row.participant for row in cohort.rows}):
+        for told in check_sessions(covariates, cohort.rows):
+            raise JoinError(told)
         raise JoinError(
             'no table of the dataset names any participant of the results, such as '
             f'{next(iter(strangers))}: compare the labels in participants.tsv'

@@ -54,8 +54,8 @@ CAPTION = (
     'gives (dashed). Right: the same by the length of the edge, with the median (line).'
 )
 HEADER = (
-    'Atlas', 'Session', 'Edges', 'Participants', 'Median |r|', 'by chance', 'p < 0.05',
-    'q < 0.05 (FDR)', 'ρ with length', 'Set apart',
+    'Atlas', 'Session', 'Edges', 'Participants', 'with motion', 'Median |r|', 'by chance',
+    'p < 0.05', 'q < 0.05 (FDR)', 'ρ with length', 'Set apart',
 )  # fmt: skip
 
 
@@ -89,11 +89,11 @@ def _check(
     for stat in KINDS:
         edges = gather_edges(found, stat, motion, lengths, reasons, out_dir)
         kinds[stat] = edges
-        chapter.rows.append(_row(atlas, session, KINDS[stat], edges))
+        used = [row.row for row in edges.rows if np.isfinite(motion[row.row])]
+        chapter.rows.append(_row(atlas, session, KINDS[stat], edges, len(used)))
         if edges.effects is not None:
             more = {'desc': stat, **({'ses': session} if session else {})}
             path = group_path(found.runs, atlas, config, 'qcfc', **more)
-            used = [row.row for row in edges.rows if np.isfinite(motion[row.row])]
             _write_edges(out_dir / path, found.names, edges.effects, used, lengths)
             chapter.files.append(path)
     chapter.notes += _notes(where, found, motion)
@@ -124,7 +124,7 @@ def _notes(where: str, found: Matrices, motion: Mapping[Row, float]) -> list[str
     return [f'{where}: {note}' for note in notes]
 
 
-def _row(atlas: str, session: str, title: str, edges: Edges) -> tuple[str, ...]:
+def _row(atlas: str, session: str, title: str, edges: Edges, moved: int) -> tuple[str, ...]:
     names = ', '.join(label(edges.rows[place].row) for place in edges.apart) or '–'
     told = ('–',) * 5
     if edges.effects is not None:
@@ -134,7 +134,7 @@ def _row(atlas: str, session: str, title: str, edges: Edges) -> tuple[str, ...]:
             f'{effect.median:.3f}', f'{effect.chance:.3f}', f'{100 * effect.share:.1f} %',
             f'{100 * effect.share_fdr:.1f} %', rank,
         )  # fmt: skip
-    return (atlas, session or '–', title, str(len(edges.rows)), *told, names)
+    return (atlas, session or '–', title, str(len(edges.rows)), str(moved), *told, names)
 
 
 def _draw(

@@ -35,6 +35,8 @@ class Rating(NamedTuple):
 def read_ratings(path: Path) -> list[Rating]:
     """Read ratings; of several by one person of one image the last by date counts.
 
+    A line without a rating is of an image that nobody judged, or takes back what they said.
+
     Files of several participants may stand one below the other, each with its header.
 
     Raises
@@ -62,7 +64,7 @@ def read_ratings(path: Path) -> list[Rating]:
             last[key] = rating
     if not header:
         raise ModelError(f'{path.name} has no header with {" and ".join(_NEEDED)}')
-    return list(last.values())
+    return [rating for rating in last.values() if rating.rating]
 
 
 def _read_line(path: Path, number: int, header: list[str], cells: list[str]) -> Rating:
@@ -71,7 +73,7 @@ def _read_line(path: Path, number: int, header: list[str], cells: list[str]) -> 
         raise ModelError(f'{path.name} has no column {lacking[0]} above line {number}')
     given = dict(zip(header, cells, strict=False))
     found = {name: '' if given.get(name, '') in NO_VALUE else given[name] for name in COLUMNS}
-    if found['rating'] not in RATINGS:
+    if found['rating'] not in ('', *RATINGS):
         raise ModelError(
             f'{path.name}, line {number}: rating {found["rating"]!r} is none of '
             f'{", ".join(RATINGS)}'

@@ -55,14 +55,18 @@ class Rule(NamedTuple):
         if isinstance(self.value, float) and not is_numeric_dtype(cells):
             cells = pd.to_numeric(cells, errors='coerce')
             if (cells.isna().to_numpy() & known).any():
-                raise ModelError(
-                    f'{self}: {self.column} has words: write the value in double quotes'
-                )
+                raise ModelError(f'{self}: {self.column} has words: {self._remedy()}')
         if isinstance(self.value, str) and is_numeric_dtype(cells):
             raise ModelError(f'{self}: {self.column} has numbers: write the value without quotes')
         found = _OPERATORS[self.comparison](cells, self.value)
         result: NDArray[np.bool_] = np.asarray(found, bool) & known
         return result
+
+    def _remedy(self) -> str:
+        """Say how the rule is written for a column of words."""
+        if self.comparison in _OF_WORDS:
+            return 'write the value in double quotes'
+        return f'compare it by {" or ".join(_OF_WORDS)} with a word in double quotes'
 
 
 def read_rule(text: str) -> Rule:
