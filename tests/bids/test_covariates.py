@@ -41,6 +41,12 @@ def test_what_a_session_does_not_tell_is_not_that_of_another_time(tmp_path: Path
     write(tmp_path / 'sub-01' / 'sub-01_sessions.tsv', 'session_id age', 'ses-a 20', 'ses-b n/a')
     write(tmp_path / 'sub-02' / 'sub-02_sessions.tsv', 'session_id dose', 'ses-b 5')
     found = read_covariates(tmp_path).of([('01', 'a'), ('01', 'b'), ('01', 'c'), ('02', 'b')])
+    # The visits are not asked for an age that participants.tsv tells.
+    write(
+        tmp_path / 'phenotype' / 'visit.tsv', 'participant_id session_id sex', 'sub-02 ses-b n/a'
+    )
+    more = read_covariates(tmp_path).of([('02', 'b')])
+    assert more['sex'].tolist() == ['M'] and pd.isna(more['visit_sex'].iloc[0])
     # Of ses-c there is no row, and the table of sub-02 has no such column.
     assert found['age'].isna().tolist() == [False, True, False, False]
     assert found['age'].dropna().tolist() == [20, 20, 30]

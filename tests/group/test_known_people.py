@@ -52,16 +52,21 @@ def test_the_age_of_a_session_counts_before_that_of_the_participant(tmp_path: Pa
     assert found.notes == []
 
 
-def test_sessions_that_do_not_meet_are_told(tmp_path: Path) -> None:
-    write(tmp_path, [f'sub-{row.participant}' for row in PEOPLE])
+def test_sessions_that_do_not_match_are_told(tmp_path: Path) -> None:
+    write(tmp_path, [row.participant for row in PEOPLE])
     (tmp_path / 'phenotype').mkdir()
-    lines = [f'sub-{row.participant}\tses-baseline\t3' for row in PEOPLE]
-    table = '\n'.join(['participant_id\tsession_id\tmoca', *lines]) + '\n'
-    (tmp_path / 'phenotype' / 'scores.tsv').write_text(table)
+    (tmp_path / 'phenotype' / 'bdi.tsv').write_text(
+        'participant_id\tsession_id\ttotal\nsub-001\tses-1\t5\nsub-002\tses-1\t6\n'
+        'sub-003\tn/a\t7\nsub-900\tses-1\t8\n'
+    )
     known = read_covariates(tmp_path)
     (told,) = check_labels(known, PEOPLE)
-    assert told.startswith('phenotype/scores.tsv speaks of ses-baseline, and results are of no')
-    assert 'nobody has a value of moca, scores_moca. Write session_id as the images' in told
-    (told,) = check_labels(known, [row._replace(session='01') for row in PEOPLE])
-    assert 'results are of ses-01: nobody' in told
-    assert list(check_labels(known, [row._replace(session='baseline') for row in PEOPLE])) == []
+    assert told.startswith(
+        'phenotype/bdi.tsv has other sessions of 2 participants than the results (001, 002; of '
+        '001 ses-1, and there are results of no session)'
+    )
+    matching = [Row('1', '001'), Row('2', '001'), Row('1', '002'), Row('1', '003')]
+    assert list(check_labels(known, matching)) == []
+    padded = [Row('01', '001')]
+    (told,) = check_labels(known, padded)
+    assert 'of 001 ses-1, and there are results of ses-01' in told

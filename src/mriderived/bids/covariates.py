@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -12,8 +13,6 @@ import pandas as pd
 #: How tables say that there is no value.
 NO_VALUE = ('n/a', 'N/A', 'NA', 'na', 'nan', 'NaN', 'NULL', '', '-')
 PARTICIPANT, SESSION = 'participant_id', 'session_id'
-#: The name of all tables of sessions together.
-SESSIONS = 'sub-*_sessions.tsv'
 
 
 class CovariateError(ValueError):
@@ -43,16 +42,8 @@ class Covariates:
         known = own.notna()
         for column, sessions in self.untold.items():
             # The age of another time is not that of this session.
-            if sessions:
-                known[column] |= own.index.isin(list(sessions))
+            known[column] |= own.index.isin(list(sessions))
         return own.where(known, shared).infer_objects()
-
-
-class Table(NamedTuple):
-    """Columns of one or several files, and the sessions whose row has none of a column."""
-
-    frame: pd.DataFrame
-    untold: dict[str, set[tuple[str, str]]]
 
 
 def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
@@ -72,37 +63,68 @@ def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
     found = Covariates(
         pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=[PARTICIPANT, SESSION]))
     )
-    for name, table in _read_tables(bids_dir):
-        _join(found, table, name)
+    for paths, prefix in _find_tables(bids_dir):
+        tables = [_read_table(path, path.relative_to(bids_dir).as_posix()) for path in paths]
+        frame = _to_frame(tables)
+        # of the same column in several files of sessions, one is named
+        origins = {column: table.name for table in reversed(tables) for column in table.header}
+        if prefix:
+            frame = pd.concat([frame, frame.add_prefix(f'{prefix}_')], axis=1)
+            origins |= {f'{prefix}_{column}': origin for column, origin in origins.items()}
+        joined = _join(found, frame, origins, tables[0].name)
+        _mark_untold(found, tables, prefix, joined)
     if not as_text:
         found.frame = found.frame.apply(_with_type)
     return found
 
 
-def _read_tables(bids_dir: Path) -> Iterator[tuple[str, Table]]:
-    """Yield each table under its name; those of sessions are one."""
-    name = 'participants.tsv'
-    # A link without content is told of.
-    if (bids_dir / name).is_file() or (bids_dir / name).is_symlink():
-        yield name, _tidy(_read_rows(bids_dir, name), name)
-    sessions = [
-        row
-        for path in sorted(bids_dir.glob('sub-*/sub-*_sessions.tsv'))
-        for row in _read_rows(bids_dir, path.relative_to(bids_dir).as_posix())
-    ]
+class _Table(NamedTuple):
+    """A file: its name, columns, and rows by column, with labels without prefixes."""
+
+    name: str
+    header: list[str]
+    rows: list[dict[str, str]]
+
+
+def _find_tables(bids_dir: Path) -> Iterator[tuple[list[Path], str]]:
+    """Yield files that are one table, and what its columns are called after beside their names."""
+    people = bids_dir / 'participants.tsv'
+    if people.is_file() or people.is_symlink():  # a link without content is told of
+        yield [people], ''
+    sessions = sorted(bids_dir.glob('sub-*/sub-*_sessions.tsv'))
     if sessions:
-        yield SESSIONS, _tidy(sessions, SESSIONS)
+        yield sessions, ''
     for path in sorted((bids_dir / 'phenotype').glob('*.tsv')):
-        name = path.relative_to(bids_dir).as_posix()
-        table = _tidy(_read_rows(bids_dir, name), name)
-        named = {f'{path.stem}_{column}': keys for column, keys in table.untold.items()}
-        frame = pd.concat([table.frame, table.frame.add_prefix(f'{path.stem}_')], axis=1)
-        yield name, Table(frame, table.untold | named)
+        yield [path], path.stem
 
 
-def _read_rows(bids_dir: Path, name: str) -> list[dict[str, str]]:
-    """Return the rows of a file as they are written, with participant and session."""
-    path = bids_dir / name
+def _read_table(path: Path, name: str) -> _Table:
+    header, cells = _read_cells(path, name)
+    owner = path.parent.name
+    if PARTICIPANT not in header and not owner.startswith('sub-'):
+        raise CovariateError(
+            f'{name} has no column {PARTICIPANT}: its columns are '
+            f'{", ".join(header[:8])}. Call that of the participants {PARTICIPANT}'
+        )
+    rows = [_identify({PARTICIPANT: owner, **dict(zip(header, row, strict=True))})
+            for row in cells]  # fmt: skip
+    rows = [row for row in rows if row[PARTICIPANT]]
+    seen: set[tuple[str, str]] = set()
+    twice = []
+    for row in rows:
+        key = row[PARTICIPANT], row[SESSION]
+        if key in seen:
+            twice.append(key)
+        seen.add(key)
+    if twice:
+        who = f'sub-{twice[0][0]}' + (f' ses-{twice[0][1]}' if twice[0][1] else '')
+        more = f', and {len(twice) - 1} more' * (len(twice) > 1)
+        raise CovariateError(f'{name} has more than one row for {who}{more}: leave one of each')
+    return _Table(name, [one for one in header if one not in (PARTICIPANT, SESSION)], rows)
+
+
+def _read_cells(path: Path, name: str) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of a table in which all rows have as many cells."""
     try:
         lines = path.read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
@@ -117,70 +139,70 @@ def _read_rows(bids_dir: Path, name: str) -> list[dict[str, str]]:
     cells = [[cell.strip() for cell in line.split('\t')] for line in lines if line.strip()]
     if not cells:
         raise CovariateError(f'{name} is empty: write a line with the names of its columns')
-    columns = cells[0]
     for number, row in enumerate(cells[1:], start=2):
-        if len(row) != len(columns):
+        if len(row) != len(cells[0]):
             raise CovariateError(
-                f'{name}: row {number} has {len(row)} cells, for {len(columns)} columns: '
+                f'{name}: row {number} has {len(row)} cells, for {len(cells[0])} columns: '
                 'write as many cells in each row, with tabs between them'
             )
-    _refuse_twins(columns, name)
-    owner = path.parent.name
-    if PARTICIPANT not in columns and not owner.startswith('sub-'):
-        raise CovariateError(
-            f'{name} has no column {PARTICIPANT}: its columns are '
-            f'{", ".join(columns[:8])}. Call that of the participants {PARTICIPANT}'
-        )
-    shared = {PARTICIPANT: owner, SESSION: ''}
-    return [shared | dict(zip(columns, row, strict=True)) for row in cells[1:]] or [
-        dict.fromkeys([PARTICIPANT, SESSION, *columns], '')
-    ]
-
-
-def _refuse_twins(columns: Sequence[str], name: str) -> None:
-    for column in columns:
-        if columns.count(column) > 1:
+    for column, count in Counter(cells[0]).items():
+        if count > 1:
             raise CovariateError(f'{name} has two columns {column!r}: rename one of them')
+    return cells[0], cells[1:]
 
 
-def _tidy(rows: Sequence[Mapping[str, str]], name: str) -> Table:
-    """Put rows of one or several files together; a file need not have all columns."""
-    table = pd.DataFrame(rows, dtype=object)
-    table[PARTICIPANT] = table[PARTICIPANT].str.removeprefix('sub-')
-    table[SESSION] = table[SESSION].str.removeprefix('ses-').replace(dict.fromkeys(NO_VALUE, ''))
-    table = pd.DataFrame(table[table[PARTICIPANT] != ''])
-    twice = table[table.duplicated([PARTICIPANT, SESSION])]
-    if len(twice):
-        first = twice.iloc[0]
-        who = f'sub-{first[PARTICIPANT]}' + (f' ses-{first[SESSION]}' if first[SESSION] else '')
-        more = f', and {len(twice) - 1} more' * (len(twice) > 1)
-        raise CovariateError(f'{name} has more than one row for {who}{more}: leave one of each')
-    indexed: pd.DataFrame = table.set_index([PARTICIPANT, SESSION])
-    empty = indexed.isin(NO_VALUE)
-    of_session = indexed.index.get_level_values(SESSION) != ''
-    untold = {str(column): set(indexed.index[empty[column] & of_session]) for column in indexed}
-    return Table(indexed.mask(empty | indexed.isna(), pd.NA), untold)
+def _identify(row: dict[str, str]) -> dict[str, str]:
+    """Take the prefixes from the labels of a row."""
+    session = row.get(SESSION, '').removeprefix('ses-')
+    row[PARTICIPANT] = row[PARTICIPANT].removeprefix('sub-')
+    row[SESSION] = '' if session in NO_VALUE else session
+    return row
 
 
-def _join(found: Covariates, whole: Table, name: str) -> None:
-    """Add the columns of a table; rows of participants that were not there are added, too."""
-    table = whole.frame
-    _refuse_twins(list(map(str, table.columns)), name)
+def _to_frame(tables: Sequence[_Table]) -> pd.DataFrame:
+    """Return the rows of files one below the other; of the same row in two, the first."""
+    columns = dict.fromkeys(column for table in tables for column in table.header)
+    rows = [row for table in tables for row in table.rows]
+    frame = pd.DataFrame(rows, columns=[PARTICIPANT, SESSION, *columns], dtype=str)
+    frame = frame.set_index([PARTICIPANT, SESSION])
+    known: pd.DataFrame = frame[~frame.index.duplicated()]
+    return known.replace(dict.fromkeys(NO_VALUE, pd.NA))
+
+
+def _join(
+    found: Covariates, table: pd.DataFrame, origins: Mapping[str, str], name: str
+) -> set[str]:
+    """Add the columns of a table, and return which.
+
+    Rows of participants that were not there are added, too.
+    """
     taken = [
         column
         for column in map(str, table.columns)
-        if found.origin.get(column, name) != name
+        if column in found.origin
         and (_is_instrument(name) or _share_cells(found.frame, table, column))
     ]
     for origin in dict.fromkeys(found.origin[column] for column in taken):
-        found.notes.append(
-            _tell_taken([c for c in taken if found.origin[c] == origin], origin, name)
-        )
+        theirs = [column for column in taken if found.origin[column] == origin]
+        found.notes.append(_tell_taken(theirs, origin, name))
     table = table.drop(columns=taken)
     found.frame = found.frame.combine_first(table) if len(found.frame) else table
     for column in map(str, table.columns):
-        found.origin.setdefault(column, name)
-        found.untold.setdefault(column, set()).update(whole.untold.get(column, ()))
+        found.origin.setdefault(column, origins[column])
+    return set(map(str, table.columns))
+
+
+def _mark_untold(
+    found: Covariates, tables: Sequence[_Table], prefix: str, joined: Collection[str]
+) -> None:
+    """Remember sessions whose row has no value, which those of the participant must not fill."""
+    for table in tables:
+        for row in table.rows:
+            for column in table.header if row[SESSION] else ():
+                if row[column] not in NO_VALUE:
+                    continue
+                for name in {column, f'{prefix}_{column}'} & set(joined):
+                    found.untold.setdefault(name, set()).add((row[PARTICIPANT], row[SESSION]))
 
 
 def _is_instrument(name: str) -> bool:

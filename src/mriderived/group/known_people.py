@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from mriderived.bids.covariates import Covariates
 from mriderived.group.records import Row
 
+#: In front of the files that are one table.
+_OF_SESSIONS = re.compile(r'sub-[^/]+/sub-[^_]+(?=_sessions)')
 #: Labels that a warning names.
 _MOST_NAMED = 4
 
 
-def check_labels(known: Covariates, rows: Iterable[Row]) -> Iterator[str]:
+def check_labels(known: Covariates, rows: Sequence[Row]) -> Iterator[str]:
     """Yield warnings on participants of whom nothing is known, and on rows that are of nobody."""
-    rows = list(rows)
+    yield from _check_people(known, rows)
+    yield from check_sessions(known, rows)
+
+
+def _check_people(known: Covariates, rows: Sequence[Row]) -> Iterator[str]:
     people = {row.participant for row in rows}
     told = {str(label) for label, _ in known.frame.index}
     if not told:
@@ -22,7 +29,6 @@ def check_labels(known: Covariates, rows: Iterable[Row]) -> Iterator[str]:
             'know nothing of the participants but the numbers of the cohort table'
         )
         return
-    yield from _check_sessions(known, set(rows))
     without, unused = people - told, told - people
     if not without:
         return
@@ -38,24 +44,41 @@ def check_labels(known: Covariates, rows: Iterable[Row]) -> Iterator[str]:
     yield text
 
 
-def _check_sessions(known: Covariates, rows: Collection[Row]) -> Iterator[str]:
-    """Warn of tables whose participants have results, but of no session that a row speaks of."""
-    sessions = {(row.participant, row.session) for row in rows}
-    people = {participant for participant, _ in sessions}
-    for table in sorted(set(known.origin.values())):
-        columns = [column for column, name in known.origin.items() if name == table]
-        there = known.frame.index[known.frame[columns].notna().any(axis=1)]
-        theirs = {key for key in there if key[0] in people}
-        if not theirs or any(not session or (label, session) in sessions for label, session in theirs):  # noqa: E501  # fmt: skip
-            continue
-        told, ours = (
-            ', '.join(sorted({f'ses-{session}' for _, session in keys if session})[:_MOST_NAMED])
-            for keys in (theirs, sessions)
-        )
-        yield (
-            f'{table} speaks of {told}, and results are of {ours or "no session"}: nobody has a '
-            f'value of {_name(columns)}. Write session_id as the images have it, or leave it out'
-        )
+def check_sessions(known: Covariates, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield which tables speak of other sessions of somebody than those that have results.
+
+    Their columns have no value for any row, though both name the participant.
+    """
+    ours = _sessions((row.participant, row.session) for row in rows)
+    tables: dict[str, list[str]] = {}
+    for column, origin in known.origin.items():
+        tables.setdefault(_OF_SESSIONS.sub('sub-*', origin), []).append(column)
+    for origin, columns in tables.items():
+        told = known.frame.index[known.frame[columns].notna().any(axis=1)]
+        theirs = _sessions((str(label), str(session)) for label, session in told)
+        apart = {
+            label for label, sessions in theirs.items()
+            if label in ours and '' not in sessions and not sessions & ours[label]
+        }  # fmt: skip
+        if apart:
+            one = min(apart)
+            yield (
+                f'{origin} has other sessions of {len(apart)} participants than the results '
+                f'({_name(apart)}; of {one} {_tell(theirs[one])}, and there are results of '
+                f'{_tell(ours[one])}): its columns are n/a for them. Write session_id as in the '
+                'results, or n/a for all sessions'
+            )
+
+
+def _sessions(rows: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for label, session in rows:
+        found.setdefault(label, set()).add(session)
+    return found
+
+
+def _tell(sessions: Collection[str]) -> str:
+    return _name([f'ses-{session}' if session else 'no session' for session in sessions])
 
 
 def _name(labels: Collection[str]) -> str:
