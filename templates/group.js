@@ -481,6 +481,7 @@
   }
 
   // ---- tables of chapters: sort, search, save
+  const collate = new Intl.Collator('en', { numeric: true }).compare;
   const NONE = new Set(['', '–', 'n/a']);
   /** The number that a cell is or begins with: '12.3 (1, 194)' has one, '17Networks_LH' has none. */
   function asNumber(text) {
@@ -491,7 +492,7 @@
   function order(list, k, down) {
     const told = list.filter((row) => !NONE.has(row[k])), sign = down ? -1 : 1;
     const numbers = new Map(told.map((row) => [row, asNumber(row[k])])), words = [...numbers.values()].includes(null);
-    told.sort((a, b) => sign * ((words ? 0 : numbers.get(a) - numbers.get(b)) || a[k].localeCompare(b[k], 'en', { numeric: true })));
+    told.sort((a, b) => sign * ((words ? 0 : numbers.get(a) - numbers.get(b)) || collate(a[k], b[k])));
     return [...told, ...list.filter((row) => NONE.has(row[k]))];
   }
   /** Rows as lists of text: those that the table has, or all of a long one, which lie beside it. */

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,8 @@ from mriderived.group.spots import ON_CLICK, find_spots
 from mriderived.group.variables import Variables
 
 Matrix = NDArray[np.float64]
+#: A row of the table of a model.
+Estimate = pd.Series | Mapping[str, Any]
 CORRECTED = {'fdr': 'false discovery rate', 'holm': 'Holm', 'bonferroni': 'Bonferroni'}
 _WHERE = {
     'cortex': 'of every region on the inflated cortex of fsaverage5.',
@@ -141,7 +145,7 @@ def _partial(design: Matrix, weights: Matrix, values: Matrix) -> tuple[Matrix, M
     return np.asarray(tested), np.asarray(residuals + added)
 
 
-def is_joint(row: pd.Series) -> bool:
+def is_joint(row: Estimate) -> bool:
     """Tell whether several contrasts were tested at once."""
     return bool(row['dof_tested'] > 1)
 
@@ -151,7 +155,7 @@ def statistic_text(row: pd.Series) -> str:
     return f'F = {f_text(row)}' if is_joint(row) else f't = {row["t"]:.2f}'
 
 
-def f_text(row: pd.Series) -> str:
+def f_text(row: Estimate) -> str:
     """Return F with both degrees of freedom; those of mixed models are endless."""
     left = f'{row["dof"]:.0f}' if np.isfinite(row['dof']) else '∞'
     return f'{row["f"]:.2f} ({row["dof_tested"]:.0f}, {left})'
@@ -162,6 +166,6 @@ def p_text(value: float) -> str:
     return f'{value:.1e}' if value < 0.001 else f'{value:.3f}'
 
 
-def name_table(row: pd.Series) -> str:
+def name_table(row: Estimate) -> str:
     """Return measure, atlas and kind of number as text."""
     return ' '.join(filter(None, (row['measure'], row['variant'], row['column'])))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from mriderived.group.blocks import MISSING
@@ -37,7 +37,7 @@ def list_estimates(table: pd.DataFrame, correction: str, most: int = MOST_ROWS) 
         known[known['contrast'] == contrast].sort_values('p', kind='stable') for contrast in order
     ]
     kept = contrasts if len(known) <= most else [one.head(share) for one in contrasts]
-    rows = [_row(row, f'p_{correction}') for one in kept for _, row in one.iterrows()]
+    rows = [_row(row, f'p_{correction}') for one in kept for row in one.to_dict('records')]
     note = (
         f'the page lists the {share:,} estimates of the smallest p of each contrast, '
         f'{len(rows):,} of {len(known):,}; the file has all'
@@ -45,7 +45,7 @@ def list_estimates(table: pd.DataFrame, correction: str, most: int = MOST_ROWS) 
     return Listing(rows, note if len(rows) < len(known) else '')
 
 
-def _row(row: pd.Series, corrected: str) -> Sequence[str]:
+def _row(row: Mapping[str, Any], corrected: str) -> Sequence[str]:
     return (
         row['contrast'], row['region'] or row['variable'], _number(row['estimate'], '.4g'),
         row['unit'], _number(row['t'], '.2f'), f_text(row), p_text(row['p']),
@@ -57,4 +57,4 @@ def _row(row: pd.Series, corrected: str) -> Sequence[str]:
 
 
 def _number(value: float, form: str) -> str:
-    return format(value, form) if np.isfinite(value) else MISSING
+    return format(value, form) if isfinite(value) else MISSING
