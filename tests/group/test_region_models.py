@@ -162,7 +162,7 @@ def test_sessions_of_a_participant_are_not_independent() -> None:
         ('thickness', 'only', 'only is F for all 60 participants: leave it out'),
         ('thickness', 'C(label)', 'label has 60 different words'),
         ('thickness', 'empty', 'nobody has every covariate (left out: 60 without empty)'),
-        ('thickness', 'rare', '1 participants (left out: 59 without rare)'),
+        ('thickness', 'rare', 'one participant makes no model (left out: 59 without rare)'),
         ('thickness', 'iq', 'iq is -9999 for 7 participants, and between 90 and 142'),
     ],
 )
