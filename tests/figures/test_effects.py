@@ -31,3 +31,10 @@ def test_labels_of_thresholds_stay_in_the_panel_and_apart(threshold):
     for box in (first, second):
         assert box.y0 >= frame.y0 and box.y1 <= frame.y1 + 1
         assert box.x0 >= frame.x0 - 1 and box.x1 <= frame.x1 + 1
+
+
+def test_axes_say_what_they_show():
+    figure = draw(np.linspace(0.001, 0.9, 68), 0.01)
+    left, right = figure.axes
+    assert left.get_ylabel() == '−log₁₀ p' and 'regions' in left.get_xlabel()
+    assert right.get_xlabel()

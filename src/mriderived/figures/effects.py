@@ -76,6 +76,8 @@ def _draw_p(axes: Axes, effects: Effects) -> None:
     axes.set_ylim(0, 1.15 * top)
     axes.set_xlim(-0.02 * len(effects.p) - 0.5, 1.02 * len(effects.p) - 0.5)
     axes.set_xticks([])
+    axes.set_xlabel(f'{len(known)} regions, in the order of the atlas', fontsize=9)
+    axes.set_ylabel('−log₁₀ p', fontsize=9)
     _style(axes, 'y')
 
 
@@ -89,7 +91,7 @@ def _draw_largest(axes: Axes, effects: Effects, rows: int) -> None:
     axes.axvline(0, color=TEXT, lw=0.8)
     axes.set_yticks(heights, [_shorten(effects.names[place]) for place in places], fontsize=8)
     axes.set_ylim(-0.7, rows - 0.3)
-    axes.set(xlabel=effects.label)
+    axes.set_xlabel(effects.label, fontsize=9)
     _style(axes, 'x')
 
 
@@ -116,7 +118,7 @@ def draw_partial_regression(
         ends = np.array([tested.min(), tested.max()])
         axes.plot(ends, ends * float(tested @ outcome) / size, color=MORE, lw=1.6)
     axes.set_xlabel(f'{_shorten(names[0])}, less the other terms', fontsize=9)
-    axes.set_ylabel(f'{_shorten(names[1])}, less the same', fontsize=9)
+    axes.set_ylabel(f'{_shorten(names[1])},\nless the same', fontsize=9)
     axes.set_title(text, fontsize=9, color=TEXT, loc='left')
     _style(axes, 'both')
     return figure
