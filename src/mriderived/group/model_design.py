@@ -121,8 +121,10 @@ def suggest_column(name: str, covariates: pd.DataFrame) -> str:
         difflib.get_close_matches(name, columns, n=3, cutoff=0.6)
     )
     close = [one if one.isidentifier() else f'`{one}`, with backticks' for one in close]
-    there = ', '.join(close) if close else ', '.join(columns[:20])
-    return f'Did you mean {there}?' if close else f'There are: {there or "none"}.'
+    if close:
+        return f'Did you mean {", ".join(close)}?'
+    more = f', and {len(columns) - 8} more' if len(columns) > 8 else ''
+    return f'There are: {", ".join(columns[:8]) or "none"}{more}.'
 
 
 def _require_varied(
