@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import nibabel as nb
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
 from mriderived.bids.names import split_name
 from mriderived.bids.status import shorten_paths
 from mriderived.group.model_files import ModelError
 from mriderived.group.records import Cohort, Row, explain
+from mriderived.group.unreadable import UNREADABLE
 from mriderived.interfaces.volumes import load_affine
 from mriderived.measures.base import Measure, Output
 
 #: Suffixes of series, which are no maps.
 SERIES = frozenset({'bold', 'dwi'})
-#: What reading a file raises that is cut off or no image.
-UNREADABLE = (OSError, EOFError, zlib.error, ImageFileError)
 
 
 class MapSet(NamedTuple):

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from mriderived.core.filters import smooth
 from mriderived.core.map_statistics import Sums
 from mriderived.group.map_engine import run_blocks
-from mriderived.group.map_files import UNREADABLE, MapSet, tell_unreadable
+from mriderived.group.map_files import MapSet, tell_unreadable
 from mriderived.group.model_files import ModelError
 from mriderived.group.records import Row
+from mriderived.group.unreadable import UNREADABLE
 
 Volume = NDArray[np.float32]
 Mask = NDArray[np.bool_]
