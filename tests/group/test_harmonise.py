@@ -147,3 +147,17 @@ def test_a_region_that_a_small_site_lacks_takes_the_table_from_nobody() -> None:
     (one,) = harmonise(MODEL, variables, covariates).tables
     assert len(one.rows) == PEOPLE
     assert 7 not in one.variables and len(one.variables) == REGIONS - 1
+
+
+@pytest.mark.parametrize('noise', [0.0, 1e-6, 0.05])
+def test_sites_that_follow_from_covariates_together_are_refused(noise: float) -> None:
+    """Neither is much explained by the sites alone; their difference is the site."""
+    rng = np.random.default_rng(0)
+    shared = rng.normal(0, 0.45, PEOPLE)
+    covariates = make_covariates()
+    covariates['u'] = (SITES == 'B') + shared
+    covariates['v'] = shared + noise * rng.normal(size=PEOPLE)
+    with pytest.raises(ModelError, match=r'explain (9\d|100) % of a weighted sum of u, v'):
+        harmonise(Model('s', 'site', 'u + v'), make_variables(), covariates)
+    covariates['v'] = rng.normal(size=PEOPLE)
+    assert harmonise(Model('s', 'site', 'u + v'), make_variables(), covariates).tables

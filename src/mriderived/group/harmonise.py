@@ -20,6 +20,8 @@ Matrix = NDArray[np.float64]
 
 #: A covariate of which the sites explain more than this share cannot be told from them.
 MOST_CONFOUNDED = 0.8
+#: The same of a weighted sum of covariates, of which chance explains more: its inflation is ten.
+MOST_CONFOUNDED_SUM = 0.9
 #: A covariate of which they explain more than this share is harmonised with a note.
 NOTABLE = 0.5
 #: A region that more than this share of the participants lack is left as it is, and one that more
@@ -122,7 +124,7 @@ def _refuse_sessions(model: Model, people: Sequence[str]) -> None:
 
 
 def refuse_confounded(model: Model, kept: pd.DataFrame, sites: NDArray[np.str_]) -> list[str]:
-    """Raise :class:`ModelError` where sites explain nearly all of a covariate.
+    """Raise :class:`ModelError` where sites explain nearly all of a covariate, or of a sum.
 
     What they explain of it would be taken off with them, or kept with them, by chance. Returns a
     note for each of which they explain much.
@@ -141,7 +143,34 @@ def refuse_confounded(model: Model, kept: pd.DataFrame, sites: NDArray[np.str_])
                 f'the sites explain {100 * share:.0f} % of {name}: what is of the scanner and '
                 'what is of it are told apart by the rest alone'
             )
+    share = explained_together(kept.to_numpy(float), sites)
+    if share > MOST_CONFOUNDED_SUM:
+        raise ModelError(
+            f'{model.formula}: the sites explain {100 * share:.0f} % of a weighted sum of '
+            f'{", ".join(map(str, kept))}, so that what is of the scanner cannot be told from it: '
+            'leave one out'
+        )
     return notes
+
+
+def explained_together(values: Matrix, sites: NDArray[np.str_]) -> float:
+    """Return the largest share of the variance of a sum of columns (n, m) that is between sites.
+
+    This is the square of the first canonical correlation of columns and sites.
+
+    >>> site = np.array(['a', 'a', 'b', 'b'])
+    >>> round(explained_together(np.array([[1.0, 1], [3, 3], [3, 1], [4, 2]]), site), 6)
+    1.0
+    """
+    own = values - values.mean(axis=0)
+    own = own[:, own.any(axis=0)]
+    if not own.size:
+        return 0.0
+    left, size, _ = np.linalg.svd(own / np.linalg.norm(own, axis=0), full_matrices=False)
+    basis = left[:, size > 1e-10 * size[0]]
+    means = np.array([basis[sites == site].mean(axis=0) for site in np.unique(sites)])
+    counts = np.array([(sites == site).sum() for site in np.unique(sites)])
+    return float(np.linalg.svd(means * np.sqrt(counts)[:, None], compute_uv=False)[0] ** 2)
 
 
 def explained_by(values: Matrix, sites: NDArray[np.str_]) -> Matrix:
