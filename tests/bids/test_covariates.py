@@ -94,6 +94,28 @@ def test_one_instrument_never_fills_the_column_of_another(tmp_path: Path) -> Non
     ]
 
 
+def test_a_file_may_have_a_column_of_its_own_name(tmp_path: Path) -> None:
+    write(tmp_path / 'phenotype' / 'bdi.tsv', 'participant_id total bdi_total', 'sub-01 5 7')
+    found = read_covariates(tmp_path)
+    assert found.of([('01', '')])[['total', 'bdi_total']].to_numpy().tolist() == [[5, 7]]
+    write(tmp_path / 'participants.tsv', 'participant_id bdi_total', 'sub-01 9')
+    found = read_covariates(tmp_path)
+    assert found.of([('01', '')])[['total', 'bdi_total']].to_numpy().tolist() == [[5, 9]]
+    assert found.notes == [
+        "phenotype/bdi.tsv: 'bdi_total' is taken from participants.tsv instead; its own is "
+        "'bdi_bdi_total'"
+    ]
+
+
+def test_a_table_without_rows_has_columns_of_nobody(tmp_path: Path) -> None:
+    write(tmp_path / 'participants.tsv', 'participant_id age')
+    write(tmp_path / 'phenotype' / 'bdi.tsv', 'participant_id total', 'sub-01 5')
+    found = read_covariates(tmp_path)
+    rows = found.of([('01', '')])
+    assert rows['total'].tolist() == [5] and pd.isna(rows['age'].iloc[0])
+    assert set(found.origin) <= set(found.frame.columns)
+
+
 def test_no_table_is_no_covariate(tmp_path: Path) -> None:
     found = read_covariates(tmp_path).of([('01', '')])
     assert isinstance(found, pd.DataFrame) and found.shape == (1, 0)

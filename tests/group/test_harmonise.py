@@ -149,6 +149,18 @@ def test_a_region_that_a_small_site_lacks_takes_the_table_from_nobody() -> None:
     assert 7 not in one.variables and len(one.variables) == REGIONS - 1
 
 
+def test_a_site_keeps_two_people_whatever_they_lack() -> None:
+    """Of five, two lack one region and two another; of two, one lacks a third."""
+    covariates, variables = make_covariates(), make_variables()
+    covariates.loc[83:, 'site'], covariates.loc[88:, 'site'] = 'D', 'E'
+    variables.values[83:85, 3] = np.nan
+    variables.values[85:87, 4] = np.nan
+    variables.values[89, 5] = np.nan
+    (one,) = harmonise(MODEL, variables, covariates).tables
+    assert len(one.variables) == REGIONS - 2 and 5 not in one.variables
+    assert [(covariates['site'].iloc[one.rows] == site).sum() for site in 'DE'] == [3, 2]
+
+
 @pytest.mark.parametrize('noise', [0.0, 1e-6, 0.05])
 def test_sites_that_follow_from_covariates_together_are_refused(noise: float) -> None:
     """Neither is much explained by the sites alone; their difference is the site."""

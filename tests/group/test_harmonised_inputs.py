@@ -54,10 +54,14 @@ def test_only_what_was_harmonised_can_be_explained() -> None:
     ('model', 'sites', 'message'),
     [
         (replace(AGE, terms='age + C(site)'), (SITES,), 'leave site out of the formula'),
-        (AGE, (Model('s', 'site', 'age'),), 'does not keep sex, and takes what sites and sex'),
-        (replace(AGE, terms='age + I(age**2)'), (SITES,), r'does not keep I(age ** 2), and takes'),
-        (replace(AGE, terms='age*C(sex)'), (SITES,), 'does not keep age:sex, and takes'),
-        (AGE, (Model('s', 'site', '1'),), r'age, sex share off with the sites: add them'),
+        (
+            AGE,
+            (Model('s', 'site', 'age'),),
+            'does not keep C(sex)[T.M], and takes what sites and C(sex)[T.M]',
+        ),
+        (replace(AGE, terms='age + I(age**2)'), (SITES,), 'does not keep I(age ** 2), and takes'),
+        (replace(AGE, terms='age*C(sex)'), (SITES,), 'does not keep age:C(sex)[T.M], and takes'),
+        (AGE, (Model('s', 'site', '1'),), 'age, C(sex)[T.M] share off with the sites: add them'),
         (AGE, (SITES, Model('s', 'site', '1')), 'there are 2 harmonisations (sites, s)'),
         (replace(AGE, harmonised='site'), (SITES,), 'is called site. Did you mean sites?'),
         (AGE, (Model('s', 'scanner', 'age'),), 'not harmonised: scanner ~ age: there is no'),
@@ -100,3 +104,16 @@ def test_a_file_says_which(tmp_path: pytest.TempPathFactory) -> None:
     path.write_text('- {formula: a ~ b, harmonised: 3}\n')
     with pytest.raises(ModelError, match='harmonised 3 must be true, false, or the name'):
         read_models([str(path)])
+
+
+def test_a_line_is_not_a_factor_of_the_same_column() -> None:
+    covariates = make_covariates()
+    covariates['dx'] = np.arange(len(covariates)) % 3 * 1.0
+    kept = Model('s', 'site', 'dx + age')
+    sample = Sample(Cohort(), make_variables(), covariates).harmonise((kept,))
+    with pytest.raises(ModelError, match=r'does not keep C\(dx\)\[T.1.0\], C\(dx\)\[T.2.0\], and'):
+        sample.values_for(replace(AGE, terms='C(dx)'))
+    # The same in other words is kept: a line through what was a factor, and a sum.
+    factor = Model('s', 'site', 'C(dx) + age')
+    sample = Sample(Cohort(), make_variables(), covariates).harmonise((factor,))
+    assert sample.values_for(replace(AGE, terms='dx + I(2 * age)')) is not None

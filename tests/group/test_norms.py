@@ -247,3 +247,21 @@ def test_norms_of_fifty_adults_hold(test_data: Path, tmp_path: Path) -> None:
     assert z.mean() == pytest.approx(0, abs=0.05) and z.std() == pytest.approx(1, abs=0.05)
     for level, share in ((-1.645, (z < -1.645).mean()), (1.645, (z < 1.645).mean())):
         assert share == pytest.approx(0.05 if level < 0 else 0.95, abs=0.02)
+
+
+def test_curves_of_a_narrow_range_and_terms_that_follow_from_others() -> None:
+    covariates = make_covariates()
+    variables = make_variables(make_thickness(covariates))
+    young = read_rule('age < 30')
+    found = find_norms(pose_norms(MODEL, variables, covariates, young))
+    inside = (covariates['age'] < 30).to_numpy()
+    assert np.isfinite(found.z[inside]).mean() > 0.95
+    assert found.z[inside].std() == pytest.approx(1, abs=0.1)
+    covariates['coil'] = covariates['software'] = np.arange(PEOPLE) % 3 == 0
+    covariates.loc[covariates['group'] == 'patient', 'coil'] = False
+    covariates['coil'], covariates['software'] = (
+        covariates[name].astype(float) for name in ('coil', 'software')
+    )
+    model = Model('m', 'thickness', 'age + coil + software')
+    with pytest.raises(ModelError, match="of those who draw the curves, 'software' follows from"):
+        pose_norms(model, variables, covariates, CONTROLS)

@@ -25,13 +25,13 @@ class Covariates:
 
     The session is empty in rows that hold for all sessions of somebody; ``frame`` has both as
     its index. ``origin`` names the file of each column; ``notes`` say what was not taken.
-    ``untold`` are sessions whose row says of a column that there is no value.
+    ``untold`` is true of sessions whose row says of a column that there is no value.
     """
 
     frame: pd.DataFrame
     origin: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    untold: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    untold: pd.DataFrame = field(default_factory=lambda: _no_rows(bool))
 
     def of(self, rows: Sequence[tuple[str, str]]) -> pd.DataFrame:
         """Return the columns for rows (participant, session): of the session, or of all."""
@@ -39,11 +39,9 @@ class Covariates:
         general = [(participant, '') for participant, _ in rows]
         shared = self.frame.reindex(pd.MultiIndex.from_tuples(general))
         shared.index = own.index
-        known = own.notna()
-        for column, sessions in self.untold.items():
-            # The age of another time is not that of this session.
-            known[column] |= own.index.isin(list(sessions))
-        return own.where(known, shared).infer_objects()
+        # The age of another time is not that of a session of which none is told.
+        untold = _spread(self.untold, own.index, own.columns)
+        return own.where(own.notna() | untold, shared).infer_objects()
 
 
 def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
@@ -60,22 +58,35 @@ def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
     CovariateError
         A table cannot be read, has no column of participants, or names somebody twice.
     """
-    found = Covariates(
-        pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=[PARTICIPANT, SESSION]))
-    )
+    found = Covariates(_no_rows())
     for paths, prefix in _find_tables(bids_dir):
         tables = [_read_table(path, path.relative_to(bids_dir).as_posix()) for path in paths]
-        frame = _to_frame(tables)
+        frame, untold = _to_frame(tables)
         # of the same column in several files of sessions, one is named
         origins = {column: table.name for table in reversed(tables) for column in table.header}
         if prefix:
-            frame = pd.concat([frame, frame.add_prefix(f'{prefix}_')], axis=1)
+            frame, untold = _add_prefixed(frame, prefix), _add_prefixed(untold, prefix)
             origins |= {f'{prefix}_{column}': origin for column, origin in origins.items()}
-        joined = _join(found, frame, origins, tables[0].name)
-        _mark_untold(found, tables, prefix, joined)
+        _join(found, frame, untold, origins, tables[0].name)
     if not as_text:
         found.frame = found.frame.apply(_with_type)
     return found
+
+
+def _no_rows(kind: type = object) -> pd.DataFrame:
+    index = pd.MultiIndex.from_arrays([[], []], names=[PARTICIPANT, SESSION])
+    return pd.DataFrame(index=index, dtype=kind)
+
+
+def _spread(marks: pd.DataFrame, rows: pd.Index, columns: pd.Index) -> pd.DataFrame:
+    """Return marks for these rows and columns, false where there are none."""
+    return marks.reindex(index=rows, fill_value=False).reindex(columns=columns, fill_value=False)
+
+
+def _add_prefixed(frame: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    """Add all columns again under the name of their file, but where it has a column so called."""
+    more = frame.add_prefix(f'{prefix}_')
+    return pd.concat([frame, more.drop(columns=frame.columns, errors='ignore')], axis=1)
 
 
 class _Table(NamedTuple):
@@ -159,50 +170,45 @@ def _identify(row: dict[str, str]) -> dict[str, str]:
     return row
 
 
-def _to_frame(tables: Sequence[_Table]) -> pd.DataFrame:
-    """Return the rows of files one below the other; of the same row in two, the first."""
+def _to_frame(tables: Sequence[_Table]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of files one below the other, and which cells of sessions have no value.
+
+    Of the same row in two, the first counts. A file need not have all columns.
+    """
     columns = dict.fromkeys(column for table in tables for column in table.header)
     rows = [row for table in tables for row in table.rows]
-    frame = pd.DataFrame(rows, columns=[PARTICIPANT, SESSION, *columns], dtype=str)
+    frame = pd.DataFrame(rows, columns=[PARTICIPANT, SESSION, *columns], dtype=object)
     frame = frame.set_index([PARTICIPANT, SESSION])
-    known: pd.DataFrame = frame[~frame.index.duplicated()]
-    return known.replace(dict.fromkeys(NO_VALUE, pd.NA))
+    frame = pd.DataFrame(frame[~frame.index.duplicated()])
+    empty = frame.isin(NO_VALUE)
+    of_session = empty.index.get_level_values(SESSION) != ''
+    return frame.mask(empty | frame.isna(), pd.NA), pd.DataFrame(empty[of_session])
 
 
 def _join(
-    found: Covariates, table: pd.DataFrame, origins: Mapping[str, str], name: str
-) -> set[str]:
-    """Add the columns of a table, and return which.
-
-    Rows of participants that were not there are added, too.
-    """
+    found: Covariates,
+    table: pd.DataFrame,
+    untold: pd.DataFrame,
+    origins: Mapping[str, str],
+    name: str,
+) -> None:
+    """Add the columns of a table; rows of participants that were not there are added, too."""
     taken = [
         column
         for column in map(str, table.columns)
         if column in found.origin
         and (_is_instrument(name) or _share_cells(found.frame, table, column))
     ]
+    table, untold = table.drop(columns=taken), untold.drop(columns=taken)
     for origin in dict.fromkeys(found.origin[column] for column in taken):
         theirs = [column for column in taken if found.origin[column] == origin]
-        found.notes.append(_tell_taken(theirs, origin, name))
-    table = table.drop(columns=taken)
-    found.frame = found.frame.combine_first(table) if len(found.frame) else table
+        found.notes.append(_tell_taken(theirs, origin, name, set(table.columns)))
+    found.frame = found.frame.combine_first(table) if found.frame.shape[1] else table
+    rows = found.untold.index.union(untold.index)
+    columns = found.untold.columns.union(untold.columns, sort=False)
+    found.untold = _spread(found.untold, rows, columns) | _spread(untold, rows, columns)
     for column in map(str, table.columns):
         found.origin.setdefault(column, origins[column])
-    return set(map(str, table.columns))
-
-
-def _mark_untold(
-    found: Covariates, tables: Sequence[_Table], prefix: str, joined: Collection[str]
-) -> None:
-    """Remember sessions whose row has no value, which those of the participant must not fill."""
-    for table in tables:
-        for row in table.rows:
-            for column in table.header if row[SESSION] else ():
-                if row[column] not in NO_VALUE:
-                    continue
-                for name in {column, f'{prefix}_{column}'} & set(joined):
-                    found.untold.setdefault(name, set()).add((row[PARTICIPANT], row[SESSION]))
 
 
 def _is_instrument(name: str) -> bool:
@@ -216,14 +222,16 @@ def _share_cells(frame: pd.DataFrame, table: pd.DataFrame, column: str) -> bool:
     return bool((frame.loc[shared, column].notna() & table.loc[shared, column].notna()).any())
 
 
-def _tell_taken(columns: Sequence[str], origin: str, name: str) -> str:
+def _tell_taken(columns: Sequence[str], origin: str, name: str, there: Collection[str]) -> str:
+    """Say which columns of a table are not taken; ``there`` are those that are."""
     told = (
         f'{name}: {", ".join(map(repr, columns))} {"is" if len(columns) == 1 else "are"} taken '
         f'from {origin} instead'
     )
-    if not _is_instrument(name):
+    stem = PurePosixPath(name).stem
+    own = [one for one in (f'{stem}_{column}' for column in columns) if one in there]
+    if not own:
         return told
-    own = [f'{PurePosixPath(name).stem}_{column}' for column in columns]
     return f'{told}; its own {"is" if len(own) == 1 else "are"} {", ".join(map(repr, own))}'
 
 

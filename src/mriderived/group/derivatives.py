@@ -51,16 +51,15 @@ class Derivatives:
         known = list(rows)
         sessions = {row.participant for row in known if row.session}
         plain = {row.participant for row in known} - sessions
-        for row in [row for row in self.rows if row.session and row.participant in plain]:
-            for sheet in self.sheets:
-                _move(sheet.values, row)
-                _move(sheet.reasons, row)
+        for sheet in self.sheets:
+            for table in (sheet.values, sheet.reasons):
+                for row in [row for row in table if row.session and row.participant in plain]:
+                    _move(table, row)
 
 
 def _move(table: dict[Row, Any], row: Row) -> None:
     """Take the session from a row."""
-    if row in table:
-        table[row._replace(session='')] = table.pop(row)
+    table[row._replace(session='')] = table.pop(row)
 
 
 def place_sheets(sheets: Iterable[Sheet], rows: Sequence[Row], taken: set[str]) -> list[Block]:

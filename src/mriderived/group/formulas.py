@@ -16,7 +16,6 @@ from mriderived.group.model_files import Model, ModelError
 
 #: What reading or evaluating a formula raises where the formula is to blame.
 FORMULA_ERRORS = (FormulaicError, SyntaxError, ValueError, TypeError, LookupError, AttributeError)
-_CATEGORY = re.compile(r'^C\((\w+)\)$')
 _COLOURS = re.compile(r'\x1b\[[0-9;]*m|[⧛⧚]')
 
 
@@ -54,20 +53,6 @@ def required_columns(formula: SimpleFormula) -> list[str]:
     # The library does not look into the calls of transforms that learn from the data.
     inside = {name for expression in _expressions(formula) for name in _names(expression)}
     return sorted({*map(str, formula.required_variables), *inside})
-
-
-def plain_terms(formula: SimpleFormula) -> list[str]:
-    """Return the terms but the constant, in one spelling of each.
-
-    >>> plain_terms(Formula('1 + C(sex):age + age + I(age**2)'))
-    ['age', 'I(age ** 2)', 'age:sex']
-    """
-    found = []
-    for term in formula:
-        factors = [str(factor) for factor in term.factors]
-        if factors != ['1']:
-            found.append(':'.join(sorted(_CATEGORY.sub(r'\1', one) for one in factors)))
-    return found
 
 
 def categorical_columns(formula: SimpleFormula) -> set[str]:

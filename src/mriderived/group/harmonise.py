@@ -213,7 +213,7 @@ def _harmonise(
         present &= known[sites == site].mean(axis=0) >= 1 - MOST_MISSING_OF_SITE
     shown = np.where(known, data, np.nan)
     varies = np.nanstd(shown, axis=0) > 0 if len(data) else present
-    chosen = present & varies
+    chosen = _leave_enough(known, present & varies, sites)
     if chosen.sum() < FEWEST_REGIONS:
         raise DesignError(
             f'{int(chosen.sum())} of its regions have values, {FEWEST_REGIONS} are needed'
@@ -230,6 +230,19 @@ def _harmonise(
         explained_by(_residuals(before, matrix), sites[whole]),
         explained_by(_residuals(after, matrix), sites[whole]),
     )  # fmt: skip
+
+
+def _leave_enough(
+    known: NDArray[np.bool_], chosen: NDArray[np.bool_], sites: NDArray[np.str_]
+) -> NDArray[np.bool_]:
+    """Leave regions out that a site lacks most, until two people of it have all that are left."""
+    chosen = chosen.copy()
+    for site in np.unique(sites):
+        mine = known[sites == site]
+        while len(mine) > 1 and chosen.any() and mine[:, chosen].all(axis=1).sum() < 2:
+            counts = np.where(chosen, mine.sum(axis=0), len(mine) + 1)
+            chosen[int(counts.argmin())] = False
+    return chosen
 
 
 def _residuals(values: Matrix, kept: Matrix) -> Matrix:

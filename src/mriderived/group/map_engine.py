@@ -64,7 +64,7 @@ def run_blocks(
     """
     blocks = (items[start : start + BLOCK] for start in range(0, len(items), BLOCK))
     calls = (delayed(function)(block, *shared) for block in blocks)
-    while some := list(islice(calls, effective_n_jobs())):
+    while some := list(islice(calls, effective_n_jobs(None))):
         yield from Parallel()(some)
 
 

@@ -32,7 +32,9 @@ def find_levels(design: Design) -> list[Level]:
             continue
         for number, row in enumerate(rows):
             own = [columns[place] for place in np.flatnonzero(row)]
+            is_number = len(columns) == 1 and not set(rows.ravel()) <= {0.0, 1.0}
             name = own[0] if len(own) == 1 else f'the first level of {term}'
+            name = f'{columns[0]} = {row[0]:g}' if is_number else name
             found.append(Level(name, which.ravel() == number))
     return found
 

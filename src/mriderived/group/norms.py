@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mriderived.core.linear_model import DesignError, check_design
 from mriderived.core.normative import Norms, fit_norms, judge, spline_basis
 from mriderived.group.model_design import INTERCEPT, Design, build_design
 from mriderived.group.model_files import Model, ModelError
@@ -91,21 +92,22 @@ def pose_norms(
     if INTERCEPT not in design.names:
         raise ModelError(f'{model.formula}: norms have a level of their own: leave - 1 or 0 out')
     people = np.array([variables.rows[row].participant for row in design.rows])
-    axis = find_axis(design, covariates)
+    draws = _first_of_each(people, among)
+    axis = find_axis(design, covariates, draws)
     task = NormTask(
         model, design, axis, chosen, variables.values[design.rows][:, chosen], people, among,
-        _first_of_each(people, among),
+        draws,
     )  # fmt: skip
     _require_enough(task, reference)
     return task
 
 
-def find_axis(design: Design, covariates: pd.DataFrame) -> Axis | None:
-    """Return the first covariate of numbers that is a term of its own."""
+def find_axis(design: Design, covariates: pd.DataFrame, draws: NDArray[np.bool_]) -> Axis | None:
+    """Return the first covariate of numbers that is a term of its own, with knots by ``draws``."""
     for place, name in enumerate(design.names):
         column = design.matrix[:, place]
         if name in covariates and len(np.unique(column)) > CURVED:
-            return Axis(name, place, find_knots(column))
+            return Axis(name, place, find_knots(column[draws]))
     return None
 
 
@@ -140,7 +142,7 @@ def build_designs(
 
 def _require_enough(task: NormTask, reference: Rule | None) -> None:
     model, design = task.model, task.design
-    mean, _ = build_designs(design.matrix[:1], design.names, task.axis)
+    mean, _ = build_designs(design.matrix[task.draws], design.names, task.axis)
     needed = max(FEWEST, PER_COEFFICIENT * mean.shape[1])
     count = int(task.draws.sum())
     if count < needed:
@@ -155,8 +157,12 @@ def _require_enough(task: NormTask, reference: Rule | None) -> None:
             raise ModelError(
                 f'{model.formula}: {name} is the same for all who draw the curves: leave it out'
             )
-    mean, _ = build_designs(design.matrix[task.draws], design.names, task.axis)
-    if task.axis and np.linalg.matrix_rank(mean / np.linalg.norm(mean, axis=0)) < mean.shape[1]:
+    try:
+        check_design(design.matrix[task.draws], design.names)
+    except DesignError as error:
+        raise ModelError(f'{model.formula}: of those who draw the curves, {error}') from error
+    size = np.linalg.norm(mean, axis=0)
+    if task.axis and np.linalg.matrix_rank(mean / np.where(size > 0, size, 1)) < mean.shape[1]:
         raise ModelError(
             f'{model.formula}: {task.axis.name} has a curve of its own, from which another term '
             'follows: leave its powers and splines out'
@@ -177,10 +183,6 @@ def find_norms(task: NormTask, seed: int = 42) -> NormResult:
     them. Of several sessions of a participant, the first draws and all are judged.
     """
     inside = _is_inside(task)
-    axis = task.axis
-    if axis is not None:
-        column = task.design.matrix[task.draws, axis.place]
-        task = task._replace(axis=axis._replace(knots=find_knots(column)))
     reasons = np.full(len(task.people), '', object)
     reasons[~inside] = _beyond(task)
     mean, spread = _designs_inside(task, inside)

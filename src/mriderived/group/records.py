@@ -184,6 +184,13 @@ def _sessions(rows: Iterable[Row]) -> dict[str, set[str]]:
 def _tell_apart(rows: set[Row], others: set[Row]) -> Iterator[str]:
     """Yield warnings on those whose rows of ours and of others cannot be joined."""
     sole = _find_sole(rows, others)
+    sessions = sorted({row.session for row in others if row.participant in sole})
+    if len(sessions) > 1:
+        yield (
+            f'the sole session of others is taken for that of our results, and it is not the same '
+            f'of all: {", ".join(f"ses-{session}" for session in sessions[:5])}. Where these are '
+            'different visits, choose one with --session-label'
+        )
     ours = {row.participant for row in rows if not row.session}
     for participant in sorted({row.participant for row in others if row.session} & ours - sole):
         yield (

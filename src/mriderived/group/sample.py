@@ -10,11 +10,15 @@ import numpy as np
 import pandas as pd
 
 from mriderived.group.derivatives import Sheet, place_sheets
-from mriderived.group.formulas import parse_terms, plain_terms, required_columns
+from mriderived.group.formulas import parse_terms, required_columns
 from mriderived.group.harmonise import LEFT, Harmonised, harmonise
+from mriderived.group.model_design import build_design
 from mriderived.group.model_files import Model, ModelError
 from mriderived.group.records import Cohort
 from mriderived.group.variables import Variables, gather_variables
+
+#: What a design leaves of a column, as a share of its size, that lies in it but for rounding.
+SPANNED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -98,20 +102,34 @@ class Sample:
         found = self.find_harmonised(model)
         if found is None:
             return self.variables
-        _require_kept(model, found)
+        _require_kept(model, found, self.covariates)
         return _only_harmonised(model, found, self.variables)
 
 
-def _require_kept(model: Model, found: Harmonised) -> None:
-    """Refuse a model whose terms harmonisation took off, or may have."""
+def _require_kept(model: Model, found: Harmonised, covariates: pd.DataFrame) -> None:
+    """Refuse a model whose terms harmonisation took off, or may have.
+
+    What it keeps is the span of its design: a line is not a factor, whatever they are called.
+    """
     wanted, sites = set(required_columns(parse_terms(model))), found.model.outcome
     if sites in wanted:
         raise ModelError(
             f'{model.formula}: what goes with {sites} was taken off its values: leave {sites} out '
             'of the formula, or take values that are not harmonised'
         )
-    kept = plain_terms(parse_terms(found.model))
-    lost = [term for term in plain_terms(parse_terms(model)) if term not in kept]
+    design = build_design(model, covariates)
+    kept, rows = np.ones((len(covariates), 1)), np.arange(len(covariates))
+    if found.model.terms.strip() != '1':
+        theirs = build_design(found.model, covariates)
+        kept, rows = np.column_stack([np.ones(len(theirs.rows)), theirs.matrix]), theirs.rows
+    _, mine, others = np.intersect1d(design.rows, rows, return_indices=True)
+    matrix, basis = design.matrix[mine], kept[others]
+    left = matrix - basis @ np.linalg.lstsq(basis, matrix, rcond=None)[0]
+    size = np.linalg.norm(matrix - matrix.mean(axis=0), axis=0)
+    # A constant has no size of its own but rounding.
+    size = np.maximum(size, 1e-6 * np.linalg.norm(matrix, axis=0))
+    beyond = np.linalg.norm(left, axis=0) > SPANNED * size
+    lost = [name for name, one in zip(design.names, beyond, strict=True) if one]
     if lost:
         told, them = ', '.join(lost), 'it' if len(lost) == 1 else 'them'
         raise ModelError(
