@@ -51,6 +51,10 @@ def test_what_a_session_does_not_tell_is_not_that_of_another_time(tmp_path: Path
     assert found['age'].isna().tolist() == [False, True, False, False]
     assert found['age'].dropna().tolist() == [20, 20, 30]
     assert found['sex'].tolist() == ['F', 'F', 'F', 'M']
+    assert read_covariates(tmp_path).notes[-1] == (
+        'age: 1 sessions say that there is no value, and that of the participant '
+        '(participants.tsv) is not taken for them'
+    )
 
 
 def test_a_column_of_words_and_numbers_stays_words(tmp_path: Path) -> None:

@@ -144,9 +144,11 @@ def test_one_region_has_one_name_whatever_the_version(tmp_path: Path) -> None:
 
 
 def test_folders_that_are_not_read(tmp_path: Path) -> None:
-    for name in ('sub-01', 'sub-02_run-1', 'sub-03/ses-1', 'fsaverage', 'sub-04.long.base'):
+    for name in ('sub-01', 'sub-02_run-1', 'sub-03/ses-1', 'fsaverage', 'sub-04.long.base',
+                 'sub-06_base', 'cvs_avg35', 'V1_average'):  # fmt: skip
         (tmp_path / name / 'stats').mkdir(parents=True)
     (tmp_path / 'base' / 'stats').mkdir(parents=True)
     (tmp_path / 'base' / 'base-tps').touch()
+    (tmp_path / 'sub-06_base' / 'base-tps').touch()
     assert [person[0] for person in find_people(tmp_path)] == ['01']
     assert find_unread(tmp_path) == ['sub-02_run-1', 'sub-03/ses-1']

@@ -35,6 +35,8 @@ def test_without_a_line_there_is_no_calibration() -> None:
     true = np.repeat([0, 1], 10)
     assert calibration(true, np.full(20, 0.4)) is None
     assert calibration(true, np.linspace(0, 1, 20)) is None
+    tied = np.r_[np.linspace(0.1, 0.5, 10), np.linspace(0.5, 0.9, 10)]
+    assert calibration(true, tied) is None
     assert 'calibration_slope' not in score_classes(true, np.linspace(0, 1, 20))
     age = np.linspace(20, 80, 20)
     assert 'calibration_slope' not in score_numbers(age, np.full(20, 50.0), age / 2)

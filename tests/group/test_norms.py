@@ -130,12 +130,16 @@ def test_further_sessions_are_judged_by_others() -> None:
         (120, 'age + C(group)', 'group == "control"', 'is the same for all who draw the curves'),
         (120, 'age + I(age**2)', '', 'age has a curve of its own, from which another term'),
         (120, 'age + C(rare)', '', '2 of those who draw the curves are C(rare)[T.b], and norms'),
+        (120, 'age + C(sex)*C(cell)', '', 'the curves are C(sex)[T.M] in C(sex):C(cell), and'),
         (120, 'age + C(first)', '', '2 of those who draw the curves are the first level of C('),
     ],
 )  # fmt: skip
 def test_what_gives_no_norms_is_refused(people: int, terms: str, rule: str, message: str) -> None:
     covariates = make_covariates(people)
     covariates['rare'] = np.where(np.arange(people) < 2, 'b', 'a').astype(object)
+    is_woman = covariates['sex'] == 'F'
+    at_a = np.where(is_woman, np.arange(people) % 4 == 0, np.arange(people) < 4)
+    covariates['cell'] = np.where(at_a, 'A', 'B').astype(object)
     covariates['first'] = np.where(np.arange(people) < 2, 'a', covariates['sex']).astype(object)
     covariates['first'] = covariates['first'].replace({'F': 'b', 'M': 'c'})
     with pytest.raises(ModelError) as caught:

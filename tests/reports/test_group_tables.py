@@ -14,6 +14,7 @@ sys.path.append(str(Path(__file__).parents[1] / 'group'))
 from cohort_outputs import MEASURES, make_config, write_complete, write_description
 from test_group import driver, needs_browser, open_page, texts  # noqa: F401 (driver: a fixture)
 
+from mriderived.group.blocks import MISSING
 from mriderived.group.model_rows import HEADER, list_estimates
 from mriderived.group.stage import run_group
 from mriderived.reports.group import write_group_report
@@ -46,11 +47,14 @@ def unpack(packed):
 
 def test_every_estimate_is_listed_contrast_by_contrast():
     table = estimates(68)
-    table.loc[5, 'p'] = np.nan
+    # One has neither, one an estimate without a test.
+    table.loc[5, ['p', 'estimate']] = np.nan
+    table.loc[68, ['p', 'p_fdr', 'ci_low', 'ci_high']] = np.nan
     rows, note = list_estimates(table, 'fdr')
     assert [row[0] for row in rows] == [CONTRASTS[0]] * 67 + [CONTRASTS[1]] * 68 + [CONTRASTS[2]] * 68  # noqa: E501  # fmt: skip
     p = [float(row[6]) for row in rows if row[0] == 'age']
     assert p == sorted(p) and not note
+    assert [row[6:8] + row[11:12] for row in rows if row[6] == MISSING] == [(MISSING,) * 3]
     assert {row[8] for row in rows} == {'1e-07'}
 
 
@@ -89,7 +93,7 @@ def test_the_page_holds_all_rows(tmp_path):
     (packed,) = re.findall(r' id="rows-model-x">(.*?)</script>', page)
     assert unpack(json.loads(packed)) == rows
     assert page.count('<td>age</td>') == FIRST_ROWS
-    assert '110 more rows</span>' in page and 'href="models/model-x_stats.tsv"' in page
+    assert '110 more rows.</span>' in page and 'href="models/model-x_stats.tsv"' in page
 
 
 @pytest.fixture

@@ -68,6 +68,7 @@ def read_covariates(bids_dir: Path, *, as_text: bool = False) -> Covariates:
             frame, untold = _add_prefixed(frame, prefix), _add_prefixed(untold, prefix)
             origins |= {f'{prefix}_{column}': origin for column, origin in origins.items()}
         _join(found, frame, untold, origins, tables[0].name)
+    found.notes += _tell_untold(found)
     if not as_text:
         found.frame = found.frame.apply(_with_type)
     return found
@@ -209,6 +210,21 @@ def _join(
     found.untold = _spread(found.untold, rows, columns) | _spread(untold, rows, columns)
     for column in map(str, table.columns):
         found.origin.setdefault(column, origins[column])
+
+
+def _tell_untold(found: Covariates) -> list[str]:
+    """Note columns whose value of the participant is not taken for a session that has none."""
+    shared = found.frame[found.frame.index.get_level_values(SESSION) == ''].droplevel(SESSION)
+    people = found.untold.index.get_level_values(PARTICIPANT)
+    there = shared.notna().reindex(people, fill_value=False)
+    there = there.reindex(columns=found.untold.columns, fill_value=False)
+    counts = (found.untold.to_numpy(bool) & there.to_numpy(bool)).sum(axis=0)
+    return [
+        f'{column}: {count} sessions say that there is no value, and that of the participant '
+        f'({found.origin[column]}) is not taken for them'
+        for column, count in zip(found.untold.columns, counts, strict=True)
+        if count
+    ]
 
 
 def _is_instrument(name: str) -> bool:

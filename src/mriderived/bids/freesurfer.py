@@ -33,6 +33,8 @@ FILES = {
 }
 _MEASURE = re.compile(r'# Measure ([^,]+), ([^,]+), ([^,]+), ([-+.\deE]+), (\S+)')
 _PERSON = re.compile(r'(?:sub-)?([A-Za-z0-9]+)(?:_ses-([A-Za-z0-9]+))?')
+#: How FreeSurfer's own folders begin, which lie beside those of participants.
+_TEMPLATES = ('fsaverage', 'V1_average', 'cvs_avg', 'bert', 'lh.EC_average', 'rh.EC_average')
 #: In a folder of the longitudinal stream that is nobody's: the time points of a base.
 _OF_BASE = 'base-tps'
 
@@ -257,6 +259,7 @@ def find_unread(folder: Path) -> list[str]:
     return [
         path.as_posix()
         for path in found
-        if not path.parts[0].startswith('fsaverage') and '.long.' not in path.parts[0]
+        if not path.parts[0].startswith(_TEMPLATES) and '.long.' not in path.parts[0]
+        and not (folder / path.parts[0] / _OF_BASE).exists()
         and (len(path.parts) > 1 or find_person(path.name) is None)
     ]  # fmt: skip

@@ -89,7 +89,7 @@ def calibration(target: NDArray[np.int64], predicted: Matrix) -> tuple[float, fl
 
     1 and 0 are probabilities that can be taken by their word; a slope below 1 is of those that
     dare too much, above 1 too little. None where a probability divides the classes without an
-    error, or is the same for all.
+    error (but for ties), or is the same for all.
 
     References
     ----------
@@ -107,7 +107,9 @@ def calibration(target: NDArray[np.int64], predicted: Matrix) -> tuple[float, fl
     (0.792, 0.0)
     """
     odds = logit(np.clip(predicted, 1e-9, 1 - 1e-9))
-    if np.ptp(odds) < 1e-9 or roc_auc_score(target, predicted) in (0.0, 1.0):
+    first, second = odds[target == 0], odds[target == 1]
+    is_divided = first.max() <= second.min() or second.max() <= first.min()
+    if np.ptp(odds) < 1e-9 or is_divided:
         return None
     scale = float(odds.std())
     fitted = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-8).fit(

@@ -51,13 +51,17 @@ class HarmonisedTable(NamedTuple):
 
 
 class Harmonised(NamedTuple):
-    """What was harmonised: tables, the site of each row, and notes on what was not."""
+    """What was harmonised: tables, the site of each row, and notes on what was not.
+
+    ``counts`` are of missing covariates, as of a design.
+    """
 
     model: Model
     tables: list[HarmonisedTable]
     sites: NDArray[np.str_]
     rows: NDArray[np.intp]
     notes: list[str]
+    counts: dict[str, dict[str, int]]
 
 
 def harmonise(model: Model, variables: Variables, covariates: pd.DataFrame) -> Harmonised:
@@ -81,7 +85,7 @@ def harmonise(model: Model, variables: Variables, covariates: pd.DataFrame) -> H
         raise ModelError(f'{model.formula}: there is no column {column} for the sites. {hint}')
     refuse_untidy(model.formula, covariates[[column]])
     known = covariates[column].notna().to_numpy()
-    kept, rows, notes = _design(model, covariates, known)
+    kept, rows, notes, counts = _design(model, covariates, known)
     sites = covariates[column].iloc[rows].astype(str).to_numpy().astype(str)
     _refuse_sessions(model, [variables.rows[row].participant for row in rows])
     notes += refuse_confounded(model, kept, sites)
@@ -97,21 +101,22 @@ def harmonise(model: Model, variables: Variables, covariates: pd.DataFrame) -> H
         raise ModelError(
             f'{model.formula}: no table could be harmonised: {"; ".join(list(reasons)[:3])}'
         )
-    return Harmonised(model, tables, sites, rows, notes)
+    return Harmonised(model, tables, sites, rows, notes, counts)
 
 
 def _design(
     model: Model, covariates: pd.DataFrame, known: NDArray[np.bool_]
-) -> tuple[pd.DataFrame, NDArray[np.intp], list[str]]:
-    """Return the columns to keep, the rows that have them all, and who is left out."""
+) -> tuple[pd.DataFrame, NDArray[np.intp], list[str], dict[str, dict[str, int]]]:
+    """Return the columns to keep, the rows that have them all, notes, and counts of who lacks."""
     there = np.flatnonzero(known)
     notes = [f'{int((~known).sum())} left out for want of {model.outcome}'] * bool((~known).any())
     if model.terms.strip() == '1':
-        return pd.DataFrame(index=range(len(there))), there, notes
+        return pd.DataFrame(index=range(len(there))), there, notes, {}
     design = build_design(model, covariates.iloc[there])
     notes += design.notes
     table = pd.DataFrame(design.matrix, columns=list(design.names))
-    return table.drop(columns=INTERCEPT, errors='ignore'), there[design.rows], notes
+    kept = table.drop(columns=INTERCEPT, errors='ignore')
+    return kept, there[design.rows], notes, design.counts
 
 
 def _refuse_sessions(model: Model, people: Sequence[str]) -> None:

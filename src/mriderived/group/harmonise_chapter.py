@@ -94,6 +94,7 @@ def _write(path: Path, found: Harmonised, variables: Variables) -> None:
         'Description': f'MRIderived {__version__}: columns of phenotype/mriderived.tsv without '
         f'differences between {found.model.outcome}.',
         'Formula': found.model.formula,
+        **found.counts,
         'Sites': {str(site): int((found.sites == site).sum()) for site in np.unique(found.sites)},
         **{
             one.name: {'Description': f'{one.title}, harmonised.', 'Units': one.unit}

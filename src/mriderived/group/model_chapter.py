@@ -140,12 +140,13 @@ def _tell(fitted: RegionModel) -> str:
 
 def _list_notes(fitted: RegionModel) -> list[str]:
     table, notes = fitted.table, fitted.design.notes
-    without = table[table['reason'] != ''].drop_duplicates('variable')
-    if len(without):
-        notes.append(
-            f'{len(without)} variables have no estimate ({without["reason"].iloc[0]}, …): see '
-            'the column reason of the table'
-        )
+    for is_known, what in ((False, 'no estimate'), (True, 'an estimate and no test')):
+        without = table[(table['reason'] != '') & (table['estimate'].notna() == is_known)]
+        for contrast, mine in without.groupby('contrast', sort=False):
+            notes.append(
+                f'{contrast}: {len(mine)} variables have {what} ({mine["reason"].iloc[0]}'
+                f'{", …" * (mine["reason"].nunique() > 1)}): see the column reason of the table'
+            )
     fewest, most = table['n'].min(), table['n'].max()
     if fewest < most:
         notes.append(f'variables have between {fewest} and {most} observations: see the column n')

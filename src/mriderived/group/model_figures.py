@@ -14,6 +14,7 @@ from mriderived.config import Config
 from mriderived.core.multiple_tests import critical_p
 from mriderived.figures.effects import Effects, draw_effects, draw_partial_regression
 from mriderived.figures.style import save_svg
+from mriderived.group.blocks import MISSING
 from mriderived.group.chapters import Picture, figure_file
 from mriderived.group.columns import snake
 from mriderived.group.model_files import Model
@@ -163,6 +164,8 @@ def f_text(row: Estimate) -> str:
 
 def p_text(value: float) -> str:
     """Return a p-value as text."""
+    if np.isnan(value):
+        return MISSING
     return f'{value:.1e}' if value < 0.001 else f'{value:.3f}'
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from mriderived.group.blocks import MISSING
-from mriderived.group.model_figures import f_text, is_joint, name_table, p_text
+from mriderived.group.model_figures import f_text, name_table, p_text
 
 #: More estimates than these (about 2 MB) are not put into the page; the file has all.
 MOST_ROWS = 20_000
@@ -30,7 +30,7 @@ def list_estimates(table: pd.DataFrame, correction: str, most: int = MOST_ROWS) 
     Of more than ``most``, every contrast keeps as many, those of the smallest p: what was asked
     must not make way for a covariate with larger effects.
     """
-    known = table[table['p'].notna()]
+    known = table[table['p'].notna() | table['estimate'].notna()]
     order = known['contrast'].drop_duplicates().tolist()
     share = max(most // max(len(order), 1), 1)
     contrasts = [
@@ -51,7 +51,7 @@ def _row(row: Mapping[str, Any], corrected: str) -> Sequence[str]:
         row['unit'], _number(row['t'], '.2f'), f_text(row), p_text(row['p']),
         p_text(row[corrected]), _number(row['cohens_d'], '.3g'),
         _number(row['partial_r2'], '.3f'), str(row['n']),
-        MISSING if is_joint(row) else f'{row["ci_low"]:.3g} to {row["ci_high"]:.3g}',
+        MISSING if pd.isna(row['ci_low']) else f'{row["ci_low"]:.3g} to {row["ci_high"]:.3g}',
         name_table(row),
     )  # fmt: skip
 

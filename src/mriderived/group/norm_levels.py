@@ -22,20 +22,39 @@ class Level(NamedTuple):
 
 
 def find_levels(design: Design) -> list[Level]:
-    """Return the levels of all categories, that which has no column of its own included."""
+    """Return the levels of all categories, and the cells of those that interact.
+
+    A level that has no column of its own is one, too.
+    """
+    factors = {term: frozenset(term.split(':')) for term in design.terms}
     found = []
-    for term, columns in design.terms.items():
-        places = [design.names.index(name) for name in columns]
-        rows, which = np.unique(design.matrix[:, places], axis=0, return_inverse=True)
-        # More kinds of rows than a category of so many columns has levels: a term of numbers.
-        if not 1 < len(rows) <= len(places) + 1:
-            continue
-        for number, row in enumerate(rows):
-            own = [columns[place] for place in np.flatnonzero(row)]
-            is_number = len(columns) == 1 and not set(rows.ravel()) <= {0.0, 1.0}
-            name = own[0] if len(own) == 1 else f'the first level of {term}'
-            name = f'{columns[0]} = {row[0]:g}' if is_number else name
-            found.append(Level(name, which.ravel() == number))
+    for term, own in factors.items():
+        # Without main effects, columns of the interaction alone tell the cells.
+        columns = [
+            name
+            for other, names in design.terms.items()
+            if factors[other] <= own
+            for name in names
+        ]
+        found += _find_cells(design, term, columns, is_single=len(own) == 1)
+    return found
+
+
+def _find_cells(design: Design, term: str, columns: list[str], *, is_single: bool) -> list[Level]:
+    matrix = design.matrix[:, [design.names.index(name) for name in columns]]
+    rows, which = np.unique(matrix, axis=0, return_inverse=True)
+    # More kinds of rows than a category of so many columns has levels: a term of numbers.
+    is_category = len(rows) <= len(columns) + 1 if is_single else np.isin(rows, (-1, 0, 1)).all()
+    if not is_category or len(rows) < 2:
+        return []
+    is_number = len(columns) == 1 and not np.isin(rows, (0, 1)).all()
+    found = []
+    for number, row in enumerate(rows):
+        there = [columns[place] for place in np.flatnonzero(row) if ':' not in columns[place]]
+        name = ' and '.join(there) or f'the first level of {term}'
+        name += '' if is_single or not there else f' in {term}'
+        name = f'{columns[0]} = {row[0]:g}' if is_number else name
+        found.append(Level(name, which.ravel() == number))
     return found
 
 

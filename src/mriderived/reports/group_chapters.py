@@ -16,13 +16,14 @@ FIRST_ROWS = 40
 def prepare_chapter(out_dir: Path, chapter: Mapping[str, Any]) -> dict[str, Any]:
     """Return a chapter with pictures as files and the rows of a long table as JSON.
 
-    A picture that is gone is left out.
+    A picture that is gone is left out; ``table`` is the file that the numbers come from.
     """
     pictures = [{'spots': (), **one, 'file': out_dir / one['path']} for one in chapter['pictures']]
     rows = chapter['rows']
     return {
         **chapter,
         'pictures': [one for one in pictures if one['file'].exists()],
+        'table': next((file for file in chapter['files'] if str(file).endswith('.tsv')), ''),
         'first': rows[:FIRST_ROWS],
         'packed': script_json(pack_rows(rows)) if len(rows) > FIRST_ROWS else '',
     }
