@@ -100,3 +100,19 @@ def test_a_damaged_map_is_left_out_with_a_warning(tmp_path: Path) -> None:
         'sub-0_ses-1: sub-0_ses-1_effect.nii.gz',
         'sub-3_ses-1: sub-3_ses-1_effect.nii.gz',
     ]
+
+
+def test_the_grid_is_that_of_most(tmp_path: Path) -> None:
+    """The first has another shape, the second lies elsewhere."""
+    maps = {('1', f'{n}'): np.full((4, 4, 4), 1.0 + n) for n in range(6)}
+    maps['1', '0'] = np.ones((5, 4, 4))
+    cohort = write(tmp_path, maps)
+    moved = AFFINE.copy()
+    moved[0, 3] = 10
+    path = tmp_path / 'sub-1_ses-1_effect.nii.gz'
+    nb.Nifti1Image(np.full((4, 4, 4), 2, np.float32), moved).to_filename(path)
+    (mean,) = write_task_means(tmp_path, cohort, MEASURES)
+    assert mean.participants == 4
+    np.testing.assert_allclose(load(tmp_path, 'effect'), (3 + 4 + 5 + 6) / 4, rtol=1e-6)
+    assert [warning[:11] for warning in cohort.warnings] == ['sub-0_ses-1', 'sub-1_ses-1']
+    assert all('is not that of most' in warning for warning in cohort.warnings)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -158,8 +160,9 @@ def _write(
 
 
 def _average(out_dir: Path, maps: Mapping[str, Sequence[tuple[Row, str]]]) -> _Average:
-    """Add the maps that can be read, on the grid of the first of them."""
+    """Add the maps that can be read, on the grid of most of them."""
     found: _Average | None = None
+    usual = _find_grid([out_dir / file for mine in maps.values() for _, file in mine])
     warnings: list[str] = []
     for participant, mine in maps.items():
         own: RunningMean | None = None
@@ -167,9 +170,8 @@ def _average(out_dir: Path, maps: Mapping[str, Sequence[tuple[Row, str]]]) -> _A
         for row, file in mine:
             try:
                 values, affine = _read(out_dir / file), load_affine(out_dir / file)
-                shape = found.shape if found else values.shape
-                if values.shape != shape:
-                    raise ValueError(f'its shape is {values.shape}, and that of others {shape}')
+                if _grid(out_dir / file) != usual:
+                    raise ValueError(f'its grid, of {values.shape} voxels, is not that of most')
             except UNREADABLE as error:
                 told = shorten_paths(str(error), out_dir)
                 warnings.append(
@@ -177,14 +179,29 @@ def _average(out_dir: Path, maps: Mapping[str, Sequence[tuple[Row, str]]]) -> _A
                     'no mean: run the participant again'
                 )
                 continue
-            found = found or _Average(RunningMean(shape), shape, affine, {}, warnings)
-            own = own or RunningMean(shape)
+            found = found or _Average(
+                RunningMean(values.shape), values.shape, affine, {}, warnings
+            )
+            own = own or RunningMean(values.shape)
             own.add(values)
             files.append(file)
         if found and own and files:
             found.maps.add(own.mean())
             found.files[participant] = files
     return found or _Average(RunningMean(()), (), np.eye(4), {}, warnings)
+
+
+def _grid(path: Path) -> tuple[tuple[int, ...], bytes]:
+    return nb.load(path).shape, np.round(load_affine(path), 4).tobytes()
+
+
+def _find_grid(paths: Iterable[Path]) -> tuple[tuple[int, ...], bytes] | None:
+    """Return the grid of most maps whose header can be read."""
+    counts: Counter[tuple[tuple[int, ...], bytes]] = Counter()
+    for path in paths:
+        with suppress(*UNREADABLE):  # told of where it is read
+            counts[_grid(path)] += 1
+    return counts.most_common(1)[0][0] if counts else None
 
 
 def _read(path: Path) -> NDArray[np.float32]:
