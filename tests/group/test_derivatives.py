@@ -113,7 +113,10 @@ def test_sessions_are_told_apart_and_participants_chosen(config: Config, tmp_pat
 
 def test_a_folder_without_results_is_told(config: Config) -> None:
     write_complete(config.out_dir, '01')
-    assert any('holds no table of freesurfer' in warning for warning in run(config).warnings)
+    result = run(config)
+    assert any('holds no table of freesurfer' in warning for warning in result.warnings)
+    # what was asked for is not there: the run goes on, and its exit code says so
+    assert any('holds no table of freesurfer' in reason for reason in result.refused)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import statsmodels.formula.api as smf
 from statsmodels.stats.multitest import multipletests
 
-from mriderived.group.model_files import Family, Model, ModelError, read_models
+from mriderived.group.model_files import Errors, Family, Model, ModelError, read_models
 from mriderived.group.records import Row
 from mriderived.group.region_models import fit_regions
 from mriderived.group.variables import Variable, Variables
@@ -254,6 +254,22 @@ def test_a_region_without_a_test_has_the_true_reason() -> None:
     assert reasons['r3', 'r3'] == 'the model fits it exactly: is it among the terms itself?'
     assert reasons['r0', 'C(site)[T.C]'].startswith('one participant alone determines it')
     assert reasons['r0', 'C(site)[T.B]'] == '' and table['p'].notna()['r0', 'C(site)[T.B]']
+
+
+@pytest.mark.parametrize(('values', 'reason'), [
+    (2.4, 'it does not vary between these participants'),
+    (None, 'the model fits it exactly: is it among the terms itself?'),
+])  # fmt: skip
+@pytest.mark.parametrize('errors', ['classical', 'robust'])
+def test_a_model_that_tells_nothing_is_refused(
+    values: float | None, reason: str, errors: Errors
+) -> None:
+    covariates = make_covariates()
+    variables = make_variables(covariates)
+    variables.values[:] = covariates[['age']] if values is None else values
+    with pytest.raises(ModelError) as caught:
+        fit_regions(Model('m', 'thickness', 'age', errors=errors), variables, covariates)
+    assert str(caught.value) == f'thickness ~ age: none of 30 variables has a result: {reason}'
 
 
 def test_mixed_models_of_regions_at_the_edge() -> None:

@@ -206,8 +206,12 @@ def driver(tmp_path_factory):
 
 def open_page(driver, page):
     """Open a page, whose script ends without an error and asks for no other file."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
     driver.get(page.as_uri())
-    assert driver.execute_script('return document.documentElement.dataset.ready') == 'true'
+    # An address that differs in its measure alone may be loaded after `get` comes back.
+    ready = 'return document.documentElement.dataset.ready'
+    WebDriverWait(driver, 30).until(lambda page: page.execute_script(ready) == 'true')
     assert [entry for entry in driver.get_log('browser') if entry['level'] == 'SEVERE'] == []
     assert driver.execute_script("return performance.getEntriesByType('resource').length") == 0
 

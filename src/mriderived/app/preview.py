@@ -68,7 +68,7 @@ def print_group_preview(config: Config) -> None:
         people = {row.participant for row in others.rows}
         alone = len(people - set(labels))
         console.print(f'{count(len(people), "participant")} with results of others: {alone} of them have none of ours')  # noqa: E501  # fmt: skip
-        for warning in others.warnings:
+        for warning in (*others.warnings, *others.refused):
             console.print(warning, markup=False)
     for line in preview_models(config):
         console.print(line, markup=False)

@@ -36,10 +36,11 @@ class Sheet:
 
 @dataclass
 class Derivatives:
-    """What the folder of another tool holds."""
+    """What the folder of another tool holds; ``refused`` says which folders hold nothing."""
 
     sheets: list[Sheet] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> set[Row]:

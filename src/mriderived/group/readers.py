@@ -33,7 +33,9 @@ def read_derivatives(config: Config) -> Derivatives:
         found.sheets += one.sheets
         found.warnings += one.warnings
         if not one.rows:
-            found.warnings.append(f'{folder} holds no table of {name}')
+            found.refused.append(
+                f'{folder} holds no table of {name}: is it the folder that {name} wrote?'
+            )
     people = {label.removeprefix('sub-') for label in config.participant_labels}
     sessions = {label.removeprefix('ses-') for label in config.session_labels}
     for sheet in found.sheets:

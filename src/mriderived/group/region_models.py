@@ -35,6 +35,7 @@ Test = ContrastTest | JointTest
 #: Why a variable has neither.
 SAME = 'it does not vary between these participants'
 #: Why a variable that varies has an estimate and no test.
+EXACT = 'the model fits it exactly: is it among the terms itself?'
 ALONE = 'one participant alone determines it, and then robust errors do not exist'
 #: The columns of the table of a model.
 COLUMNS = ('variable', 'measure', 'variant', 'region', 'index', 'column', 'unit', 'contrast', 'n',
@@ -67,7 +68,8 @@ def fit_regions(model: Model, variables: Variables, covariates: pd.DataFrame) ->
     Raises
     ------
     ModelError
-        The model does not fit to what is known; see :func:`build_design`.
+        The model does not fit to what is known; see :func:`build_design`. Or no variable has a
+        result: then the message holds the reason of most.
     """
     chosen = variables.choose(model.outcome)
     design = build_design(model, covariates)
@@ -91,6 +93,7 @@ def fit_regions(model: Model, variables: Variables, covariates: pd.DataFrame) ->
         else _fit_patterns(model, design, weights, values, named)
     )
     table = pd.DataFrame(rows).sort_values(['order', 'contrast_order'], kind='stable')
+    _require_result(table, model)
     return RegionModel(
         model, design, _correct(table, model)[list(COLUMNS)].reset_index(drop=True), weights,
         tuple(chosen),
@@ -134,13 +137,21 @@ def _require_rows(rows: NDArray[np.bool_], design: Design) -> None:
     check_design(design.matrix[rows], design.names, LEAST_DOF)
 
 
+def _require_result(table: pd.DataFrame, model: Model) -> None:
+    """Refuse a model that tells nothing of any variable."""
+    if (table['estimate'].isna() & table['p'].isna() | (table['reason'] == EXACT)).all():
+        reason = table['reason'].mode()[0]
+        raise ModelError(f'{model.formula}: none of {table["variable"].nunique()} variables has a '
+                         f'result: {reason}')  # fmt: skip
+
+
 def _tell_why(values: Matrix, fit: LinearFit) -> list[str]:
     """Return why each variable would have no p-value."""
     same = np.ptp(values, axis=0) == 0
     exact = fit.variance == 0
     return [
         SAME if still
-        else 'the model fits it exactly: is it among the terms itself?' if fitted
+        else EXACT if fitted
         else ALONE
         for still, fitted in zip(same, exact, strict=True)
     ]  # fmt: skip

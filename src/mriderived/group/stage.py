@@ -81,14 +81,14 @@ def run_group(
     others = read_derivatives(config)
     cohort = read_cohort(config, planned, others.rows)
     others.fit(cohort.rows)
-    cohort.warnings += [*others.warnings, *check_participants(config)]
+    cohort.warnings += [*others.warnings, *others.refused, *check_participants(config)]
     check_cohort(config, cohort)
     blocks = _build_blocks(config, cohort, measures, others)
     is_sloppy = _is_sloppy(config, cohort)
     sites = find_sites(config, cohort.rows)
     cohort.warnings += sites.warnings if sites else []
     written = _write_all(config, cohort, blocks, sites, is_sloppy)
-    refused = written.refused
+    refused = [*others.refused, *written.refused]
     exports: tuple[PurePosixPath, ...] = ()
     if config.export == 'enigma':
         exports = enigma.write_enigma(config.out_dir, cohort.rows, blocks, is_sloppy)
