@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 WORKERS ?= 2
+# Tests start hundreds of processes, which load modules quicker that are compiled already.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: install demo test lint wheel clean
 

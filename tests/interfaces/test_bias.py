@@ -22,13 +22,14 @@ def scan() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return (tissue * field + noise).astype(np.float32), brain, tissue, field
 
 
-def test_a_smooth_field_is_found_and_removed(scan) -> None:
+@pytest.mark.parametrize(('sloppy', 'left'), [(False, 0.25), (True, 0.4)])
+def test_a_smooth_field_is_found_and_removed(scan, sloppy: bool, left: float) -> None:
     image, brain, _, field = scan
-    corrected = correct_bias(image, brain, SIZE)
+    corrected = correct_bias(image, brain, SIZE, sloppy)
     estimate, truth = np.log(image / corrected)[brain], np.log(field)[brain]
     assert estimate.mean() == pytest.approx(0, abs=0.01)
-    assert np.corrcoef(estimate, truth)[0, 1] > 0.97
-    assert np.std(estimate - truth) < 0.25 * truth.std()
+    assert np.corrcoef(estimate, truth)[0, 1] > (0.97 if left < 0.3 else 0.9)
+    assert np.std(estimate - truth) < left * truth.std()
 
 
 def test_an_even_image_stays_as_it_is(scan) -> None:

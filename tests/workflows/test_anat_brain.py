@@ -37,7 +37,7 @@ def _image(where: np.ndarray) -> np.ndarray:
 def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepare:
     """Return a function that runs the step on an image, without the network and without N4."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(anat_brain, 'correct_bias', lambda data, brain, size: data)
+    monkeypatch.setattr(anat_brain, 'correct_bias', lambda data, *_: data)
 
     def run(image, skull_strip='auto', found=BRAIN, axes='RAS'):
         monkeypatch.setattr(anat_brain, 'extract_brain', lambda data, device, threads: found)

@@ -181,7 +181,8 @@ def draw_contour(sheet: Sheet, contour: Contour, volume: Array) -> None:
         np.concatenate(simple),
         np.concatenate([np.repeat(codes, (1, len(line) - 1)) for line in simple]),
     )
-    sheet.axes.add_patch(
+    # An artist does not widen the axes, and asking each curve for its bounds takes a second.
+    sheet.axes.add_artist(
         PathPatch(path, fill=False, edgecolor=contour.colour, linewidth=contour.width,
                   joinstyle='round')
     )  # fmt: skip

@@ -179,6 +179,8 @@ def resample(data: Array, affine: Array, to_affine: Array, shape: Sequence[int])
     if np.allclose(matrix, np.diag(scales), atol=1e-6):
         matrix = scales  # a vector says that axes do not mix, which is several times faster
     values = data.astype(np.float32)
+    if values.shape == tuple(shape) and np.allclose(voxels, np.eye(4), atol=1e-6):
+        return values
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', 'The behavior of affine_transform')
         return np.asarray(ndimage.affine_transform(values, matrix, offset, tuple(shape), order=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +18,26 @@ Image = NDArray[np.float32]
 BLOCK_MM = 4.0
 #: One thread, because ITK's sums depend on how many there are; at this size it takes seconds.
 THREADS = 1
+#: Most iterations at each level, from the coarsest field to the finest.
+ITERATIONS = (50, 50, 50, 50)
+#: For tests of the plumbing only.
+SLOPPY = (20, 20)
 
 
-def correct_bias(data: Image, brain: NDArray[np.bool_], voxel_size: NDArray[np.float64]) -> Image:
+def correct_bias(
+    data: Image, brain: NDArray[np.bool_], voxel_size: NDArray[np.float64], sloppy: bool = False
+) -> Image:
     """Return ``data`` divided by the field that N4 finds in the brain, of mean 1 (log) there."""
-    return (data / find_bias(data, brain, voxel_size)).astype(np.float32)
+    field = find_bias(data, brain, voxel_size, SLOPPY if sloppy else ITERATIONS)
+    return (data / field).astype(np.float32)
 
 
-def find_bias(data: Image, brain: NDArray[np.bool_], size: NDArray[np.float64]) -> Image:
+def find_bias(
+    data: Image,
+    brain: NDArray[np.bool_],
+    size: NDArray[np.float64],
+    iterations: Sequence[int] = ITERATIONS,
+) -> Image:
     """Return the field that N4 finds in the brain, of mean 1 (log) there, on the grid of ``data``.
 
     Beyond the brain it goes on as at its edge.
@@ -35,13 +48,15 @@ def find_bias(data: Image, brain: NDArray[np.bool_], size: NDArray[np.float64]) 
     total = _sum_blocks(np.where(brain[box], data[box], 0), step)
     mask = weight > 0.5 * step.prod()
     mean = np.where(mask, total / np.maximum(weight, 1), 0)
-    log_field = np.log(_run_n4(mean, mask, size * step))
+    log_field = np.log(_run_n4(mean, mask, size * step, iterations))
     log_field -= log_field[mask].mean()
     starts = np.array([part.start for part in box])
     return np.exp(_spread(log_field, starts, step, data.shape))
 
 
-def _run_n4(mean: Image, mask: NDArray[np.bool_], spacing: NDArray[np.float64]) -> Image:
+def _run_n4(
+    mean: Image, mask: NDArray[np.bool_], spacing: NDArray[np.float64], iterations: Sequence[int]
+) -> Image:
     import ants
 
     # N4 takes logarithms: shift images that hold values of zero and below
@@ -54,7 +69,7 @@ def _run_n4(mean: Image, mask: NDArray[np.bool_], spacing: NDArray[np.float64]) 
         image,
         mask=to_ants(mask, affine),
         shrink_factor=1,
-        convergence={'iters': [50, 50, 50, 50], 'tol': 1e-6},
+        convergence={'iters': list(iterations), 'tol': 1e-6},
         return_bias_field=True,
     )
     return np.asarray(field.numpy(), dtype=np.float32)

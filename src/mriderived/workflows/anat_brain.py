@@ -41,7 +41,7 @@ class FoundBrain(NamedTuple):
 
 
 def prepare_t1w(
-    raw_t1w: Path, skull_strip: SkullStrip, device: Device, threads: int
+    raw_t1w: Path, skull_strip: SkullStrip, device: Device, threads: int, sloppy: bool = False
 ) -> BrainFiles:
     """Reorient, find the brain and remove the bias."""
     data, affine = load_clean(raw_t1w)
@@ -52,7 +52,7 @@ def prepare_t1w(
     notes = [found.note]
     if faces := touched_faces(found.mask):
         notes.append(f'The brain touches the edge of the image ({", ".join(faces)}): cropped.')
-    t1w = save(correct_bias(data, found.mask, size), affine, 't1w.nii.gz')
+    t1w = save(correct_bias(data, found.mask, size, sloppy), affine, 't1w.nii.gz')
     write_remarks(t1w, notes=notes, SkullStripped=found.is_extracted)
     mask = save(found.mask.astype(np.uint8), affine, 'brain_mask.nii.gz')
     return BrainFiles(t1w, mask)
@@ -90,6 +90,7 @@ def init_brain_wf(config: Config) -> Any:
         skull_strip=config.skull_strip,
         device=config.device,
         threads=config.omp_nthreads,
+        sloppy=config.sloppy,
     )
 
 

@@ -36,6 +36,7 @@ def prepare_contrast(
     threads: int,
     xfm_to_t1w: Path | None = None,
     brain_mask: Path | None = None,
+    sloppy: bool = False,
 ) -> ContrastBrain:
     """Reorient, find the brain (that of the T1w, where it is known) and remove the bias."""
     data, affine = load_clean(raw)
@@ -48,7 +49,7 @@ def prepare_contrast(
         inside, note = found.mask & (data > 0), found.note
     if not inside.any():
         raise ValueError(f'{raw} holds no brain; look at the image')
-    image = save(correct_bias(data, inside, size), affine, 'image.nii.gz')
+    image = save(correct_bias(data, inside, size, sloppy), affine, 'image.nii.gz')
     write_remarks(image, notes=[note], SkullStripped=not data[~inside].any())
     return ContrastBrain(image, save(inside.astype(np.uint8), affine, 'mask.nii.gz'))
 
@@ -63,6 +64,7 @@ def contrast_brain_wf(suffix: str, config: Config) -> Any:
         skull_strip=config.skull_strip,
         device=config.device,
         threads=config.omp_nthreads,
+        sloppy=config.sloppy,
     )
 
 
