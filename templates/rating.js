@@ -32,22 +32,24 @@
     show();
   }
 
+  // Several people may rate in one browser: each sees what they said, the table has it all.
+  let me = rater.value = kept.rater;
+  const name = field => `${participant} ${field.dataset.image} ${me}`.trim();
+
   function show() {
     for (const field of section.querySelectorAll('.rating')) {
-      const known = kept.ratings[name(field)];
+      const known = kept.ratings[name(field)], comment = field.querySelector('.comment');
+      if (known && document.activeElement !== comment) comment.value = known.comment;
       for (const button of field.querySelectorAll('[data-rating]')) {
         button.setAttribute('aria-pressed', String(known?.rating === button.dataset.rating));
       }
     }
-    const number = Object.keys(kept.ratings).length;
+    const number = Object.values(kept.ratings).filter(one => one.rater === me).length;
     count.textContent = `${number} image${number === 1 ? '' : 's'} rated${isKept ? '' : '; not kept by this browser: save before you leave'}`;
   }
 
-  const name = field => `${participant} ${field.dataset.image}`;
-
   for (const field of section.querySelectorAll('.rating')) {
     const comment = field.querySelector('.comment');
-    comment.value = kept.ratings[name(field)]?.comment || '';
     for (const button of field.querySelectorAll('[data-rating]')) {
       button.addEventListener('click', () => change(all => {
         if (all.ratings[name(field)]?.rating === button.dataset.rating) {
@@ -56,7 +58,7 @@
         }
         all.ratings[name(field)] = {
           participant_id: participant, session_id: field.dataset.session, image: field.dataset.image,
-          rating: button.dataset.rating, comment: comment.value, rater: rater.value, date: new Date().toISOString(),
+          rating: button.dataset.rating, comment: comment.value, rater: me, date: new Date().toISOString(),
         };
       }));
     }
@@ -65,11 +67,21 @@
       if (known) Object.assign(known, { comment: comment.value, date: new Date().toISOString() });
     }));
   }
-  rater.value = kept.rater;
-  rater.addEventListener('change', () => change(all => {
-    all.rater = rater.value;
-    for (const known of Object.values(all.ratings)) known.rater ||= rater.value;
-  }));
+  rater.addEventListener('change', () => {
+    for (const field of section.querySelectorAll('.rating')) {
+      if (kept.ratings[name(field)]) field.querySelector('.comment').value = '';
+    }
+    me = rater.value.trim();
+    change(all => {
+      all.rater = me;
+      // What nobody had signed is theirs who sign now, unless they rated that image before.
+      for (const [key, known] of Object.entries(all.ratings)) {
+        if (known.rater) continue;
+        delete all.ratings[key];
+        all.ratings[`${key} ${me}`.trim()] ??= { ...known, rater: me };
+      }
+    });
+  });
 
   const plain = text => String(text || '').replace(/\s+/g, ' ').trim() || 'n/a';
   function table() {

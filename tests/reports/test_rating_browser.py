@@ -91,6 +91,33 @@ def test_ratings_are_kept_and_saved_as_the_group_level_reads_them(
     assert browser.find_element(By.ID, 'rating-count').text == '1 image rated'
 
 
+def test_each_rater_has_ratings_of_their_own(browser: Chrome, tmp_path: Path) -> None:
+    outputs = write_outputs(tmp_path, sessions=('pre', 'post'), n_regions=20)
+    write_participant_report(outputs.out_dir, '01', measures=MEASURES)
+    browser.get(outputs.page.as_uri())
+    count, field = browser.find_element(By.ID, 'rating-count'), '.rating:nth-of-type(1)'
+    comment = browser.find_element(By.CSS_SELECTOR, f'{field} .comment')
+    press(browser, f'{field} [data-rating=exclude]')
+    type_into(browser, f'{field} .comment', 'ringing')
+    type_into(browser, '#rater', 'AB')  # signs what was not signed
+    assert (count.text, comment.get_property('value')) == ('1 image rated', 'ringing')
+    type_into(browser, '#rater', 'CD')
+    assert (count.text, comment.get_property('value')) == ('0 images rated', '')
+    assert not browser.find_elements(By.CSS_SELECTOR, '.rating [aria-pressed=true]')
+    press(browser, f'{field} [data-rating=accept]')
+    type_into(browser, '#rater', 'AB')
+    assert comment.get_property('value') == 'ringing'
+    (pressed,) = browser.find_elements(By.CSS_SELECTOR, '.rating [aria-pressed=true]')
+    assert pressed.text == 'Exclude'
+    press(browser, '#rating-download')
+    wait_for(tmp_path / 'saved' / 'ratings.tsv')
+    ratings = read_ratings(tmp_path / 'saved' / 'ratings.tsv')
+    assert {one.image for one in ratings} == {ratings[0].image}
+    assert sorted((one.rater, one.rating, one.comment) for one in ratings) == [
+        ('AB', 'exclude', 'ringing'), ('CD', 'accept', ''),
+    ]  # fmt: skip
+
+
 def test_a_browser_that_keeps_nothing_says_so(browser: Chrome, tmp_path: Path) -> None:
     outputs = write_outputs(tmp_path, sessions=('pre',), n_regions=20)
     write_participant_report(outputs.out_dir, '01', measures=MEASURES)
