@@ -9,7 +9,7 @@ WORKERS ?= 2
 # Tests start hundreds of processes, which load modules quicker that are compiled already.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo test lint wheel clean
+.PHONY: install demo test studies lint wheel clean
 
 install: $(VENV)/.installed
 
@@ -32,6 +32,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# What takes minutes for one number of docs/validation.md.
+studies: install
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m study
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -18,9 +18,13 @@ from mriderived.phantom.bold_options import BoldOptions
 from mriderived.phantom.dataset import write_dataset
 
 pytestmark = pytest.mark.slow
+MAPS = ('tsnr', 'alff', 'falff', 'reho', 'default_mode')
+#: All of a run, and of the T1w image volumes alone: ``test_app.py`` has the rest of it.
+MEASURES = ('tissue_volume', 'regional_volume', 'bold_quality', 'connectivity', 'seed_map', 'alff',
+            'reho', 'tsnr', 'denoised_in_space', *(f'{name}_regions' for name in MAPS),
+            *(f'{name}_in_space' for name in MAPS))  # fmt: skip
 OPTIONS = ('--sloppy', '--skip-bids-validation', '--atlases', 'DesikanKilliany',
-           '--frequency-band', '0.01-0.25',
-           '--measures', 'default', 'denoised_in_space')  # fmt: skip
+           '--frequency-band', '0.01-0.25', '--measures', *MEASURES)  # fmt: skip
 #: What needs neither regions nor a space.
 OF_BOLD_ALONE = {'bold_motion', 'bold_distortion', 'bold_mask', 'bold_series', 'bold_confounds',
                  'bold_denoising', 'tsnr', 'bold_quality', 'alff', 'reho'}  # fmt: skip

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 #: Centre in mm of the template, and radius in mm: white matter beside the left ventricle.
 CENTRE, RADIUS = (-28.0, -20.0, 30.0), 7.0
 OPTIONS = ('--sloppy', '--skip-bids-validation', '--atlases', 'DesikanKilliany', '--measures',
-           'regional_volume', 'wmh', 't1w_t2w')  # fmt: skip
+           'tissue_volume', 'wmh', 't1w_t2w')  # fmt: skip
 
 
 def write_t1w(
@@ -128,7 +128,7 @@ def test_a_mask_that_does_not_do_is_named(out_dir: Path, label: str, reason: str
     units = states(out_dir, label)
     failed = [unit for unit in units.values() if unit.status == 'failed']
     assert failed and any(reason in unit.reason for unit in failed)
-    volume = units['regional_volume']
+    volume = units['tissue_volume']
     assert volume.status == 'skipped'
     assert reason in volume.reason
 
