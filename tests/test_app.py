@@ -170,7 +170,7 @@ def _kill_in_stage(bids_dir: Path, folder: Path, stage: str, *options: str) -> N
 def test_two_processes_share_one_folder(bids_dir: Path, out_dir: Path) -> None:
     folder = out_dir.parent / 'shared'
     options = ('--sloppy', '--skip-bids-validation', '--atlases', 'DesikanKilliany',
-               '--measures', 'regional_volume')  # fmt: skip
+               '--measures', 'tissue_volume')  # fmt: skip
     both = [
         app(
             bids_dir,
@@ -190,7 +190,7 @@ def test_two_processes_share_one_folder(bids_dir: Path, out_dir: Path) -> None:
         assert process.returncode == 0, output
     found, whole = tree(folder), tree(out_dir)
     images = [name for name in found if name.startswith('sub-')]
-    assert len(images) > 30
+    assert len(images) > 20
     assert {name: found[name] for name in images} == {name: whole[name] for name in images}
     rows = (folder / 'status.tsv').read_text().splitlines()
     assert len(rows) == 1 + sum(len(read_record(folder, label)) for label in ('01', '02'))
@@ -202,7 +202,7 @@ def test_one_bad_image_takes_nothing_else_down(bids_dir: Path, out_dir: Path) ->
     image = broken / 'sub-02' / 'anat' / 'sub-02_T1w.nii.gz'
     image.write_bytes(image.read_bytes()[:20000])
     folder = out_dir.parent / 'broken'
-    process = participant(broken, folder, '--measures', 'tissue_volume', 't1w_quality')
+    process = participant(broken, folder, '--measures', 'tissue_volume')
     assert process.returncode == 1
     assert 'sub-02_T1w.nii.gz' in process.output  # type: ignore[attr-defined]
     assert {r.status for r in read_record(folder, '01')} == {'done'}

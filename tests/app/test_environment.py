@@ -32,6 +32,19 @@ def test_environment_keeps_home_and_a_filled_templateflow(tmp_path: Path) -> Non
     assert 'TEMPLATEFLOW_HOME' not in describe_environment(Path('/w'), 1, chosen)
 
 
+def test_fonts_are_listed_once_by_user(tmp_path: Path) -> None:
+    current, cache = {'HOME': str(tmp_path)}, Path('/w/cache')
+    redirected = str(cache / 'matplotlib')
+    assert describe_environment(cache, 1, current)['MPLCONFIGDIR'] == redirected
+    known = tmp_path / '.cache' / 'matplotlib'
+    known.mkdir(parents=True)
+    assert describe_environment(cache, 1, current)['MPLCONFIGDIR'] == redirected
+    (known / 'fontlist-v390.json').write_text('{}')
+    assert describe_environment(cache, 1, current)['MPLCONFIGDIR'] == str(known)
+    chosen = {**current, 'MPLCONFIGDIR': str(tmp_path / 'empty')}
+    assert describe_environment(cache, 1, chosen)['MPLCONFIGDIR'] == redirected
+
+
 def test_temporary_files_go_to_the_work_folder(tmp_path: Path) -> None:
     done = run_python(f"""
         import tempfile

@@ -54,6 +54,9 @@ def describe_environment(
     # ITK's sums depend on the number of threads, and it reads this once per process.
     variables['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = '1'
     variables['NUMBA_NUM_THREADS'] = str(omp_nthreads)
+    fonts = _filled_matplotlib(current)
+    if fonts is not None:
+        variables['MPLCONFIGDIR'] = str(fonts)
     templates = _filled_templateflow(current)
     if templates is not None:
         variables['TEMPLATEFLOW_HOME'] = str(templates)
@@ -70,13 +73,24 @@ def _may_write_beside_code() -> bool:
     return os.access(Path(__file__).parents[1] / 'core', os.W_OK)
 
 
+def _filled_matplotlib(current: Mapping[str, str]) -> Path | None:
+    """Return the folder in which matplotlib has listed the fonts, which takes it seconds."""
+    folder = Path(current.get('MPLCONFIGDIR') or _user_caches(current) / 'matplotlib')
+    is_filled = any(folder.glob('fontlist-v*.json')) and os.access(folder, os.W_OK)
+    return folder if is_filled else None
+
+
 def _filled_templateflow(current: Mapping[str, str]) -> Path | None:
     """Return the user's TemplateFlow, which would be lost with the redirected cache."""
     if current.get('TEMPLATEFLOW_HOME'):
         return None
+    folder = _user_caches(current) / 'templateflow'
+    return folder if folder.is_dir() else None
+
+
+def _user_caches(current: Mapping[str, str]) -> Path:
     home = current.get('HOME', '')
-    caches = Path(current.get('XDG_CACHE_HOME') or (f'{home}/.cache' if home else '/nonexistent'))
-    return caches / 'templateflow' if (caches / 'templateflow').is_dir() else None
+    return Path(current.get('XDG_CACHE_HOME') or (f'{home}/.cache' if home else '/nonexistent'))
 
 
 def prepare_environment(

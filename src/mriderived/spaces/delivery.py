@@ -35,11 +35,12 @@ def prepare_atlas(atlas: Atlas, folder: Path) -> Path:
     target = folder / f'{atlas.name}-{_fingerprint(atlas)}.nii.gz'.replace(':', '-')
     if target.exists():
         return target
-    labels, affine = _load(atlas)
+    whole, affine = _load(atlas)
     table = read_table(atlas.table)
-    labels = np.where(np.isin(labels, table['index']), labels, 0).astype(np.int32)
+    labels = np.where(np.isin(whole, table['index']), whole, 0).astype(np.int32)
     if atlas.space == DEFAULT_SPACE and (table['tissue'] == 'cortex').any():
-        labels = np.where((labels == 0) & _is_context(labels.shape, affine), CONTEXT, labels)
+        is_context = _is_context(atlas, whole, affine)
+        labels = np.where((labels == 0) & is_context, CONTEXT, labels)
     _save(labels, affine, target)
     return target
 
@@ -67,15 +68,19 @@ def read_labels(path: Path) -> tuple[Labels, Matrix]:
     return labels.reshape(labels.shape[:3]), np.asarray(image.affine, dtype=np.float64)
 
 
-def _is_context(shape: tuple[int, ...], affine: Matrix) -> NDArray[np.bool_]:
+def _is_context(atlas: Atlas, whole: Labels, affine: Matrix) -> NDArray[np.bool_]:
+    """Tell which voxels of an atlas, all of whose labels are given, are of deep structures."""
     row = next(row for row in ATLASES if row.name == 'DesikanKilliany')
-    labels, grid = _load(row.to_atlas())
+    source = row.to_atlas()
+    labels, grid = (whole, affine) if source.image == atlas.image else _load(source)
     table = read_table(row.table)
     deep = table['tissue'].isin(['subcortex', 'cerebellum', 'brainstem', 'csf'])
-    labels = np.isin(labels, table['index'][deep]).astype(np.int32)
-    points = affine[:3, :3] @ np.indices(shape).reshape(3, -1) + affine[:3, 3:]
-    found: NDArray[np.bool_] = sample_labels(labels, np.linalg.inv(grid), points) > 0
-    return found.reshape(shape)
+    is_deep: NDArray[np.bool_] = np.isin(labels, table['index'][deep])
+    if labels.shape == whole.shape and np.allclose(grid, affine, atol=1e-9):
+        return is_deep
+    points = affine[:3, :3] @ np.indices(whole.shape).reshape(3, -1) + affine[:3, 3:]
+    found = sample_labels(is_deep.astype(np.int32), np.linalg.inv(grid), points) > 0
+    return found.reshape(whole.shape)
 
 
 def _save(labels: Labels, affine: Matrix, target: Path) -> None:
