@@ -9,7 +9,7 @@ WORKERS ?= 2
 # Tests start hundreds of processes, which load modules quicker that are compiled already.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo test studies lint wheel clean
+.PHONY: install demo test test-long lint wheel clean
 
 install: $(VENV)/.installed
 
@@ -33,9 +33,9 @@ demo: install
 test: install
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-# What takes minutes for one number of docs/validation.md.
-studies: install
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m study
+# What takes minutes each, and what quicker tests guard at every change.
+test-long: install
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m long
 
 lint: install
 	$(BIN)/ruff format --check .

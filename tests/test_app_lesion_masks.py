@@ -16,7 +16,7 @@ from contrast_datasets import write_contrasts
 from mriderived.bids.status import UnitRecord, read_record
 from mriderived.phantom.head import MEANS, SCALE, HeadOptions, draw_head
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 #: Centre in mm of the template, and radius in mm: white matter beside the left ventricle.
 CENTRE, RADIUS = (-28.0, -20.0, 30.0), 7.0
 OPTIONS = ('--sloppy', '--skip-bids-validation', '--atlases', 'DesikanKilliany', '--measures',

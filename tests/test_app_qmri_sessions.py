@@ -18,7 +18,7 @@ from mriderived.bids.status import read_record
 from mriderived.interfaces.rigid_files import load_rigid
 from mriderived.phantom.qmri import QmriOptions, QmriTruth, write_qmri
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 OPTIONS = QmriOptions(voxel_mm=4.0, t1w_mm=2.0, snr=100.0, transmit='', apart_mm=4.0)
 #: By session: its collection, the entities that are added to its names, and a seed for positions.
 SESSIONS = {'one': ('VFA', ('acq-spgr_run-1', 'acq-spgr_run-2'), 3), 'two': ('MTR', ('',), 8)}

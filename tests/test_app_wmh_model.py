@@ -16,7 +16,7 @@ from lesion_networks import write_lesion_network
 from mriderived.bids.status import read_record
 from mriderived.interfaces.lesion_model import digest_model
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 OPTIONS = ('--sloppy', '--skip-bids-validation', '--atlases', 'DesikanKilliany',
            '--measures', 'wmh', 't1w_t2w')  # fmt: skip
 

@@ -14,7 +14,7 @@ from mriderived.phantom.bold_options import BoldOptions
 from mriderived.phantom.dataset import bold_truth, write_dataset
 from planted_correlations import check_close, connect, root_mean_square, tell
 
-pytestmark = [pytest.mark.slow, pytest.mark.study]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 OPTIONS = BoldOptions(voxel_mm=(4.0, 4.0, 4.0), volumes=600, tsnr=100.0)
 #: Of the voxels of a region so much is grey matter of the network: fluid pulsates in the rest.
 PURE = 0.6

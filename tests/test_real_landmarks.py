@@ -13,7 +13,7 @@ from mriderived.interfaces.volumes import load, load_affine, load_ras, save
 from mriderived.spaces import DEFAULT_SPACE, get_space
 from mriderived.workflows.anat_tissue import segment_t1w
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.study]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.long]
 MARGIN = 12
 
 

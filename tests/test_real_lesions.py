@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from lesions import plant
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.study]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.long]
 RADIUS_MM = 15.0
 #: Where it is in the scan: white matter and cortex of the left frontal lobe, in mm.
 CENTRE = (-28.0, 53.3, 49.3)

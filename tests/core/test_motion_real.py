@@ -30,7 +30,7 @@ def test_undoing_motion_leaves_less_variation(test_data, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.study
+@pytest.mark.long
 def test_parameters_agree_with_ants_where_there_is_motion(test_data) -> None:
     series, affine = _scan(test_data, 'philips-enh', 15)
     ours = estimate_series(series, affine, threads=2)

@@ -33,7 +33,7 @@ from mriderived.workflows.anat_registration import register_to_space
 from mriderived.workflows.func_spaces import bring_to_space
 from planted_correlations import check_close, connect, tell
 
-pytestmark = [pytest.mark.slow, pytest.mark.study]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 VOXEL_MM = 4.5
 OPTIONS = BoldOptions(
     voxel_mm=(VOXEL_MM,) * 3, volumes=240, motion_mm=0.5, motion_degrees=0.5, field_map='none',
