@@ -76,7 +76,8 @@ def bids_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def out_dir(bids_dir: Path) -> Iterator[Path]:
     """Uninterrupted runs: everything of the first participant, some of the second."""
     folder = bids_dir.parent / 'out'
-    for options in (FIRST, ('--participant-label', '02', '--measures', 'regional_volume')):
+    second = ('--participant-label', '02', '--measures', 'tissue_volume', 'regional_volume')
+    for options in (FIRST, second):
         process = participant(bids_dir, folder, *options)
         assert process.returncode == 0, process.output  # type: ignore[attr-defined]
     yield folder
@@ -135,6 +136,7 @@ def test_a_new_atlas_repeats_no_registration(bids_dir: Path, out_dir: Path) -> N
     assert not (folder / 'work' / 'registration').exists()
 
 
+@pytest.mark.long
 def test_killed_again_and_again_the_next_run_ends_with_the_same_files(
     bids_dir: Path, out_dir: Path
 ) -> None:

@@ -128,7 +128,11 @@ def test_anisotropy_after_correction(scan) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('axis', [(0, 0, 1), (1, 0, 0), (0.6, -0.64, 0.48)])
+@pytest.mark.parametrize('axis', [
+    (0.6, -0.64, 0.48),
+    pytest.param((0, 0, 1), marks=pytest.mark.long),
+    pytest.param((1, 0, 0), marks=pytest.mark.long),
+])  # fmt: skip
 def test_a_copy_turned_by_10_degrees_has_the_anisotropy_of_the_original(axis) -> None:
     gradients = make_table({1000.0: 24}, b0_every=8)
     count = len(gradients)

@@ -105,6 +105,7 @@ def test_noise_balls_and_sheets_are_no_tubes() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_head_without_tubes() -> None:
     head = draw_head(HeadOptions())
     white = head.counts[1] > 0.9 * head.cells
