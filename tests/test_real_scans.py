@@ -15,7 +15,7 @@ from freesurfer_agreement import FreeSurfer
 from mriderived.bids.status import read_record
 from mriderived.measures.network_means import NETWORKS
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.long]
 
 
 def run(bids_dir: Path, out_dir: Path, *options: str, expected: int = 0) -> None:
