@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ HEADS = {
     'stored': HeadOptions(orientation='LPI'),
     'zoomed': HeadOptions(),
 }
+FIRST, OTHERS = ('plain', 'flipped'), ('stored', 'zoomed')
+EACH = [*FIRST, *(pytest.param(name, marks=pytest.mark.long) for name in OTHERS)]
 
 
 class Run(NamedTuple):
@@ -46,16 +49,31 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Four scans at 1.5 mm of one anatomy: as it is, mirrored, stored otherwise, larger."""
-    folder = tmp_path_factory.mktemp('truth')
+    """Two scans at 1.5 mm of one anatomy: as it is, and mirrored."""
+    return process(tmp_path_factory.mktemp('truth'), FIRST)
+
+
+@pytest.fixture(scope='module')
+def others(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same anatomy stored otherwise, and larger."""
+    return process(tmp_path_factory.mktemp('others'), OTHERS)
+
+
+@pytest.fixture
+def runs(request: pytest.FixtureRequest) -> Callable[[str], Run]:
+    """Return the run that a head is part of."""
+    return lambda head: request.getfixturevalue('run' if head in FIRST else 'others')
+
+
+def process(folder: Path, names: Iterable[str]) -> Run:
     bids_dir, truths = folder / 'bids', {}
-    for name, options in HEADS.items():
+    for name in names:
         truths[name] = write_dataset(
             folder / name,
             participants=1,
             voxel_mm=1.5,
             zoom=1.0 if name == 'zoomed' else 0.93,
-            options=options,
+            options=HEADS[name],
             threads=2,
         )[0]
         target = bids_dir / f'sub-{name}' / 'anat' / f'sub-{name}_T1w.nii.gz'
@@ -70,8 +88,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(truths, folder / 'out')
 
 
-@pytest.mark.parametrize('head', list(HEADS))
-def test_tissue_volumes_within_three_percent(run: Run, head: str) -> None:
+@pytest.mark.parametrize('head', EACH)
+def test_tissue_volumes_within_three_percent(runs: Callable[[str], Run], head: str) -> None:
+    run = runs(head)
     found = run.table(head, 'desc-tissue_morph').iloc[0]
     truth = run.truths[head]
     assert found['gm_volume'] == pytest.approx(truth.volumes_mm3['GM'], rel=0.03)
@@ -79,16 +98,18 @@ def test_tissue_volumes_within_three_percent(run: Run, head: str) -> None:
     assert found['tiv_volume'] == pytest.approx(truth.tiv_mm3, rel=0.03)
 
 
-@pytest.mark.parametrize('head', list(HEADS))
-def test_brain_mask(run: Run, head: str) -> None:
+@pytest.mark.parametrize('head', EACH)
+def test_brain_mask(runs: Callable[[str], Run], head: str) -> None:
+    run = runs(head)
     truth = np.asarray(nb.as_closest_canonical(nb.load(run.truths[head].brain_mask)).dataobj) > 0
     found = np.asarray(run.image(head, 'desc-brain_mask').dataobj) > 0
     assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.97
 
 
-@pytest.mark.parametrize('head', list(HEADS))
+@pytest.mark.parametrize('head', EACH)
 @pytest.mark.parametrize('tissue', ['GM', 'WM'])
-def test_modulation_keeps_the_volume(run: Run, head: str, tissue: str) -> None:
+def test_modulation_keeps_the_volume(runs: Callable[[str], Run], head: str, tissue: str) -> None:
+    run = runs(head)
     native = run.image(head, f'label-{tissue}_probseg')
     modulated = run.image(head, f'space-{SPACE}_label-{tissue}_desc-modulated_probseg')
     volumes = [
@@ -99,8 +120,9 @@ def test_modulation_keeps_the_volume(run: Run, head: str, tissue: str) -> None:
     assert volumes[0] == pytest.approx(volumes[1], rel=0.005)
 
 
-@pytest.mark.parametrize('head', list(HEADS))
-def test_the_mapping_never_folds(run: Run, head: str) -> None:
+@pytest.mark.parametrize('head', EACH)
+def test_the_mapping_never_folds(runs: Callable[[str], Run], head: str) -> None:
+    run = runs(head)
     change = np.exp(np.asarray(run.image(head, f'space-{SPACE}_desc-log_jacobian').dataobj))
     assert change.min() > 0
 
@@ -124,18 +146,20 @@ def test_left_is_never_swapped_with_right(run: Run) -> None:
     assert mirrored_left == pytest.approx(right, rel=0.08)
 
 
-def test_the_order_of_the_axes_in_the_file_changes_nothing(run: Run) -> None:
+@pytest.mark.long
+def test_the_order_of_the_axes_in_the_file_changes_nothing(run: Run, others: Run) -> None:
     plain = run.table('plain', 'desc-tissue_morph').iloc[0]
-    stored = run.table('stored', 'desc-tissue_morph').iloc[0]
+    stored = others.table('stored', 'desc-tissue_morph').iloc[0]
     assert stored['gm_volume'] == pytest.approx(plain['gm_volume'], rel=0.01)
-    np.testing.assert_allclose(run.regions('stored'), run.regions('plain'), rtol=0.15)
+    np.testing.assert_allclose(others.regions('stored'), run.regions('plain'), rtol=0.15)
 
 
-def test_volumes_scale_with_the_zoom(run: Run) -> None:
+@pytest.mark.long
+def test_volumes_scale_with_the_zoom(run: Run, others: Run) -> None:
     ratio = (1.0 / 0.93) ** 3
     for column in ('gm_volume', 'wm_volume', 'tiv_volume'):
         plain = run.table('plain', 'desc-tissue_morph').iloc[0][column]
-        zoomed = run.table('zoomed', 'desc-tissue_morph').iloc[0][column]
+        zoomed = others.table('zoomed', 'desc-tissue_morph').iloc[0][column]
         assert zoomed / plain == pytest.approx(ratio, rel=0.02)
-    regions = run.regions('zoomed') / run.regions('plain')
+    regions = others.regions('zoomed') / run.regions('plain')
     assert regions.median() == pytest.approx(ratio, rel=0.02)
