@@ -132,6 +132,8 @@ def test_signals(number: signal.Signals, code: int, bids_dir: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, '-c', textwrap.dedent(script)], text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': str(SOURCE)},
+        # a shell that starts tests in the background may have them ignore interruptions
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == 'ready\n'
